@@ -1,0 +1,1 @@
+//! Identity, KEM, transcript, typestate handshake, sealed channel.

@@ -1,0 +1,24 @@
+//! The nouns of holdfast as types that cannot be wrong: a value that exists has been checked.
+//!
+//! No I/O, no clock, no wire format; every other module may use this one and it uses none.
+
+mod expectation;
+mod id;
+
+mod operation;
+mod peer;
+mod repo;
+mod secret;
+mod time;
+
+pub use expectation::{Expectation, MachineClass};
+pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
+pub use operation::{
+    ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
+};
+pub use peer::{LinkState, PeerRole};
+pub use repo::{Dropped, RepoAccess, SharedRepo};
+pub use secret::Secret;
+pub use time::Timestamp;
+
+pub(crate) use operation::words;

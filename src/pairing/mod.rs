@@ -1,0 +1,1 @@
+//! Token text, and redeeming a token at a given now.
