@@ -3,6 +3,8 @@
 //! No behaviour: the daemon serves them, the CLI and the UI call them. Messages that are documents
 //! of the machine-readable contract are printed as they are.
 
+mod error;
+
 /// Generated messages, clients and servers.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
 mod generated {
