@@ -1,0 +1,69 @@
+//! A refused call: what the daemon puts into the status, and how a client reads it.
+
+use super::Error;
+use prost::Message as _;
+use tonic::{Code, Status};
+
+impl Error {
+    /// With what to do about it.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let remedy = Some(remedy.into()).filter(|text| !text.is_empty());
+        Self { code: code.to_owned(), message: message.into(), remedy }
+    }
+
+    /// As the answer to a call.
+    #[must_use]
+    pub fn into_status(self, code: Code) -> Status {
+        Status::with_details(code, self.message.clone(), self.encode_to_vec().into())
+    }
+
+    /// As a client shows it; a status without details names its gRPC code.
+    #[must_use]
+    pub fn of_status(status: &Status) -> Self {
+        Self::decode(status.details()).ok().filter(|error| !error.code.is_empty()).unwrap_or_else(
+            || Self::new(word_of(status.code()), status.message(), ""),
+        )
+    }
+}
+
+/// The word for a gRPC code that came without details.
+const fn word_of(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        Code::Cancelled => "cancelled",
+        Code::Unknown => "failed",
+        Code::InvalidArgument => "invalid",
+        Code::DeadlineExceeded => "timeout",
+        Code::NotFound => "not-found",
+        Code::AlreadyExists => "exists",
+        Code::PermissionDenied => "denied",
+        Code::ResourceExhausted => "limit",
+        Code::FailedPrecondition => "not-now",
+        Code::Aborted => "changed-meanwhile",
+        Code::OutOfRange => "out-of-range",
+        Code::Unimplemented => "not-built",
+        Code::Internal => "internal",
+        Code::Unavailable => "unavailable",
+        Code::DataLoss => "data-loss",
+        Code::Unauthenticated => "unauthenticated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_crosses_in_the_details() {
+        let error = Error::new("expired", "the token expired", "make a new one on nas");
+        assert_eq!(Error::of_status(&error.clone().into_status(Code::FailedPrecondition)), error);
+    }
+
+    #[test]
+    fn a_status_without_details_still_says_something() {
+        let error = Error::of_status(&Status::not_found("no peer nas"));
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("not-found", "no peer nas"));
+        assert_eq!(error.remedy, None);
+    }
+}
