@@ -21,9 +21,10 @@ impl Error {
     /// As a client shows it; a status without details names its gRPC code.
     #[must_use]
     pub fn of_status(status: &Status) -> Self {
-        Self::decode(status.details()).ok().filter(|error| !error.code.is_empty()).unwrap_or_else(
-            || Self::new(word_of(status.code()), status.message(), ""),
-        )
+        Self::decode(status.details())
+            .ok()
+            .filter(|error| !error.code.is_empty())
+            .unwrap_or_else(|| Self::new(word_of(status.code()), status.message(), ""))
     }
 }
 
