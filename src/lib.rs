@@ -12,4 +12,5 @@ pub mod share;
 pub mod crypto;
 pub mod reconcile;
 pub mod wire;
+pub mod session;
 pub mod api;

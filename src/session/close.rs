@@ -172,7 +172,8 @@ impl Ending {
                 format!("nothing was heard for {} s; it is dialled again", silence.as_secs())
             }
             Self::HandshakeTimeout => {
-                "the other side did not answer in time; check that the URL leads to holdfast".to_owned()
+                "the other side did not answer in time; check that the URL leads to holdfast"
+                    .to_owned()
             }
             Self::NotAuthenticated(why) => {
                 format!("{why}; somebody else answers at this URL: correct it, or pair again")

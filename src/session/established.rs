@@ -54,6 +54,12 @@ impl Established {
         self.epoch = Some(hello.epoch);
     }
 
+    /// Seals bytes that no [`Message`] would make, as a faulty peer might.
+    #[cfg(test)]
+    pub(super) fn seal_for_test(&mut self, plaintext: &[u8]) -> Vec<u8> {
+        self.channel.seal(plaintext).unwrap()
+    }
+
     pub(super) fn next_timeout(&self) -> Timestamp {
         let first = self.heartbeat_due.min(self.dead_at);
         self.renew_at.map_or(first, |renew| first.min(renew))
@@ -279,9 +285,7 @@ fn permitted(grants: &Grants, message: &Message) -> bool {
         Message::SharedRepos(set) => set.repos.iter().all(|repo| {
             grants.allow(Permission::ReceiveSharedRepos, Target::repo(repo.id.as_str()))
         }),
-        Message::LogChunk(chunk) => {
-            chunk.data.is_empty() || grants.has(Permission::ReadOperations)
-        }
+        Message::LogChunk(chunk) => chunk.data.is_empty() || grants.has(Permission::ReadOperations),
         Message::Grants(_)
         | Message::Heartbeat { .. }
         | Message::HeartbeatAck { .. }

@@ -143,8 +143,7 @@ impl Session {
         let body = HelloBody::decode(&hello.body)?;
         if !body.versions.contains(&VERSION) {
             let unsupported = pb::Unsupported { versions: vec![VERSION] };
-            self.transmit
-                .push_back(pb::Envelope { body: Some(Body::Unsupported(unsupported)) });
+            self.transmit.push_back(pb::Envelope { body: Some(Body::Unsupported(unsupported)) });
             return Err(Stop::Silently(Ending::Incompatible(format!(
                 "the dialer speaks protocol versions {:?}, this one speaks {VERSION}",
                 body.versions
@@ -340,7 +339,9 @@ fn authenticate_dialer(state: ListenerWaiting, auth: &[u8]) -> Result<Admitting,
 
 fn unsupported(theirs: &[u32]) -> Ending {
     let first: Vec<_> = theirs.iter().take(8).collect();
-    Ending::Incompatible(format!("the listener speaks protocol versions {first:?}, this one speaks {VERSION}"))
+    Ending::Incompatible(format!(
+        "the listener speaks protocol versions {first:?}, this one speaks {VERSION}"
+    ))
 }
 
 fn proven(identity: &Identity, instance: &InstanceId, signature: [u8; 64]) -> Proven {

@@ -349,6 +349,16 @@ impl Session {
         self.transmit.pop_front().or_else(|| self.seal_next(now))
     }
 
+    /// Whether [`Session::poll_transmit`] may have something.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        let waiting = match &self.state {
+            State::Established(established) => !established.outbox.is_empty(),
+            State::Handshake(_) | State::Closed => false,
+        };
+        waiting || !self.transmit.is_empty()
+    }
+
     /// What happened next.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

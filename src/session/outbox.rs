@@ -7,8 +7,8 @@
 use crate::model::OperationId;
 use crate::reconcile::{FromHub, FromOrigin};
 use crate::wire::{
-    CloseReason, LogChunk, LogRequest, Message, Notice, RunProgress, SharedRepoRecord,
-    SharedRepoReport, SharedRepoSet, ToldGrant,
+    LogChunk, LogRequest, Message, Notice, RunProgress, SharedRepoRecord, SharedRepoReport,
+    SharedRepoSet, ToldGrant,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,7 +20,6 @@ const MAX_PROGRESS: usize = 64;
 /// See the module.
 #[derive(Default)]
 pub(super) struct Outbox {
-    pub(super) close: Option<CloseReason>,
     pub(super) grants: Option<Vec<ToldGrant>>,
     pub(super) heartbeat_ack: Option<Message>,
     pub(super) heartbeat: Option<u64>,
@@ -83,6 +82,22 @@ impl Outbox {
     /// Whether the next message of the own log may be read: nothing of it waits.
     pub(super) fn origin_is_empty(&self) -> bool {
         self.origin.is_empty()
+    }
+
+    /// Whether nothing waits at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.grants.is_none()
+            && self.heartbeat_ack.is_none()
+            && self.heartbeat.is_none()
+            && self.notices.is_empty()
+            && self.hub.is_empty()
+            && self.origin.is_empty()
+            && self.records.is_none()
+            && self.shared_repos.is_none()
+            && self.report.is_none()
+            && self.progress.is_empty()
+            && self.log_request.is_none()
+            && self.log_chunk.is_none()
     }
 
     pub(super) fn overflows(&self) -> bool {
