@@ -53,7 +53,7 @@ impl Identity {
     pub fn to_pem(&self) -> Zeroizing<String> {
         let der = Zeroizing::new([&PKCS8_BEFORE_SEED[..], self.0.as_bytes()].concat());
         let line = Zeroizing::new(STANDARD.encode(&*der));
-        Zeroizing::new(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", *line))
+        Zeroizing::new([PEM_BEGIN, "\n", &line, "\n", PEM_END, "\n"].concat())
     }
 
     /// From PKCS#8 in PEM, with or without the public key in it.
