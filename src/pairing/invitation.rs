@@ -43,6 +43,7 @@ impl FromStr for Invitation {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::{PairingSecret, UrlError};
     use super::*;
