@@ -162,7 +162,12 @@ impl Editor {
     }
 
     /// `false` if the file is not what it was when it was read.
-    fn replace(&self, path: &Path, before: &str, after: &str) -> Result<bool, EditError> {
+    pub(super) fn replace(
+        &self,
+        path: &Path,
+        before: &str,
+        after: &str,
+    ) -> Result<bool, EditError> {
         let permissions = std::fs::metadata(path).map_err(|reason| self.io(reason))?.permissions();
         // Asked for by itself: root may write, and rename replaces, what is marked read-only.
         if permissions.readonly() {

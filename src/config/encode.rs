@@ -160,7 +160,7 @@ fn fill(table: &mut Table, fields: Fields) {
 }
 
 fn add_tables(document: &mut DocumentMut, key: &str, each: impl Iterator<Item = Fields>) {
-    let tables: ArrayOfTables = each.map(|fields| filled(fields)).collect();
+    let tables: ArrayOfTables = each.map(filled).collect();
     if !tables.is_empty() {
         document.insert(key, Item::ArrayOfTables(tables));
     }

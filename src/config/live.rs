@@ -20,6 +20,14 @@ pub enum LoadError {
         /// What the system says.
         reason: String,
     },
+    /// There is none, and none can be written.
+    #[error("configuration {path:?} cannot be written: {reason}")]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
     /// It was read and is wrong.
     #[error("configuration {path:?} is not valid:\n{problems}")]
     Invalid {

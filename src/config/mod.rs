@@ -16,6 +16,7 @@
 mod check;
 mod edit;
 mod encode;
+mod first;
 mod identity_file;
 mod live;
 mod parse;
@@ -32,10 +33,11 @@ mod tests;
 
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
+pub use first::{create_default, default_text, instance_from_host, instance_of_this_host};
 pub use identity_file::{IdentityFileError, read_or_create_identity};
 pub use live::{LiveConfig, LoadError, Reload, Snapshot};
 pub use parse::parse;
-pub use paths::{DataDir, Paths, PathsError, default_text, instance_from_host};
+pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use units::{ByteSize, Span, TrustedProxy};

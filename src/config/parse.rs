@@ -3,13 +3,14 @@
 use super::check::check;
 use super::problem::{Problem, Problems};
 use super::secret::{SecretSource, Template, is_variable};
-use super::units::Span;
+use super::units::{ByteSize, Span};
 use super::valid::{
     Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Tls,
 };
 use super::written::{Field, Findings, Keys, Place, Section};
 use crate::grant::Grants;
 use crate::model::{InstanceId, MachineClass, PeerRole};
+use crate::pairing::PeerUrl;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -85,6 +86,13 @@ const AUTHORIZED_CLIENT: Keys = Keys {
 };
 const GRANT: Keys = Keys { known: &["permission", "scopes"], later: &[] };
 
+/// Every key of this version, for the test of the manual.
+#[cfg(test)]
+pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    tables.into_iter().flat_map(|keys| keys.known.iter().copied())
+}
+
 /// Reads a configuration.
 ///
 /// # Errors
@@ -132,6 +140,7 @@ fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config
     }));
     check(findings, &repos, &plans, &peers);
     let settings = settings(&top, instance);
+    addresses_apart(&top);
     Some(Config {
         repos: without_places(repos),
         plans: without_places(plans),
@@ -165,16 +174,15 @@ fn settings(top: &Section<'_>, instance: Option<InstanceId>) -> Option<Config> {
     // The rest is read, and its problems found, even where the name is missing.
     let named = instance.is_some();
     let base = Config::new(instance.or_else(|| "unnamed".parse().ok())?);
-    let listen = addresses(top, "listen").filter(|list| !list.is_empty());
     let heartbeat = heartbeat(top).unwrap_or(base.heartbeat);
     let config = Config {
         class: top.field("class").and_then(|f| class(&f)).unwrap_or(base.class),
-        listen: listen.unwrap_or_else(|| base.listen.clone()),
+        listen: top.field("listen").map(|f| listen(&f)).unwrap_or(base.listen),
         urls: list(top, "urls"),
         formerly: top.field("formerly").map(|f| f.list(label)).unwrap_or_default(),
         heartbeat,
         dead_after: dead_after(top, heartbeat).unwrap_or(3 * heartbeat),
-        sync_listen: addresses(top, "sync-listen").unwrap_or_default(),
+        sync_listen: top.field("sync-listen").map(|f| f.list(address)).unwrap_or_default(),
         trusted_proxies: list(top, "trusted-proxies"),
         history: top.field("history").and_then(|f| history(&f)).unwrap_or_default(),
         tls: top.field("tls").and_then(|f| tls(&f)).unwrap_or_default(),
@@ -189,11 +197,28 @@ fn list<T: FromStr<Err: std::fmt::Display>>(section: &Section<'_>, key: &str) ->
 }
 
 fn class(field: &Field<'_>) -> Option<MachineClass> {
-    field.word(&["server", "desktop", "laptop", "rarely-on"])
+    field.word(MachineClass::ALL)
 }
 
-fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<SocketAddr>> {
-    section.field(key).map(|field| field.list(address))
+fn listen(field: &Field<'_>) -> Vec<SocketAddr> {
+    at_least_one(field, "[\"127.0.0.1:9898\"]");
+    field.list(address)
+}
+
+/// One address cannot serve everything and the sync path alone.
+fn addresses_apart(top: &Section<'_>) {
+    let Some(sync) = top.field("sync-listen") else { return };
+    let others = top.field("listen").map(|field| field.strings()).unwrap_or_default();
+    if sync.strings().iter().any(|address| others.contains(address)) {
+        sync.report("an address of it is in listen as well", Some("use another port".into()));
+    }
+}
+
+fn at_least_one(field: &Field<'_>, example: &str) {
+    if field.is_empty_list() {
+        field
+            .report("there is nothing in it", Some(format!("write at least one, as in {example}")));
+    }
 }
 
 fn address(field: &Field<'_>) -> Option<SocketAddr> {
@@ -244,7 +269,7 @@ fn history(field: &Field<'_>) -> Option<History> {
         keep_peers: section.field("keep-peers").and_then(|f| age(&f)).unwrap_or(base.keep_peers),
         quota_per_peer: section
             .field("quota-per-peer")
-            .and_then(|f| f.parse())
+            .and_then(|f| quota(&f))
             .unwrap_or(base.quota_per_peer),
     })
 }
@@ -253,6 +278,15 @@ fn history(field: &Field<'_>) -> Option<History> {
 fn age(field: &Field<'_>) -> Option<Span> {
     let day = Span::days(1).0;
     within(field, day, Span::days(100 * 365).0).map(Span)
+}
+
+fn quota(field: &Field<'_>) -> Option<ByteSize> {
+    let (size, least) = (field.parse()?, ByteSize(1 << 20));
+    if size < least {
+        field.report(format!("{size} is less than {least}"), None);
+        return None;
+    }
+    Some(size)
 }
 
 fn tls(field: &Field<'_>) -> Option<Tls> {
@@ -268,14 +302,15 @@ fn tls(field: &Field<'_>) -> Option<Tls> {
         };
     }
     let section = field.table(&TLS)?;
-    let file = |key| section.required(key, "\"FILE\"").and_then(|f| f.text()).map(PathBuf::from);
+    let file =
+        |key| section.required(key, "\"FILE\"").and_then(|f| absolute(&f)).map(PathBuf::from);
     let (cert, key) = (file("cert"), file("key"));
     Some(Tls::Files { cert: cert?, key: key? })
 }
 
 fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
     let id = name(&section, "id", place);
-    let uri = section.required("uri", "\"LOCATION\"").and_then(|f| f.parse());
+    let uri = section.required("uri", "\"LOCATION\"").and_then(|f| location(&f));
     let password = password(&section);
     let flag = |key, otherwise| section.field(key).and_then(|f| f.flag()).unwrap_or(otherwise);
     let text = |key| section.field(key).and_then(|f| label(&f));
@@ -302,6 +337,30 @@ fn name<T: FromStr<Err: std::fmt::Display>>(
     field.parse()
 }
 
+/// The schemes of restic; anything else is a path of this machine.
+const SCHEMES: [&str; 8] = ["rest:", "sftp:", "s3:", "b2:", "azure:", "gs:", "swift:", "rclone:"];
+
+fn location(field: &Field<'_>) -> Option<Template> {
+    let uri: Template = field.parse()?;
+    let text = uri.as_written();
+    let path = text.strip_prefix("local:").unwrap_or(text);
+    if ["/", "${"].iter().chain(&SCHEMES).any(|start| path.starts_with(start)) {
+        return Some(uri);
+    }
+    let cure = format!("begin it with / or with one of {}", SCHEMES.join(" "));
+    field.report("this is no location of a repository", Some(cure));
+    None
+}
+
+/// The daemon's working directory is none of the owner's business, so paths are absolute.
+fn secret_file(field: &Field<'_>) -> Option<SecretSource> {
+    let path: Template = field.parse()?;
+    if !path.as_written().starts_with("${") {
+        absolute(field)?;
+    }
+    Some(SecretSource::File(path))
+}
+
 fn password(section: &Section<'_>) -> Option<SecretSource> {
     let inline = section.field("password");
     let file = section.field("password-file");
@@ -314,7 +373,7 @@ fn password(section: &Section<'_>) -> Option<SecretSource> {
     }
     let source = match (inline, file, command) {
         (Some(field), ..) => field.parse().map(SecretSource::Inline),
-        (None, Some(field), _) => field.parse().map(SecretSource::File),
+        (None, Some(field), _) => secret_file(&field),
         (None, None, Some(field)) => field.text().map(|text| SecretSource::Command(text.into())),
         (None, None, None) => None,
     };
@@ -346,12 +405,12 @@ fn variable(name: &str, value: &Field<'_>) -> Option<(String, Template)> {
 
 fn member(section: &Section<'_>) -> Member {
     let uri: Option<Template> = section.field("member-uri").and_then(|field| {
-        let uri: Template = field.parse()?;
+        let uri = location(&field)?;
         check_placeholders(&field, uri.as_written());
         Some(uri)
     });
-    let password = section.field("member-password-file").and_then(|field| field.parse());
-    Member { uri, password: password.map(SecretSource::File) }
+    let password = section.field("member-password-file").and_then(|field| secret_file(&field));
+    Member { uri, password }
 }
 
 fn check_placeholders(field: &Field<'_>, uri: &str) {
@@ -388,14 +447,8 @@ fn pattern(field: &Field<'_>) -> Option<String> {
 }
 
 fn paths(field: &Field<'_>) -> Vec<String> {
-    let paths = field.list(|item| absolute(item).map(str::to_owned));
-    if field.items().is_empty() {
-        field.report(
-            "there is no path in it",
-            Some("write at least one, such as [\"/home\"]".into()),
-        );
-    }
-    paths
+    at_least_one(field, "[\"/home\"]");
+    field.list(|item| absolute(item).map(str::to_owned))
 }
 
 fn absolute<'a>(field: &Field<'a>) -> Option<&'a str> {
@@ -440,7 +493,7 @@ fn peer(section: Section<'_>, place: &mut Place, role: PeerRole) -> Option<Decla
         PeerRole::AuthorizedClient => Vec::new(),
     };
     let commands = section.field("allow-remote-commands").and_then(|f| f.flag());
-    let allowed = |field: Field<'_>| field.list(|item| absolute(item).map(PathBuf::from));
+    let allowed = |field: Field<'_>| field.list(allowed_path);
     let peer = DeclaredPeer {
         role,
         urls,
@@ -453,11 +506,19 @@ fn peer(section: Section<'_>, place: &mut Place, role: PeerRole) -> Option<Decla
     Some(peer)
 }
 
-fn host_urls(section: &Section<'_>) -> Vec<crate::pairing::PeerUrl> {
-    let Some(field) = section.required("urls", "[\"https://HOST\"]") else { return Vec::new() };
-    if field.items().is_empty() {
-        field.report("there is no URL in it", Some("write at least one".into()));
+/// A path with `..` would not be the limit that it looks like.
+fn allowed_path(field: &Field<'_>) -> Option<PathBuf> {
+    let path = absolute(field)?;
+    if path.split('/').any(|part| part == "..") {
+        field.report("an allowed path has no .. in it", None);
+        return None;
     }
+    Some(PathBuf::from(path))
+}
+
+fn host_urls(section: &Section<'_>) -> Vec<PeerUrl> {
+    let Some(field) = section.required("urls", "[\"https://HOST\"]") else { return Vec::new() };
+    at_least_one(&field, "[\"https://hub.example\"]");
     field.list(Field::parse)
 }
 

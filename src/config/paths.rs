@@ -1,6 +1,5 @@
 //! Where things are: the file, the data directory and what lies in it.
 
-use crate::model::InstanceId;
 use directories::ProjectDirs;
 use std::path::{Path, PathBuf};
 
@@ -107,24 +106,6 @@ impl DataDir {
     }
 }
 
-/// An instance id from a host name: what the id does not allow becomes `-`.
-#[must_use]
-pub fn instance_from_host(host: &str) -> Option<InstanceId> {
-    let fit = |c: char| match c.to_ascii_lowercase() {
-        c if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') => c,
-        _ => '-',
-    };
-    let first_label = host.split('.').next().unwrap_or(host);
-    let name: String = first_label.chars().take(63).map(fit).collect();
-    name.trim_matches(['.', '_', '-']).parse().ok()
-}
-
-/// The commented file that is written where there is none.
-#[must_use]
-pub fn default_text(instance: &InstanceId) -> String {
-    include_str!("default.toml").replace("@INSTANCE@", instance.as_str())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -147,14 +128,5 @@ mod tests {
         assert!(long("a").socket(Some(run)).starts_with(run));
         assert!(long("a").socket(Some(run)) != long("b").socket(Some(run)));
         assert!(long("a").socket(None).ends_with("holdfast.sock"));
-    }
-
-    #[test]
-    fn host_names_become_instance_ids() {
-        for (host, id) in [("NAS", "nas"), ("my pc.local", "my-pc"), ("_x_", "x"), ("a.b.c", "a")] {
-            assert_eq!(instance_from_host(host).unwrap().as_str(), id);
-        }
-        assert_eq!(instance_from_host("…"), None);
-        assert!(instance_from_host(&"x".repeat(200)).is_some());
     }
 }

@@ -215,6 +215,10 @@ fn values_are_checked() {
         ("history = { keep = \"1h\" }", "1h is not between 1d and"),
         ("tls = \"letsencrypt\"", "neither \"self-signed\" nor a table"),
         ("tls = { cert = \"/c\" }", "\"key\" is missing"),
+        ("tls = { cert = \"c\", key = \"/k\" }", "tls.cert: this is no absolute path"),
+        ("listen = []", "there is nothing in it; write at least one, as in"),
+        ("sync-listen = [\"[::]:1\"]\nlisten = [\"[::]:1\"]", "is in listen as well"),
+        ("history = { quota-per-peer = \"1kB\" }", "1kB is less than 1MiB"),
         ("restic = \"\"", "must not be empty"),
         ("formerly = [\"a\\nb\"]", "no control characters"),
         ("trusted-proxies = [\"nas\"]", "an address such as"),
@@ -230,6 +234,8 @@ fn repos_are_checked() {
     for (lines, part) in [
         ("", "0 sources of the password"),
         ("password = \"p\"\npassword-file = \"/p\"", "2 sources of the password"),
+        ("password-file = \"pass\"", "repo[a].password-file: this is no absolute path"),
+        ("password = \"p\"\nmember-uri = \"vault\"", "this is no location of a repository"),
         ("password = \"${\"", "repo[a].password: ${ is not followed by a variable name"),
         ("password = \"p\"\nenv = { \"a b\" = \"x\" }", "no name of an environment variable"),
         (
@@ -256,7 +262,7 @@ fn plans_are_checked() {
     let plan = |lines: &str| of(&format!("[[plan]]\nid = \"a\"\nrepo = \"r\"\n{lines}"));
     for (lines, part) in [
         ("", "\"paths\" is missing"),
-        ("paths = []", "there is no path in it"),
+        ("paths = []", "there is nothing in it"),
         ("paths = [\"home\"]", "this is no absolute path"),
         ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * * *\" }", "has only \"manual\" here"),
         ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
@@ -278,9 +284,34 @@ fn peers_are_checked() {
     assert!(malformed.contains("scope \"x\" of read-files is malformed"), "{malformed}");
     let scopeless = of(&format!("{host}grants = [{{ permission = \"read-files\" }}]"));
     assert!(scopeless.contains("read-files=*"), "{scopeless}");
+    let climbing = of(&format!("{host}allowed-paths = [\"/srv/../etc\"]"));
+    assert!(climbing.contains("has no .. in it"), "{climbing}");
     let client = format!("[[authorized-client]]\ninstance = \"x\"\nkey-id = \"{KEY}\"\n");
     assert!(of(&format!("{host}{client}")).contains("is used twice"));
     assert!(of(&format!("{client}urls = []")).contains("this key is not known"));
+}
+
+#[test]
+fn every_key_is_documented() {
+    let manual = include_str!("../../docs/configuration.md");
+    for key in parse::all_keys() {
+        assert!(manual.contains(&format!("| `{key}` |")), "{key}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_valid() {
+    let manual = include_str!("../../docs/configuration.md");
+    let examples: Vec<_> =
+        manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        let text = match example.contains("instance = \"nas\"") {
+            true => example.to_owned(),
+            false => format!("instance = \"nas\"\n{example}"),
+        };
+        assert!(parse(&text).is_ok(), "{example}\n{}", parse(&text).unwrap_err());
+    }
 }
 
 #[test]
@@ -458,6 +489,17 @@ fn mode_and_links_are_kept() {
 }
 
 #[test]
+fn a_file_that_changed_since_it_was_read_is_not_replaced() {
+    let (dir, path) = file(&full());
+    let editor = Editor::new(path.clone());
+    assert!(!editor.replace(&path, "instance = \"before\"", "instance = \"after\"").unwrap());
+    assert_eq!(read(&path), full());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert!(editor.replace(&path, &full(), "instance = \"after\"").unwrap());
+    assert_eq!(read(&path), "instance = \"after\"");
+}
+
+#[test]
 fn edits_at_the_same_time_are_all_kept() {
     let (_dir, path) = file(&full());
     std::thread::scope(|scope| {
@@ -468,6 +510,17 @@ fn edits_at_the_same_time_are_all_kept() {
         }
     });
     assert_eq!(parse(&read(&path)).unwrap().plans.len(), 10);
+}
+
+#[test]
+fn a_default_file_is_written_once_and_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/config.toml");
+    assert!(create_default(&path, &id("nas")).unwrap());
+    assert_eq!(parse(&read(&path)).unwrap().instance.as_str(), "nas");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!create_default(&path, &id("other")).unwrap());
+    assert_eq!(parse(&read(&path)).unwrap().instance.as_str(), "nas");
 }
 
 // ------------------------------------------------------------------ life
@@ -575,7 +628,7 @@ proptest! {
 
     #[test]
     fn edited_repos_read_back(
-        uri in "[ -~]{1,20}", password in "\\PC{1,12}", place in prop::option::of("[a-z ä]{1,9}"),
+        uri in "/[ -~]{1,20}", password in "\\PC{1,12}", place in prop::option::of("[a-z ä]{1,9}"),
         shared: bool, auto_init: bool, env in prop::collection::btree_map("[A-Z]{1,6}", "\\PC{1,9}", 0..3),
     ) {
         let repo = Repo {

@@ -41,7 +41,10 @@ impl fmt::Display for Span {
         if self.0.subsec_nanos() != 0 || secs == 0 {
             return fmt::Display::fmt(&humantime::format_duration(self.0), f);
         }
-        match [(86_400, "d"), (3_600, "h"), (60, "m")].iter().find(|(unit, _)| secs % unit == 0) {
+        match [(86_400, "d"), (3_600, "h"), (60, "m")]
+            .iter()
+            .find(|(unit, _)| secs.is_multiple_of(*unit))
+        {
             Some((unit, name)) => write!(f, "{}{name}", secs / unit),
             None => write!(f, "{secs}s"),
         }

@@ -202,15 +202,16 @@ impl<'a> Field<'a> {
     }
 
     /// One of a few words; the nearest is suggested.
-    pub(super) fn word<T: FromStr<Err: Display>>(&self, words: &[&'static str]) -> Option<T> {
+    pub(super) fn word<T: Copy + Display>(&self, values: &[T]) -> Option<T> {
+        let words: Vec<_> = values.iter().map(T::to_string).collect();
         let text = self.text()?;
-        let cure = || nearest(text, words.iter().copied()).map(|w| format!("did you mean {w:?}?"));
-        text.parse()
-            .map_err(|_| {
-                let message = format!("{} is none of {}", quoted(text), words.join(", "));
-                self.report(message, cure());
-            })
-            .ok()
+        let found = values.iter().zip(&words).find(|(_, word)| *word == text);
+        if found.is_none() {
+            let near = nearest(text, words.iter().map(String::as_str));
+            let message = format!("{} is none of {}", quoted(text), words.join(", "));
+            self.report(message, near.map(|word| format!("did you mean {word:?}?")));
+        }
+        found.map(|(value, _)| *value)
     }
 
     /// `true` or `false`.
@@ -221,13 +222,24 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether it is a list of nothing.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(array) if array.is_empty())
+    }
+
+    /// The strings of a list, whatever else is in it: for comparing, after it was read.
+    pub(super) fn strings(&self) -> Vec<&'a str> {
+        let DeValue::Array(array) = self.value else { return Vec::new() };
+        array.iter().filter_map(|item| item.get_ref().as_str()).collect()
+    }
+
     /// The items of a list, those that `read` could not read left out.
     pub(super) fn list<T>(&self, read: impl Fn(&Field<'a>) -> Option<T>) -> Vec<T> {
         self.items().iter().filter_map(read).collect()
     }
 
     /// The items of a list.
-    pub(super) fn items(&self) -> Vec<Field<'a>> {
+    fn items(&self) -> Vec<Field<'a>> {
         let DeValue::Array(array) = self.value else {
             return self.mistyped("a list, such as [\"…\"]").unwrap_or_default();
         };
