@@ -23,8 +23,10 @@ mod parse;
 mod paths;
 mod problem;
 mod secret;
+mod tables;
 mod units;
 mod valid;
+mod values;
 mod watch;
 mod written;
 
