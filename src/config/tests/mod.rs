@@ -1,6 +1,10 @@
 //! The file from text to life: problems, edits, reloads, and what never shows.
 #![allow(clippy::unwrap_used)]
 
+mod edits;
+mod input;
+mod life;
+
 use super::*;
 use crate::grant::{Permission, Target};
 use crate::model::{MachineClass, PeerRole, RepoId};
@@ -101,6 +105,17 @@ fn of(lines: &str) -> String {
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
+}
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
@@ -293,7 +308,7 @@ fn peers_are_checked() {
 
 #[test]
 fn every_key_is_documented() {
-    let manual = include_str!("../../docs/configuration.md");
+    let manual = include_str!("../../../docs/configuration.md");
     for key in parse::all_keys() {
         assert!(manual.contains(&format!("| `{key}` |")), "{key}");
     }
@@ -301,7 +316,7 @@ fn every_key_is_documented() {
 
 #[test]
 fn the_examples_of_the_manual_are_valid() {
-    let manual = include_str!("../../docs/configuration.md");
+    let manual = include_str!("../../../docs/configuration.md");
     let examples: Vec<_> =
         manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() >= 4);
@@ -357,287 +372,4 @@ async fn members_get_their_own_way_to_the_repo() {
     assert_eq!((access.uri.expose(), access.password.expose()), ("rest:https://laptop@v/", "own"));
     let own = config.repos[0].access().await.ok().unwrap();
     assert_eq!(own.uri.expose(), "/own");
-}
-
-// ------------------------------------------------------------------ edits
-
-fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config.toml");
-    std::fs::write(&path, text).unwrap();
-    (dir, path)
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
-}
-
-fn new_repo(name: &str) -> Repo {
-    let password = SecretSource::File(Template::literal("/etc/pass"));
-    Repo::new(id(name), Template::literal("/srv/new"), password)
-}
-
-fn new_plan(name: &str) -> Plan {
-    Plan::new(id(name), id("vault"), vec!["/srv".into()])
-}
-
-#[test]
-fn an_added_plan_leaves_every_other_line_as_it_was() {
-    let (_dir, path) = file(&full());
-    let config = Editor::new(path.clone()).apply(&[Edit::AddPlan(new_plan("new"))]).unwrap();
-    assert_eq!(config.plans.len(), 3);
-    let (before, after) = (full(), read(&path));
-    let added = "\n[[plan]]\nid = \"new\"\nrepo = \"vault\"\npaths = [\"/srv\"]\n";
-    assert_eq!(after.replace(added, ""), before);
-    assert_eq!(config.revision, Revision::of(&after));
-}
-
-#[test]
-fn a_replaced_repo_keeps_its_comments_and_order() {
-    let (_dir, path) = file(&full());
-    let mut vault = parse(&full()).unwrap().repo(&id("vault")).unwrap().clone();
-    vault.password = SecretSource::File("${CREDENTIALS_DIRECTORY}/p".parse().unwrap());
-    vault.shared = false;
-    vault.place = Some("cellar".into());
-    let config = Editor::new(path.clone()).apply(&[Edit::ReplaceRepo(Box::new(vault.clone()))]);
-    assert_eq!(config.unwrap().repo(&id("vault")), Some(&vault));
-    let text = read(&path);
-    assert!(text.contains("# the vault\n[[repo]]\nid = \"vault\""));
-    assert!(text.contains("place = \"cellar\"\nkind = \"server\""));
-    assert!(!text.contains("shared = true") && text.contains("password-file = \"${CRED"));
-}
-
-#[test]
-fn settings_keep_the_comment_beside_them() {
-    let (_dir, path) = file(&full());
-    let edits = [
-        Edit::Set(TopLevel::Instance(id("attic"))),
-        Edit::Set(TopLevel::Formerly(vec!["nas".into()])),
-        Edit::Set(TopLevel::Tls(Tls::Off)),
-        Edit::Set(TopLevel::DeadAfter(Duration::from_secs(30))),
-    ];
-    let config = Editor::new(path.clone()).apply(&edits).unwrap();
-    assert_eq!((config.tls, config.dead_after.as_secs()), (Tls::Off, 30));
-    assert!(read(&path).contains("instance = \"attic\"   # me\n"));
-}
-
-#[test]
-fn removing_takes_only_what_it_names() {
-    let (_dir, path) = file(&full());
-    let edits = [Edit::RemovePlan(id("home")), Edit::RemoveRepo(id("disk"))];
-    let config = Editor::new(path.clone()).apply(&edits).unwrap();
-    assert_eq!((config.plans.len(), config.repos.len()), (1, 1));
-    assert!(read(&path).contains("# the vault"));
-}
-
-#[test]
-fn the_first_repo_and_inline_tables_are_edited_as_well() {
-    let (_dir, path) = file(&default_text(&id("nas")));
-    let editor = Editor::new(path.clone());
-    editor.apply(&[Edit::AddRepo(Box::new(new_repo("a")))]).unwrap();
-    assert_eq!(editor.apply(&[Edit::AddPlan(new_plan("p"))]).unwrap().plans.len(), 1);
-    std::fs::write(
-        &path,
-        "instance = \"nas\"\nrepo = [{ id = \"x\", uri = \"/x\", password = \"p\" }]\nclass = \"laptop\"\n",
-    )
-    .unwrap();
-    let config = editor.apply(&[Edit::AddRepo(Box::new(new_repo("a")))]).unwrap();
-    assert_eq!((config.repos.len(), config.class), (2, MachineClass::Laptop));
-}
-
-#[test]
-fn what_does_not_validate_never_replaces_the_file() {
-    let (_dir, path) = file(&full());
-    let editor = Editor::new(path.clone());
-    let relative = Plan { paths: vec!["relative".into()], ..new_plan("x") };
-    let error = editor.apply(&[Edit::RemovePlan(id("home")), Edit::AddPlan(relative)]);
-    assert!(
-        matches!(&error, Err(EditError::Invalid(p)) if p.0[0].key.contains("paths")),
-        "{error:?}"
-    );
-    let error = editor.apply(&[Edit::AddPlan(new_plan("home"))]);
-    assert!(matches!(error, Err(EditError::Exists { kind: "plan", .. })));
-    let error = editor.apply(&[Edit::RemoveRepo(id("nothing"))]);
-    assert!(matches!(error, Err(EditError::Missing { kind: "repo", .. })));
-    assert_eq!(read(&path), full());
-    std::fs::write(&path, "instance = ").unwrap();
-    let error = editor.apply(&[Edit::AddPlan(new_plan("x"))]);
-    assert!(matches!(error, Err(EditError::Invalid(_))));
-    assert_eq!(read(&path), "instance = ");
-}
-
-#[test]
-fn a_read_only_file_says_so_and_stays() {
-    let (dir, path) = file(&full());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o440)).unwrap();
-    let error = Editor::new(path.clone()).apply(&[Edit::AddPlan(new_plan("x"))]).unwrap_err();
-    assert!(matches!(error, EditError::ReadOnly { .. }), "{error}");
-    assert_eq!(read(&path), full());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn mode_and_links_are_kept() {
-    let (dir, path) = file(&full());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    let link = dir.path().join("link.toml");
-    std::os::unix::fs::symlink(&path, &link).unwrap();
-    Editor::new(link.clone()).apply(&[Edit::AddPlan(new_plan("x"))]).unwrap();
-    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
-    assert!(read(&path).contains("id = \"x\""));
-}
-
-#[test]
-fn a_file_that_changed_since_it_was_read_is_not_replaced() {
-    let (dir, path) = file(&full());
-    let editor = Editor::new(path.clone());
-    assert!(!editor.replace(&path, "instance = \"before\"", "instance = \"after\"").unwrap());
-    assert_eq!(read(&path), full());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert!(editor.replace(&path, &full(), "instance = \"after\"").unwrap());
-    assert_eq!(read(&path), "instance = \"after\"");
-}
-
-#[test]
-fn edits_at_the_same_time_are_all_kept() {
-    let (_dir, path) = file(&full());
-    std::thread::scope(|scope| {
-        for n in 0..8 {
-            let editor = Editor::new(path.clone());
-            scope
-                .spawn(move || editor.apply(&[Edit::AddPlan(new_plan(&format!("p{n}")))]).unwrap());
-        }
-    });
-    assert_eq!(parse(&read(&path)).unwrap().plans.len(), 10);
-}
-
-#[test]
-fn a_default_file_is_written_once_and_private() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("new/config.toml");
-    assert!(create_default(&path, &id("nas")).unwrap());
-    assert_eq!(parse(&read(&path)).unwrap().instance.as_str(), "nas");
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(!create_default(&path, &id("other")).unwrap());
-    assert_eq!(parse(&read(&path)).unwrap().instance.as_str(), "nas");
-}
-
-// ------------------------------------------------------------------ life
-
-async fn until(
-    changes: &mut tokio::sync::watch::Receiver<Snapshot>,
-    holds: impl FnMut(&Snapshot) -> bool,
-) -> Snapshot {
-    let waited = tokio::time::timeout(Duration::from_secs(20), changes.wait_for(holds)).await;
-    waited.expect("the change is seen").unwrap().clone()
-}
-
-/// As editors do: a new file takes the place of the old one.
-fn save(path: &Path, text: &str) {
-    let new = path.with_extension("new");
-    std::fs::write(&new, text).unwrap();
-    std::fs::rename(new, path).unwrap();
-}
-
-#[tokio::test]
-async fn saves_are_seen_and_a_broken_file_keeps_the_last_good_one() {
-    let (_dir, path) = file("instance = \"one\"");
-    let live = Arc::new(LiveConfig::open(path.clone()).unwrap());
-    let mut changes = live.subscribe();
-    let shutdown = Shutdown::default();
-    let watching = tokio::spawn(watch(Arc::clone(&live), shutdown.guard()).unwrap());
-
-    save(&path, "instance = \"two\"");
-    until(&mut changes, |now| now.config.instance.as_str() == "two").await;
-    assert_eq!(live.current().instance.as_str(), "two");
-
-    save(&path, "instance = \"three\"\nlisten = 7\n");
-    let broken = until(&mut changes, |now| now.trouble.is_some()).await;
-    assert_eq!(broken.config.instance.as_str(), "two");
-    let Some(LoadError::Invalid { problems, .. }) = broken.trouble else { panic!("{broken:?}") };
-    assert_eq!((problems.0[0].line, problems.0[0].column), (2, 10));
-
-    std::fs::write(&path, "instance = \"four\"").unwrap();
-    let mended = until(&mut changes, |now| now.config.instance.as_str() == "four").await;
-    assert_eq!(mended.trouble, None);
-    shutdown.complete().await;
-    watching.await.unwrap();
-}
-
-#[test]
-fn reload_says_what_it_came_to() {
-    let (_dir, path) = file("instance = \"one\"");
-    let live = LiveConfig::open(path.clone()).unwrap();
-    assert_eq!(live.reload(), Reload::Unchanged);
-    std::fs::remove_file(&path).unwrap();
-    assert!(matches!(live.reload(), Reload::Refused(LoadError::Unreadable { .. })));
-    assert!(live.trouble().is_some());
-    std::fs::write(&path, "instance = \"one\"").unwrap();
-    assert_eq!(live.reload(), Reload::Changed);
-    assert_eq!((live.trouble(), live.current().instance.as_str()), (None, "one"));
-    std::fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(matches!(live.reload(), Reload::Refused(_)));
-}
-
-// ------------------------------------------------------------------ bad input
-
-#[test]
-fn a_huge_file_is_refused_before_it_is_parsed() {
-    let problem = the_problem(&"#".repeat(2 << 20));
-    assert!(problem.message.contains("at most 1048576 are allowed"), "{problem}");
-}
-
-#[test]
-fn the_number_and_size_of_problems_is_bounded() {
-    let many: String = (0..10_000).map(|n| format!("k{n} = 1\n")).collect();
-    assert_eq!(problems(&many).len(), 100);
-    let long = format!("{} = 1", "k".repeat(500_000));
-    assert!(problems(&long).iter().all(|problem| problem.to_string().len() < 1_000));
-    let deep = format!("a = {}{}", "[".repeat(50_000), "]".repeat(50_000));
-    assert!(!problems(&deep).is_empty());
-}
-
-fn toml_like() -> impl Strategy<Value = String> {
-    let lines = full().lines().map(str::to_owned).collect::<Vec<_>>();
-    let line = prop_oneof![
-        prop::sample::select(lines),
-        "[a-z-]{1,10} = (\"\\PC{0,9}\"|[0-9]{1,3}|\\[\\]|\\{\\}|true)",
-        "\\[{0,2}(repo|plan|known-host|x)\\]{0,2}",
-        "\\PC{0,20}",
-    ];
-    prop::collection::vec(line, 0..20).prop_map(|lines| lines.join("\n"))
-}
-
-proptest! {
-    #[test]
-    fn parsing_never_panics(text in toml_like()) {
-        match parse(&text) {
-            Ok(config) => prop_assert!(parse(&config.show()).is_ok(), "{}", config.show()),
-            Err(problems) => prop_assert!((1..=100).contains(&problems.0.len())),
-        }
-    }
-
-    #[test]
-    fn one_changed_character_never_panics(at in 0usize..2_000, ch: char) {
-        let mut text: Vec<char> = full().chars().collect();
-        let at = at % text.len();
-        text[at] = ch;
-        let _ = parse(&text.into_iter().collect::<String>());
-    }
-
-    #[test]
-    fn edited_repos_read_back(
-        uri in "/[ -~]{1,20}", password in "\\PC{1,12}", place in prop::option::of("[a-z ä]{1,9}"),
-        shared: bool, auto_init: bool, env in prop::collection::btree_map("[A-Z]{1,6}", "\\PC{1,9}", 0..3),
-    ) {
-        let repo = Repo {
-            env: env.iter().map(|(name, value)| (name.clone(), Template::literal(value))).collect(),
-            place, shared, auto_init,
-            ..Repo::new(id("x"), Template::literal(&uri), SecretSource::Inline(Template::literal(&password)))
-        };
-        let (_dir, path) = file(&full());
-        let config = Editor::new(path).apply(&[Edit::AddRepo(Box::new(repo.clone()))]).unwrap();
-        prop_assert_eq!(config.repo(&id::<RepoId>("x")), Some(&repo));
-    }
 }
