@@ -14,3 +14,5 @@ pub mod reconcile;
 pub mod wire;
 pub mod session;
 pub mod api;
+pub mod config;
+pub mod telemetry;
