@@ -148,6 +148,7 @@ fn named(hasher: Sha256, shard: &Shard) -> Sha256 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::Value;

@@ -130,6 +130,7 @@ fn lowest_above(ladder: &[Point], equal: Option<u64>, base: u64) -> Option<u64> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::convert::Infallible;

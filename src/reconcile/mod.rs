@@ -17,6 +17,7 @@ mod message;
 mod repair;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use chain::{STATEMENT_LEN, chain_zero, checkpoint_statement, digest, link, root, short};

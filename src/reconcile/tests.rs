@@ -1,6 +1,6 @@
 //! Attacks on log sync, each with its name, and limits that both sides keep.
 
-use super::memory::{MemoryHub, MemoryOrigin, is_finished};
+use super::memory::{MemoryHub, MemoryOrigin, Part, is_finished};
 use super::*;
 use crate::model::{Epoch, KeyId, OperationId, Timestamp};
 use bytes::Bytes;
@@ -562,6 +562,29 @@ fn answers_to_a_want_keep_the_size_of_a_batch() {
         found_in_all += found.len();
     }
     assert_eq!((answered, found_in_all), (MAX_WANTED, 20));
+}
+
+#[test]
+fn an_origin_gets_back_more_than_one_answer_carries() {
+    let mut log = MemoryOrigin::new(ORIGIN, EPOCH);
+    for n in 0..20 {
+        log.append(&shard("a"), operation(n), EntryKind::State, vec![b'F'; 20_000].into());
+    }
+    let mut hub = Hub::new(Quota::default());
+    hub.sync(&mut log);
+    let whole = log.clone();
+    let chain = log.shards.get_mut(&shard("a")).unwrap();
+    for seq in (1..=19).step_by(2) {
+        assert!(chain.damage(seq, Part::Payload));
+    }
+    assert_eq!(log.scrub(), 10);
+    assert_eq!(log.lost(&shard("a"), 100).unwrap().len(), 10);
+    let seen = hub.sync(&mut log);
+    let heals = seen.iter().filter(|output| matches!(output, FeedOutput::Heal { .. })).count();
+    assert_eq!(heals, 3);
+    assert!(log.lost(&shard("a"), 100).unwrap().is_empty());
+    let entries = |log: &MemoryOrigin| log.entries_at(&shard("a"), &[1, 19]).unwrap();
+    assert_eq!(entries(&log), entries(&whole));
 }
 
 #[test]
