@@ -618,6 +618,81 @@ fn a_hub_that_answers_a_ladder_with_nonsense_does_not_keep_the_origin_busy() {
     }
 }
 
+#[test]
+fn a_fork_below_what_the_hub_has_trimmed_itself_is_taken() {
+    let mut hub = Hub::with(5);
+    hub.reconnect();
+    let chain = &mut hub.held.shards.get_mut(&shard("a")).unwrap().chain;
+    let fork = Head { seq: 2, chain: chain.at(2).unwrap() };
+    chain.trim(4);
+    let out = hub.take(FromOrigin::Batch(batch(Start::Fork, fork, vec![state(50, "F new")])));
+    assert!(!is_refused(&out), "{out:?}");
+    let chain = &hub.held.shards[&shard("a")].chain;
+    assert_eq!((chain.base(), chain.head().seq), (fork, 3));
+}
+
+#[test]
+fn a_gap_says_nothing_of_what_lies_before_it_and_a_fork_does() {
+    for (start, gone) in [(Start::Gap, 0), (Start::Base, 0), (Start::BaseFork, 5)] {
+        let mut hub = Hub::with(5);
+        hub.reconnect();
+        let base = Head { seq: 9, chain: [6; 32] };
+        let sent = batch(start, base, vec![state(50, "F new")]);
+        let head = Head { seq: 10, chain: sent.chain };
+        hub.take(FromOrigin::Batch(sent));
+        assert_eq!(hub.held.listed().count(), 0, "not before the roots are equal");
+        let root = root([(&shard("a"), head)].into_iter());
+        let signature = signature(&EPOCH, &root, NOW);
+        hub.take(FromOrigin::Checkpoint(Checkpoint { root, time: NOW, signature }));
+        assert_eq!(hub.held.listed().count(), gone, "{start:?}");
+    }
+}
+
+#[test]
+fn a_shard_revoked_before_its_fork_at_0_was_sent_is_gone() {
+    let log = MemoryOrigin::new(ORIGIN, EPOCH);
+    let mut feed = Feed::new(ORIGIN);
+    let number = feed.open(&log, &only_a).unwrap().number;
+    let held = vec![Held { shard: shard("a"), seq: 4, chain: [0; 8], hidden: false }];
+    assert_eq!(told(&mut feed, &log, FromHub::Heads { number, held }), []);
+    let mut out = Vec::new();
+    feed.announce(&log, &|_| false, &mut out).unwrap();
+    assert_eq!(out, [FeedOutput::Send(FromOrigin::Gone(shard("a")))]);
+    assert_eq!(feed.next(&log, &|_| false, NOW, &signature).unwrap().filter(is_batch), None);
+}
+
+fn is_batch(message: &FromOrigin) -> bool {
+    matches!(message, FromOrigin::Batch(_))
+}
+
+#[test]
+fn s4_answers_with_another_number_are_ignored() {
+    let log = log_of(3);
+    let mut feed = Feed::new(ORIGIN);
+    let old = feed.open(&log, &only_a).unwrap().number;
+    let new = feed.open(&log, &only_a).unwrap().number;
+    assert_ne!(old, new);
+    for stale in [FromHub::InSync { number: old }, FromHub::Heads { number: old, held: vec![] }] {
+        assert_eq!(told(&mut feed, &log, stale), []);
+        assert_eq!(feed.next(&log, &only_a, NOW, &signature).unwrap(), None);
+    }
+    told(&mut feed, &log, FromHub::Heads { number: new, held: vec![] });
+    let sent = feed.next(&log, &only_a, NOW, &signature).unwrap();
+    assert!(sent.as_ref().is_some_and(is_batch), "{sent:?}");
+}
+
+#[test]
+fn a_lost_payload_is_sent_as_lost_and_not_as_blanked() {
+    let mut log = log_of(3);
+    assert!(log.shards.get_mut(&shard("a")).unwrap().damage(2, Part::Payload));
+    log.scrub();
+    let mut hub = Hub::new(Quota::default());
+    hub.sync(&mut log);
+    let held = &hub.held.shards[&shard("a")].chain;
+    assert_eq!(held.iter().map(|(_, entry)| entry.lost).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(held.audit(), None);
+}
+
 // ---------------------------------------------------------------- anything at all
 
 /// What a hostile origin says, before it is held against a true chain.
