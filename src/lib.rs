@@ -12,3 +12,4 @@ pub mod crypto;
 pub mod reconcile;
 pub mod wire;
 pub mod restic;
+pub mod job;

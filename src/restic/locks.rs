@@ -113,7 +113,7 @@ fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
 struct Here<'a> {
     host: String,
     now: Timestamp,
-    is_restic: &'a dyn Fn(u32) -> bool,
+    is_restic: &'a (dyn Fn(u32) -> bool + Sync),
 }
 
 impl Restic {
