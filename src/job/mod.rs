@@ -22,9 +22,6 @@ mod recover;
 mod repository;
 mod restore;
 
-#[cfg(test)]
-mod tests;
-
 pub use board::Live;
 pub use engine::Engine;
 pub use error::JobError;
