@@ -8,6 +8,7 @@ pub mod clock;
 pub mod shutdown;
 pub mod grant;
 pub mod pairing;
+pub mod freshness;
 pub mod crypto;
 pub mod reconcile;
 pub mod wire;

@@ -60,10 +60,34 @@ pub fn exec(arguments: impl IntoIterator<Item = OsString>) -> io::Error {
     if separator.is_none_or(|separator| separator != "--") {
         return io::Error::new(io::ErrorKind::InvalidInput, "no -- before the program");
     }
-    if let Err(error) = tie_to(parent) {
+    if let Err(error) = tie_to(parent).and_then(|()| keep_pipes()) {
         return error;
     }
     std::process::Command::new(program).args(arguments).exec()
+}
+
+/// Gives the process a reading end of its own standard output and error.
+///
+/// When the daemon dies, so do the pipes' readers, and the first thing that an interrupted restic
+/// does is to say so: a Go program that writes to a broken pipe there ends at once (SIGPIPE), before
+/// it has unlocked. With a reader of its own the pipe is never broken.
+#[cfg(target_os = "linux")]
+fn keep_pipes() -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    for path in ["/proc/self/fd/1", "/proc/self/fd/2"] {
+        if std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()) {
+            let reader = std::fs::File::open(path)?;
+            rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty())?;
+            // Left open on purpose: it passes through exec.
+            std::mem::forget(reader);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_pipes() -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
