@@ -214,7 +214,9 @@ pub(crate) fn restic(folder: &Path, arguments: &[&str]) -> std::process::Command
 
 pub(crate) fn locks(folder: &Path) -> Vec<String> {
     let Ok(files) = std::fs::read_dir(folder.join("repo/locks")) else { return Vec::new() };
-    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    // Half-written ones have a longer name.
+    names.filter(|name| name.len() == 64).collect()
 }
 
 /// Noise that neither compresses nor repeats.
