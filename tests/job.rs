@@ -413,3 +413,26 @@ fn restic_unlocks_when_its_daemon_is_killed() {
     let snapshots = std::fs::read_dir(machine.path("repo/snapshots")).unwrap();
     assert_eq!(snapshots.count(), 0, "it did not simply finish");
 }
+
+#[test]
+fn a_guard_whose_daemon_is_gone_starts_nothing() {
+    // Its parent is this test, not process 1.
+    let guarded = std::process::Command::new(env!("CARGO_BIN_EXE_holdfast"))
+        .args([holdfast::restic::guard::WORD, "1", "--", "restic", "version"])
+        .output()
+        .unwrap();
+    assert_eq!(guarded.status.code(), Some(127));
+    assert!(guarded.stdout.is_empty());
+    assert!(String::from_utf8(guarded.stderr).unwrap().contains("is gone"));
+}
+
+#[tokio::test]
+async fn without_restic_an_operation_fails_with_the_remedy() {
+    let machine = Machine::new();
+    let nowhere = machine.path("no-such-restic");
+    let engine = memory::engine_with(&machine.memory, Some(nowhere));
+    let id = engine.backup(&plan_id()).await.unwrap();
+    let failed = engine.wait(id).await.unwrap();
+    assert_eq!(failed.status, Status::Failed);
+    assert!(failed.message.contains("HOLDFAST_RESTIC"), "{}", failed.message);
+}

@@ -97,24 +97,22 @@ impl PlanRun {
     }
 }
 
-/// How old the newest good backup of a plan with a manual schedule may be: what the plan says, and
-/// nothing else. (The class of the machine counts where a schedule runs by itself.)
+/// How old the newest good backup of a plan may be: what the plan says, else what the class of its
+/// machine allows. A `manual` schedule has no longest gap; without `max-age` it has no allowed age.
 #[must_use]
-pub const fn allowed_age_of_manual(max_age: Option<Duration>) -> Option<Duration> {
-    max_age
-}
-
-/// The allowed age that a class of machine gives a plan with a schedule of its own but no `max-age`;
-/// a server's is 1.5 times the longest gap of the schedule.
-#[must_use]
-pub fn allowed_age_of_class(class: MachineClass, longest_gap: Duration) -> Duration {
+pub fn allowed_age(
+    max_age: Option<Duration>,
+    class: MachineClass,
+    longest_gap: Option<Duration>,
+) -> Option<Duration> {
     const DAY: Duration = Duration::from_secs(24 * 3600);
-    match class {
-        MachineClass::Server => longest_gap + longest_gap / 2,
+    let of_class = |gap: Duration| match class {
+        MachineClass::Server => gap + gap / 2,
         MachineClass::Desktop => 3 * DAY,
         MachineClass::Laptop => 7 * DAY,
         MachineClass::RarelyOn => 30 * DAY,
-    }
+    };
+    max_age.or_else(|| longest_gap.map(of_class))
 }
 
 /// The state of a plan.
@@ -226,6 +224,21 @@ mod tests {
             assert_eq!(state(&expectation(*allowed), &runs), *expected, "{what}");
             let reversed: Vec<_> = runs.iter().rev().copied().collect();
             assert_eq!(state(&expectation(*allowed), &reversed), *expected, "{what}, any order");
+        }
+    }
+
+    #[test]
+    fn the_plan_says_how_old_else_the_class_and_manual_has_no_limit() {
+        let (hour, day) = (Some(HOUR), Some(HOUR * 24));
+        for (max_age, class, gap, expected) in [
+            (None, MachineClass::Server, None, None),
+            (hour, MachineClass::Server, None, hour),
+            (hour, MachineClass::Laptop, day, hour),
+            (None, MachineClass::Server, day, Some(HOUR * 36)),
+            (None, MachineClass::Desktop, day, Some(HOUR * 72)),
+            (None, MachineClass::RarelyOn, day, Some(HOUR * 720)),
+        ] {
+            assert_eq!(allowed_age(max_age, class, gap), expected, "{class} {max_age:?}");
         }
     }
 

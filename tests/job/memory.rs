@@ -136,9 +136,13 @@ pub(crate) fn plan_id() -> PlanId {
 }
 
 pub(crate) fn engine(memory: &Arc<Memory>) -> Engine {
+    engine_with(memory, None)
+}
+
+pub(crate) fn engine_with(memory: &Arc<Memory>, restic: Option<PathBuf>) -> Engine {
     let guard = Guard::Reexec(PathBuf::from(env!("CARGO_BIN_EXE_holdfast")));
     let ports = Ports { catalogue: memory.clone(), history: memory.clone(), runs: memory.clone() };
-    Engine::new(Locator::new(None, guard), ports)
+    Engine::new(Locator::new(restic, guard), ports)
 }
 
 /// Fills a memory with the repo and the plan of the machine in that folder.
