@@ -1,3 +1,12 @@
 //! The one binary: `holdfast`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|word| word == holdfast::restic::guard::WORD) {
+        eprintln!("{}", holdfast::restic::guard::exec(arguments));
+        return ExitCode::from(127);
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,277 @@
+//! The state of a plan: what a person has to know about it, the worst first.
+//!
+//! Pure: an expectation, what is known of the plan's runs, and a now that is already corrected by the
+//! clock offset of the instance whose plan it is. It reads no history and sends nothing. While every
+//! schedule is `manual` there is nothing that is due by itself: what follows from a due time
+//! (`late`, `waiting`) is not here.
+//!
+//! 1. Exactly one state holds for a plan: the worst of those that apply.
+//! 2. Without an allowed age a plan is never `stale` and never `never`.
+//! 3. No data is never `fresh`.
+
+use crate::model::{Expectation, MachineClass, Status, Timestamp, words};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+words!(
+    /// The state of a plan, the worst first.
+    State, "plan state", {
+        /// There is no good backup, and the first one is due.
+        Never = "never",
+        /// The newest good backup is older than allowed.
+        Stale = "stale",
+        /// The newest finished run failed.
+        Failing = "failing",
+        /// The newest finished run left something out.
+        Warnings = "warnings",
+        /// A backup is under way.
+        Running = "running",
+        /// The plan is switched off.
+        Paused = "paused",
+        /// There is no good backup, and none is due.
+        NotYet = "not-yet",
+        /// The newest good backup is as young as it has to be.
+        Fresh = "fresh",
+    }
+);
+
+/// A run of a plan, as far as its state is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanRun {
+    /// How far it is, or how it ended.
+    pub status: Status,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Whether it made a snapshot.
+    pub made_snapshot: bool,
+}
+
+/// What is known of a plan when its state is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What the plan promises.
+    pub expectation: &'a Expectation,
+    /// Its runs, in any order.
+    pub runs: &'a [PlanRun],
+    /// Since when the plan is known: a first backup has the allowed age from here.
+    pub since: Timestamp,
+    /// Now, by the clock of the plan's instance.
+    pub now: Timestamp,
+}
+
+/// The state of a plan and the numbers behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// The worst that holds.
+    pub state: State,
+    /// When the newest good backup began.
+    pub newest_good: Option<Timestamp>,
+    /// How many finished runs have failed since the last that did not.
+    pub failures: u32,
+    /// Until when the newest good backup is young enough; `None` without one, or without a limit.
+    pub fresh_until: Option<Timestamp>,
+}
+
+impl PlanRun {
+    /// Whether it counts as a backup: it left a snapshot. A lost run whose snapshot was found does,
+    /// because restic writes that last.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        match self.status {
+            Status::Succeeded | Status::Warning => true,
+            Status::Lost => self.made_snapshot,
+            Status::Pending
+            | Status::Running
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Skipped => false,
+        }
+    }
+
+    /// Whether it counts as a failure. What a person stopped, or what was skipped for a reason, says
+    /// nothing about the next run.
+    const fn is_bad(&self) -> bool {
+        matches!(self.status, Status::Failed)
+            || matches!(self.status, Status::Lost) && !self.made_snapshot
+    }
+}
+
+/// How old the newest good backup of a plan may be: what the plan says, else what the class of its
+/// machine allows. A `manual` schedule has no longest gap; without `max-age` it has no allowed age.
+#[must_use]
+pub fn allowed_age(
+    max_age: Option<Duration>,
+    class: MachineClass,
+    longest_gap: Option<Duration>,
+) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let of_class = |gap: Duration| match class {
+        MachineClass::Server => gap + gap / 2,
+        MachineClass::Desktop => 3 * DAY,
+        MachineClass::Laptop => 7 * DAY,
+        MachineClass::RarelyOn => 30 * DAY,
+    };
+    max_age.or_else(|| longest_gap.map(of_class))
+}
+
+/// The state of a plan.
+#[must_use]
+pub fn of(known: Known<'_>) -> Freshness {
+    let good = known.runs.iter().filter(|run| run.is_good()).map(|run| run.started_at).max();
+    // The expectation outlives the entries that it sums up.
+    let newest_good = good.max(known.expectation.last_met);
+    let allowed = known.expectation.allowed_age;
+    let fresh_until = newest_good.zip(allowed).map(|(good, age)| good.plus(age));
+    let failures = failures(known.runs);
+    let state = worst(&known, newest_good, failures);
+    Freshness { state, newest_good, failures, fresh_until }
+}
+
+fn worst(known: &Known<'_>, newest_good: Option<Timestamp>, failures: u32) -> State {
+    let is_over = |from: Timestamp| {
+        known.expectation.allowed_age.is_some_and(|age| known.now > from.plus(age))
+    };
+    let newest_finished = finished(known.runs).last().map(|run| run.status);
+    let is_running = known.runs.iter().any(|run| run.status == Status::Running);
+    let conditions = [
+        (State::Never, newest_good.is_none() && is_over(known.since)),
+        (State::Stale, newest_good.is_some_and(is_over)),
+        (State::Failing, failures > 0),
+        (State::Warnings, newest_finished == Some(Status::Warning)),
+        (State::Running, is_running),
+        (State::Paused, !known.expectation.enabled),
+        (State::NotYet, newest_good.is_none()),
+    ];
+    let held = conditions.into_iter().find(|(_, holds)| *holds);
+    held.map_or(State::Fresh, |(state, _)| state)
+}
+
+/// The runs whose end says something, oldest first.
+fn finished(runs: &[PlanRun]) -> Vec<&PlanRun> {
+    let mut finished: Vec<_> = runs.iter().filter(|run| run.is_good() || run.is_bad()).collect();
+    finished.sort_by_key(|run| run.started_at);
+    finished
+}
+
+fn failures(runs: &[PlanRun]) -> u32 {
+    let in_a_row = finished(runs).into_iter().rev().take_while(|run| run.is_bad()).count();
+    u32::try_from(in_a_row).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+    fn hours_ago(hours: u32) -> Timestamp {
+        NOW.minus(HOUR * hours)
+    }
+
+    fn expectation(allowed_hours: Option<u32>) -> Expectation {
+        Expectation {
+            repo: "vault".parse().unwrap(),
+            plan: "home".parse().unwrap(),
+            schedule: "manual".to_owned(),
+            allowed_age: allowed_hours.map(|hours| HOUR * hours),
+            last_met: None,
+            enabled: true,
+            disabled_reason: String::new(),
+        }
+    }
+
+    fn run(status: Status, hours: u32) -> PlanRun {
+        PlanRun { status, started_at: hours_ago(hours), made_snapshot: false }
+    }
+
+    /// The state of a plan known for 100 hours.
+    fn state(expectation: &Expectation, runs: &[PlanRun]) -> State {
+        of(Known { expectation, runs, since: hours_ago(100), now: NOW }).state
+    }
+
+    #[test]
+    fn the_worst_that_holds_is_told() {
+        use Status::{Cancelled, Failed, Lost, Pending, Running, Skipped, Succeeded, Warning};
+        type Row<'a> = (&'a str, Option<u32>, &'a [(Status, u32)], State);
+        let table: &[Row<'_>] = &[
+            ("nothing yet, no limit", None, &[], State::NotYet),
+            ("nothing yet, still time", Some(101), &[], State::NotYet),
+            ("nothing yet, at the limit", Some(100), &[], State::NotYet),
+            ("nothing yet, too late", Some(99), &[], State::Never),
+            ("never beats failing", Some(99), &[(Failed, 1)], State::Never),
+            ("never beats running", Some(99), &[(Running, 0)], State::Never),
+            ("first one failed", None, &[(Failed, 1)], State::Failing),
+            ("young", Some(24), &[(Succeeded, 23)], State::Fresh),
+            ("at the limit", Some(24), &[(Succeeded, 24)], State::Fresh),
+            ("old", Some(24), &[(Succeeded, 25)], State::Stale),
+            ("old without a limit", None, &[(Succeeded, 99)], State::Fresh),
+            ("stale beats failing", Some(24), &[(Succeeded, 25), (Failed, 1)], State::Stale),
+            ("failing", Some(24), &[(Succeeded, 3), (Failed, 1)], State::Failing),
+            ("failing while it runs again", None, &[(Failed, 1), (Running, 0)], State::Failing),
+            ("recovered", None, &[(Failed, 2), (Succeeded, 1)], State::Fresh),
+            ("warnings are a backup", Some(24), &[(Warning, 1)], State::Warnings),
+            ("warnings of old", None, &[(Warning, 2), (Succeeded, 1)], State::Fresh),
+            ("running", None, &[(Succeeded, 2), (Running, 0)], State::Running),
+            ("pending is not running", None, &[(Succeeded, 2), (Pending, 0)], State::Fresh),
+            ("cancelled says nothing", None, &[(Succeeded, 2), (Cancelled, 1)], State::Fresh),
+            ("skipped says nothing", None, &[(Failed, 2), (Skipped, 1)], State::Failing),
+            ("lost is a failure", None, &[(Succeeded, 2), (Lost, 1)], State::Failing),
+        ];
+        for (what, allowed, runs, expected) in table {
+            let runs: Vec<_> = runs.iter().map(|&(status, hours)| run(status, hours)).collect();
+            assert_eq!(state(&expectation(*allowed), &runs), *expected, "{what}");
+            let reversed: Vec<_> = runs.iter().rev().copied().collect();
+            assert_eq!(state(&expectation(*allowed), &reversed), *expected, "{what}, any order");
+        }
+    }
+
+    #[test]
+    fn the_plan_says_how_old_else_the_class_and_manual_has_no_limit() {
+        let (hour, day) = (Some(HOUR), Some(HOUR * 24));
+        for (max_age, class, gap, expected) in [
+            (None, MachineClass::Server, None, None),
+            (hour, MachineClass::Server, None, hour),
+            (hour, MachineClass::Laptop, day, hour),
+            (None, MachineClass::Server, day, Some(HOUR * 36)),
+            (None, MachineClass::Desktop, day, Some(HOUR * 72)),
+            (None, MachineClass::RarelyOn, day, Some(HOUR * 720)),
+        ] {
+            assert_eq!(allowed_age(max_age, class, gap), expected, "{class} {max_age:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_run_whose_snapshot_was_found_is_a_backup() {
+        let found = PlanRun { made_snapshot: true, ..run(Status::Lost, 1) };
+        assert_eq!(state(&expectation(Some(24)), &[found]), State::Fresh);
+    }
+
+    #[test]
+    fn a_disabled_plan_still_goes_stale() {
+        let disabled = Expectation { enabled: false, ..expectation(Some(24)) };
+        assert_eq!(state(&disabled, &[run(Status::Succeeded, 25)]), State::Stale);
+        assert_eq!(state(&disabled, &[run(Status::Succeeded, 23)]), State::Paused);
+    }
+
+    #[test]
+    fn the_expectation_remembers_a_backup_whose_entries_are_gone() {
+        let met = Expectation { last_met: Some(hours_ago(20)), ..expectation(Some(24)) };
+        let known = Known { expectation: &met, runs: &[], since: hours_ago(100), now: NOW };
+        let freshness = of(known);
+        assert_eq!(freshness.state, State::Fresh);
+        assert_eq!(freshness.fresh_until, Some(NOW.plus(HOUR * 4)));
+        assert_eq!(state(&met, &[run(Status::Failed, 2), run(Status::Failed, 1)]), State::Failing);
+    }
+
+    #[test]
+    fn failures_are_counted_back_to_the_last_good_run() {
+        let runs = [9, 3, 2, 1].map(|hours| run(Status::Failed, hours));
+        let good = run(Status::Succeeded, 5);
+        let runs: Vec<_> = runs.into_iter().chain([good]).collect();
+        let expectation = expectation(None);
+        let known = Known { expectation: &expectation, runs: &runs, since: NOW, now: NOW };
+        assert_eq!(of(known).failures, 3);
+    }
+}

@@ -1,0 +1,216 @@
+//! A backup, and the index of its plan's snapshots that follows it.
+
+use super::board::{Active, Added};
+use super::engine::{About, End};
+use super::journal::Journal;
+use super::{Engine, JobError, PlanSpec, RepoSpec};
+use crate::clock;
+use crate::model::{
+    FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
+};
+use crate::restic::{
+    Backup, Command, Completeness, Failure, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
+};
+use std::sync::Arc;
+
+/// What a backup leaves for the index: the plan's snapshots, listed after it.
+type Listed = Result<Vec<Snapshot>, Failure>;
+
+impl Engine {
+    /// Starts a backup and says which operation it is. While the plan runs, the new one waits; where
+    /// one waits already, it is that one.
+    ///
+    /// # Errors
+    /// There is no such plan, it is disabled, or the daemon is stopping.
+    pub async fn backup(&self, plan: &PlanId) -> Result<OperationId, JobError> {
+        let inner = Arc::clone(&self.inner);
+        let task = inner.task()?;
+        let plan = inner.ports.plan(plan).await?;
+        let about = About {
+            kind: OperationKind::Backup,
+            repo: plan.repo.clone(),
+            plan: Some(plan.id.clone()),
+            flow: None,
+        };
+        let active = match inner.begin(about).await? {
+            Added::Waiting(id) => return Ok(id),
+            Added::New(active) => active,
+        };
+        let id = active.operation().id;
+        let engine = self.clone();
+        inner.spawn(task, async move { engine.back_up(&active, &plan).await });
+        Ok(id)
+    }
+
+    /// Lists the snapshots of a plan, and tells the plan's lost runs whose snapshot is there.
+    ///
+    /// # Errors
+    /// The repo cannot be read, or the daemon is stopping.
+    pub async fn index(&self, repo: &RepoId, plan: &PlanId) -> Result<Operation, JobError> {
+        let _task = self.inner.task()?;
+        let spec = self.inner.ports.repo(repo).await?;
+        let restic = self.inner.locator.restic().await?;
+        let listed = self.list(&restic, &spec, plan).await;
+        self.record_index(repo, plan, None, listed).await
+    }
+
+    async fn back_up(&self, active: &Active, plan: &PlanSpec) {
+        let mut listed = None;
+        let end = self.steps(active, plan, &mut listed).await;
+        let ended = self.inner.finish(active, end).await;
+        if let Some(listed) = listed {
+            let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;
+            if let Err(error) = indexed {
+                tracing::warn!(%error, plan = %plan.id, "no index after the backup");
+            }
+        }
+    }
+
+    async fn steps(
+        &self,
+        active: &Active,
+        plan: &PlanSpec,
+        listed: &mut Option<Listed>,
+    ) -> Result<End, JobError> {
+        let inner = &self.inner;
+        let mut cancel = active.cancelled();
+        let turn = cancel.run(inner.queue.plan(&plan.id)).await;
+        let _plan_turn = turn.ok_or(JobError::Cancelled)?;
+        let restic = inner.locator.restic().await?;
+        let repo = inner.ports.repo(&plan.repo).await?;
+        let flow = active.operation().flow;
+        cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
+        let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
+        let turn = cancel.run(inner.queue.shared(&repo.id)).await;
+        let _repo_turn = turn.ok_or(JobError::Cancelled)?;
+        active.amend_silently(|op| op.repo_guid = Some(guid));
+        inner.now_running(active).await;
+        let command = Command::Backup(Backup {
+            plan: plan.id.clone(),
+            instance: active.operation().instance,
+            paths: plan.paths.clone(),
+            exclusions: plan.exclusions.clone(),
+        });
+        let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+        match outcome {
+            Ok(outcome) => {
+                let list = self.list(&restic, &repo, &plan.id).await;
+                let end = saved(&outcome, journal, list.as_deref().unwrap_or_default());
+                *listed = Some(list);
+                Ok(end)
+            }
+            Err(failure) if active.why().is_none() => Ok(failed(&failure, journal)),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn list(&self, restic: &Restic, repo: &RepoSpec, plan: &PlanId) -> Listed {
+        let mut cancel = self.inner.task().map_err(|_| interrupted())?;
+        let filter = SnapshotFilter { plan: Some(plan.clone()), ..SnapshotFilter::default() };
+        restic.snapshots(&repo.access, filter, &mut cancel).await
+    }
+
+    /// Adds the index operation, already at its end: it takes a moment, and nobody waits for it.
+    async fn record_index(
+        &self,
+        repo: &RepoId,
+        plan: &PlanId,
+        flow: Option<FlowId>,
+        listed: Listed,
+    ) -> Result<Operation, JobError> {
+        let (repo, plan) = (repo.clone(), plan.clone());
+        let about = About {
+            kind: OperationKind::Index,
+            repo: repo.clone(),
+            plan: Some(plan.clone()),
+            flow,
+        };
+        let mut index = self.inner.compose(about)?;
+        index.ended_at = Some(clock::now());
+        match listed {
+            Ok(snapshots) => {
+                let of_plan = of_instance(&snapshots, &index.instance).count();
+                index.status = Status::Succeeded;
+                index.message = format!("{of_plan} snapshots of plan {plan}");
+                self.find_lost(&repo, &plan, &snapshots).await;
+            }
+            Err(failure) => {
+                index.status = Status::Failed;
+                index.message = failure.to_string();
+            }
+        }
+        self.inner.record(index.clone()).await;
+        Ok(index)
+    }
+
+    /// A run whose daemon died may have made its snapshot all the same: restic writes it last.
+    async fn find_lost(&self, repo: &RepoId, plan: &PlanId, snapshots: &[Snapshot]) {
+        let (repo, plan) = (repo.clone(), plan.clone());
+        let lost = self.inner.ports.call(move |ports| ports.history.lost(&repo, &plan)).await;
+        for operation in lost.unwrap_or_default() {
+            if let Some(found) = found(operation, snapshots) {
+                self.inner.record(found).await;
+            }
+        }
+    }
+}
+
+/// The lost operation with its snapshot: the first that its plan began between its start and the
+/// time at which it was found lost (restic had died with its daemon by then).
+fn found(mut lost: Operation, snapshots: &[Snapshot]) -> Option<Operation> {
+    let until = lost.ended_at.unwrap_or_else(clock::now);
+    let snapshot = of_instance(snapshots, &lost.instance)
+        .filter(|snapshot| snapshot.time >= lost.started_at && snapshot.time <= until)
+        .min_by_key(|snapshot| snapshot.time)?;
+    lost.revision += 1;
+    lost.snapshot = Some(snapshot.id.to_string());
+    let short: String = snapshot.id.as_str().chars().take(8).collect();
+    lost.message = format!(
+        "the daemon died while this ran, but snapshot {short} of it is in the repository: it was completed"
+    );
+    Some(lost)
+}
+
+fn of_instance<'a>(
+    snapshots: &'a [Snapshot],
+    instance: &'a InstanceId,
+) -> impl Iterator<Item = &'a Snapshot> {
+    snapshots.iter().filter(move |snapshot| snapshot.instance().as_ref() == Some(instance))
+}
+
+/// A snapshot was made.
+fn saved(outcome: &Outcome, journal: Journal, snapshots: &[Snapshot]) -> End {
+    let Journal { item_errors, summary, .. } = journal;
+    // 0.14 tells the beginning of the id only.
+    let told = summary.as_ref().and_then(|summary| summary.snapshot.clone());
+    let snapshot = told.and_then(|told| whole(&told, snapshots));
+    let stats = summary.map(|summary| Stats { item_errors: item_errors.total, ..summary.stats });
+    let unread = item_errors.total;
+    let (status, message) = match outcome.completeness {
+        Completeness::Whole if unread == 0 => (Status::Succeeded, String::new()),
+        Completeness::Whole | Completeness::Partial => (
+            Status::Warning,
+            format!(
+                "{unread} files or folders could not be read; the rest is saved. See them with `holdfast op show`"
+            ),
+        ),
+    };
+    End { status: Some(status), message, snapshot, stats, item_errors }
+}
+
+fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
+    if told.is_whole() {
+        return Some(told.to_string());
+    }
+    let listed = snapshots.iter().find(|snapshot| snapshot.id.as_str().starts_with(told.as_str()));
+    listed.map(|snapshot| snapshot.id.to_string())
+}
+
+fn failed(failure: &Failure, journal: Journal) -> End {
+    let (status, message) = (Some(Status::Failed), failure.to_string());
+    End { status, message, item_errors: journal.item_errors, ..End::default() }
+}
+
+fn interrupted() -> Failure {
+    Failure::new(crate::restic::Reason::Interrupted, "")
+}

@@ -1,0 +1,93 @@
+//! Why something was not done.
+
+use super::{StoreFault, Unusable};
+use crate::model::{OperationId, RepoGuid, RepoId};
+use crate::restic::{Failure, Reason, VersionError};
+use std::path::PathBuf;
+
+/// Why something was not done; the text is what the operation's message says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// The repo or plan cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// There is no restic to do it.
+    #[error(transparent)]
+    NoRestic(#[from] VersionError),
+    /// restic failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// It was stopped before restic ran.
+    #[error("cancelled before it began")]
+    Cancelled,
+    /// A repository that was there is not.
+    #[error(
+        "repo {repo} is missing: repository {guid} was there and is not now. Mount its disk or correct its uri; it is never created again"
+    )]
+    KnownButMissing {
+        /// The repo.
+        repo: RepoId,
+        /// restic's id of it.
+        guid: RepoGuid,
+    },
+    /// Another repository is where ours was.
+    #[error(
+        "repo {repo} is repository {expected}, but {found} is at its uri. Check which disk is mounted there, or add it as a repo of its own"
+    )]
+    OtherRepository {
+        /// The repo.
+        repo: RepoId,
+        /// What it was.
+        expected: RepoGuid,
+        /// What is there.
+        found: RepoGuid,
+    },
+    /// A received repo is not there.
+    #[error(
+        "the received repo {repo} does not exist at its uri. Only its owner creates it; ask there"
+    )]
+    OwnerCreates {
+        /// The repo.
+        repo: RepoId,
+    },
+    /// A repo with `auto-init = false` is not there.
+    #[error("repo {repo} does not exist at its uri. Create it with `holdfast repo init {repo}`")]
+    NotInitialised {
+        /// The repo.
+        repo: RepoId,
+    },
+    /// A restore goes to an empty or a new folder only.
+    #[error("restore target {target:?} is not an empty folder. Name an empty or a new one")]
+    TargetInUse {
+        /// The folder.
+        target: PathBuf,
+    },
+    /// There is nothing to restore.
+    #[error("repo {repo} has no such snapshot. `holdfast snapshots` lists those that it has")]
+    NoSnapshot {
+        /// The repo.
+        repo: RepoId,
+    },
+    /// The store has to know it first.
+    #[error("{what} could not be kept: {fault}. See the state of the store in `holdfast status`")]
+    NotKept {
+        /// What.
+        what: &'static str,
+        /// Why.
+        fault: StoreFault,
+    },
+    /// Not a running operation.
+    #[error("operation {0} is not pending or running here. `holdfast ops` shows how it ended")]
+    NotActive(OperationId),
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping. Try again once it runs")]
+    Stopping,
+}
+
+impl JobError {
+    /// Whether somebody wanted it to end this way.
+    #[must_use]
+    pub const fn is_cancel(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Failed(Failure { reason: Reason::Interrupted, .. }))
+    }
+}

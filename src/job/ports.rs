@@ -1,0 +1,192 @@
+//! What the engine needs of the configuration and of the store.
+
+use crate::model::{
+    InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
+};
+use crate::restic::Exclusions;
+use std::sync::Arc;
+
+/// A repo, ready to be used.
+#[derive(Clone)]
+pub struct RepoSpec {
+    /// Its id here.
+    pub id: RepoId,
+    /// How it is reached, secrets resolved.
+    pub access: RepoAccess,
+    /// Whose it is.
+    pub standing: Standing,
+}
+
+/// Whether we may create a repository that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Ours: created before its first use.
+    Own,
+    /// Ours, with `auto-init = false`: created when a person says so.
+    OwnByHand,
+    /// Received from a peer: only its owner creates it.
+    Received,
+}
+
+/// A plan, ready to be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSpec {
+    /// Its id.
+    pub id: PlanId,
+    /// Where it saves to.
+    pub repo: RepoId,
+    /// What it saves.
+    pub paths: Vec<String>,
+    /// What it leaves out.
+    pub exclusions: Exclusions,
+}
+
+/// A repo or plan cannot be used: unknown, disabled, or its secret was not resolved. One sentence,
+/// which names it and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// The store did not take or give something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreFault(pub String);
+
+/// The configuration as it is now. May block (a `password-command`); never called on the runtime.
+pub trait Catalogue: Send + Sync {
+    /// Our name now.
+    fn instance(&self) -> InstanceId;
+    /// A repo by its id, own or received.
+    ///
+    /// # Errors
+    /// Unknown, disabled, or without its secrets.
+    fn repo(&self, id: &RepoId) -> Result<RepoSpec, Unusable>;
+    /// A plan by its id.
+    ///
+    /// # Errors
+    /// Unknown or disabled.
+    fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable>;
+}
+
+/// The own log (`history.db`). Blocking; never called on the runtime.
+pub trait History: Send + Sync {
+    /// Appends the operation's state: kind `first` at revision 1, else `state`.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn record(&self, operation: &Operation) -> Result<(), StoreFault>;
+    /// Appends text to the operation's log.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn append_log(&self, operation: OperationId, text: &str) -> Result<(), StoreFault>;
+    /// Every operation whose newest state is not finished.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn unfinished(&self) -> Result<Vec<Operation>, StoreFault>;
+    /// The backups of that plan into that repo whose newest state is `lost`, without a snapshot.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn lost(&self, repo: &RepoId, plan: &PlanId) -> Result<Vec<Operation>, StoreFault>;
+}
+
+/// A restic process of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// For which operation.
+    pub operation: OperationId,
+    /// On which repo.
+    pub repo: RepoId,
+    /// For which plan.
+    pub plan: Option<PlanId>,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub since: Timestamp,
+}
+
+/// What must survive the loss of the history (`trust.db`). Blocking; never called on the runtime.
+pub trait Runs: Send + Sync {
+    /// restic's id of that repo, if it has ever been known here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn guid(&self, repo: &RepoId) -> Result<Option<RepoGuid>, StoreFault>;
+    /// Keeps it for good.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn keep_guid(&self, repo: &RepoId, guid: &RepoGuid) -> Result<(), StoreFault>;
+    /// A process has started (also the plan's last start).
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn started(&self, run: &Run) -> Result<(), StoreFault>;
+    /// Its operation has ended (also the plan's last end).
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn ended(
+        &self,
+        operation: OperationId,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), StoreFault>;
+    /// Nothing is left of it, no process and no lock.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn closed(&self, operation: OperationId) -> Result<(), StoreFault>;
+    /// Every run not closed, of this life of the daemon and of earlier ones.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn open(&self) -> Result<Vec<Run>, StoreFault>;
+}
+
+/// All that the engine is connected to.
+#[derive(Clone)]
+pub struct Ports {
+    /// Repos and plans.
+    pub catalogue: Arc<dyn Catalogue>,
+    /// Operations and their logs.
+    pub history: Arc<dyn History>,
+    /// Guids and processes.
+    pub runs: Arc<dyn Runs>,
+}
+
+impl Ports {
+    /// Calls something that blocks, beside the runtime.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StoreFault> + Send + 'static,
+    ) -> Result<T, StoreFault> {
+        let ports = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&ports)).await;
+        done.unwrap_or_else(|_| Err(StoreFault("the call to the store was cut off".to_owned())))
+    }
+
+    /// As [`Ports::call`], where the work goes on whether or not the store takes it.
+    pub(super) async fn tell(
+        &self,
+        work: impl FnOnce(&Self) -> Result<(), StoreFault> + Send + 'static,
+    ) {
+        if let Err(fault) = self.call(work).await {
+            tracing::warn!(%fault, "an operation goes on, but the store did not take its state");
+        }
+    }
+
+    pub(super) async fn repo(&self, id: &RepoId) -> Result<RepoSpec, Unusable> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let done = tokio::task::spawn_blocking(move || ports.catalogue.repo(&repo)).await;
+        done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {
+        let (ports, plan) = (self.clone(), id.clone());
+        let done = tokio::task::spawn_blocking(move || ports.catalogue.plan(&plan)).await;
+        done.unwrap_or_else(|_| Err(Unusable(format!("plan {id} was not resolved; try again"))))
+    }
+}

@@ -1,0 +1,151 @@
+//! The repository behind a repo: adopted where it is, created once where it may be.
+
+use super::board::Added;
+use super::engine::{About, End};
+use super::{Engine, JobError, RepoSpec, Standing};
+use crate::model::{FlowId, OperationKind, RepoGuid, RepoId};
+use crate::restic::{Command, Failure, Reason, Restic, Snapshot, SnapshotFilter};
+use crate::shutdown;
+
+/// Who wants a repository to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// A person, who may say it of a repo with `auto-init = false`.
+    Explicit,
+    /// Work that needs it.
+    BeforeUse,
+}
+
+impl Engine {
+    /// Adopts the repository of a repo, or creates it (an init operation then tells), and says its
+    /// guid. The owner calls this before a repo is first pushed.
+    ///
+    /// # Errors
+    /// It cannot be opened, is not the one that was there, or may not be created here.
+    pub async fn init(&self, repo: &RepoId) -> Result<RepoGuid, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        self.settle(&restic, &repo, (Wish::Explicit, None), &mut cancel).await
+    }
+
+    /// The snapshots of a repo that meet the filter, oldest first.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn snapshots(
+        &self,
+        repo: &RepoId,
+        filter: SnapshotFilter,
+    ) -> Result<Vec<Snapshot>, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        Ok(restic.snapshots(&repo.access, filter, &mut cancel).await?)
+    }
+
+    /// As [`Engine::init`], but what a person has to create is not created.
+    pub(super) async fn ensure(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        flow: Option<FlowId>,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<RepoGuid, JobError> {
+        self.settle(restic, repo, (Wish::BeforeUse, flow), cancel).await
+    }
+
+    async fn settle(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        (wish, flow): (Wish, Option<FlowId>),
+        cancel: &mut shutdown::Guard,
+    ) -> Result<RepoGuid, JobError> {
+        if let Some(known) = self.known(&repo.id).await? {
+            let found = restic.guid(&repo.access, cancel).await;
+            return same(&repo.id, known, found);
+        }
+        // Never known here: one at a time, so that two first backups create it once.
+        let turn = cancel.run(self.inner.queue.alone(&repo.id)).await;
+        let _alone = turn.ok_or(JobError::Cancelled)?;
+        let known = self.known(&repo.id).await?;
+        let found = restic.guid(&repo.access, cancel).await;
+        if let Some(known) = known {
+            return same(&repo.id, known, found);
+        }
+        let guid = match found {
+            Err(Failure { reason: Reason::RepositoryMissing, .. }) => {
+                may_create(repo, wish)?;
+                self.create(restic, repo, flow, cancel).await?
+            }
+            found => found?,
+        };
+        self.keep(&repo.id, &guid).await?;
+        Ok(guid)
+    }
+
+    async fn known(&self, repo: &RepoId) -> Result<Option<RepoGuid>, JobError> {
+        let repo = repo.clone();
+        let known = self.inner.ports.call(move |ports| ports.runs.guid(&repo)).await;
+        // Could not be read is not "never known": nothing is created on a guess.
+        known.map_err(|fault| JobError::NotKept { what: "the guid of the repo", fault })
+    }
+
+    async fn keep(&self, repo: &RepoId, guid: &RepoGuid) -> Result<(), JobError> {
+        let (repo, guid) = (repo.clone(), guid.clone());
+        let kept = self.inner.ports.call(move |ports| ports.runs.keep_guid(&repo, &guid)).await;
+        kept.map_err(|fault| JobError::NotKept { what: "the guid of the repo", fault })
+    }
+
+    async fn create(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        flow: Option<FlowId>,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<RepoGuid, JobError> {
+        let about = About { kind: OperationKind::Init, repo: repo.id.clone(), plan: None, flow };
+        let active = match self.inner.begin(about).await? {
+            Added::New(active) => active,
+            // Only backups wait behind one another.
+            Added::Waiting(id) => return Err(JobError::NotActive(id)),
+        };
+        let (_, made) = self.inner.run(&active, restic, repo, &Command::Init).await;
+        let guid = match made {
+            Ok(_) => restic.guid(&repo.access, cancel).await,
+            Err(failure) => Err(failure),
+        };
+        if let Ok(guid) = &guid {
+            active.amend_silently(|op| op.repo_guid = Some(guid.clone()));
+        }
+        let done =
+            |_: &RepoGuid| End { message: "repository created".to_owned(), ..End::default() };
+        self.inner.finish(&active, guid.as_ref().map(done).map_err(|f| f.clone().into())).await;
+        Ok(guid?)
+    }
+}
+
+fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {
+    let repo_id = repo.id.clone();
+    match (repo.standing, wish) {
+        (Standing::Received, _) => Err(JobError::OwnerCreates { repo: repo_id }),
+        (Standing::OwnByHand, Wish::BeforeUse) => Err(JobError::NotInitialised { repo: repo_id }),
+        (Standing::Own, _) | (Standing::OwnByHand, Wish::Explicit) => Ok(()),
+    }
+}
+
+fn same(
+    repo: &RepoId,
+    known: RepoGuid,
+    found: Result<RepoGuid, Failure>,
+) -> Result<RepoGuid, JobError> {
+    match found {
+        Ok(found) if found == known => Ok(known),
+        Ok(found) => Err(JobError::OtherRepository { repo: repo.clone(), expected: known, found }),
+        Err(Failure { reason: Reason::RepositoryMissing, .. }) => {
+            Err(JobError::KnownButMissing { repo: repo.clone(), guid: known })
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
