@@ -8,8 +8,9 @@ use super::half_open::HalfOpenLink;
 use super::ladder::{Ladder, StepName};
 use super::link::{Certificate, Link, RemoteAddress, TlsSeen};
 use super::tls;
-use super::url::{PeerUrl, Scheme};
+use crate::pairing::{PeerUrl, Transport};
 use futures_util::future::select_ok;
+use http::uri::Scheme;
 use http::{Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -35,6 +36,14 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// Why there is no link, sorted by the step that failed.
 #[derive(Debug, Error)]
 pub enum DialError {
+    /// The address cannot be asked for.
+    #[error("{url} cannot be used: {source}")]
+    Url {
+        /// The listener.
+        url: PeerUrl,
+        /// Why.
+        source: http::Error,
+    },
     /// The name has no address.
     #[error("no address for {host}: {source}")]
     Dns {
@@ -104,6 +113,7 @@ impl DialError {
     #[must_use]
     pub fn step(&self) -> StepName {
         match self {
+            Self::Url { .. } => StepName::Url,
             Self::Dns { .. } => StepName::Dns,
             Self::Tcp { .. } => StepName::Tcp,
             Self::Tls { .. } => StepName::Tls,
@@ -116,6 +126,7 @@ impl DialError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
+            Self::Url { .. } => "write it as https://HOST[:PORT][/PATH]".to_owned(),
             Self::Dns { host, .. } => {
                 format!("check the spelling of {host}, and that this machine is online and resolves it")
             }
@@ -127,6 +138,9 @@ impl DialError {
             }
             Self::Http2 { .. } => {
                 "check that this is the listener or a proxy that speaks HTTP/2 to us; where the listener has TLS, write https://".to_owned()
+            }
+            Self::Path { status: StatusCode::HTTP_VERSION_NOT_SUPPORTED, .. } => {
+                "let the proxy speak HTTP/2 without TLS (h2c) to holdfast, not HTTP/1".to_owned()
             }
             Self::Path { status, .. } if status.is_server_error() => {
                 "the proxy answers but reaches no holdfast: check that the daemon runs and that the proxy speaks h2c to it".to_owned()
@@ -174,7 +188,6 @@ impl Dialer {
 
     /// The same, each step noted on `ladder`.
     pub async fn climb(&self, url: &PeerUrl, ladder: &mut Ladder) -> Result<Link, DialError> {
-        ladder.held(StepName::Url, url.to_string());
         let linked = self.try_climb(url, ladder).await;
         if let Err(error) = &linked {
             ladder.broke(error.step(), error.to_string(), error.remedy());
@@ -183,6 +196,8 @@ impl Dialer {
     }
 
     async fn try_climb(&self, url: &PeerUrl, ladder: &mut Ladder) -> Result<Link, DialError> {
+        let uri = sync_uri(url)?;
+        ladder.held(StepName::Url, url.to_string());
         let addresses = self.patiently(url, StepName::Dns, resolve(url)).await?;
         ladder.held(StepName::Dns, listed(&addresses));
         let tcp = self.patiently(url, StepName::Tcp, connect(url, addresses)).await?;
@@ -193,7 +208,7 @@ impl Dialer {
         let (connection, tls) = self.patiently(url, StepName::Tls, secure(url, tcp)).await?;
         note_tls(ladder, &tls);
         let half_open = HalfOpenLink::alone(self.budget);
-        let opening = open(url, connection, &half_open);
+        let opening = open(url, uri, connection, &half_open);
         let (outgoing, incoming) = self.patiently(url, StepName::Http2, opening).await?;
         ladder.held(StepName::Http2, "the sync path answers");
         Ok(Link { outgoing, incoming, remote, tls, half_open })
@@ -242,7 +257,7 @@ async fn connect(url: &PeerUrl, addresses: Vec<SocketAddr>) -> Result<TcpStream,
 }
 
 async fn secure(url: &PeerUrl, tcp: TcpStream) -> Result<(Connection, TlsSeen), DialError> {
-    if url.scheme() == Scheme::Http {
+    if url.transport() == Transport::Plain {
         return Ok((Box::new(tcp), TlsSeen::Plain));
     }
     let failed = |source| DialError::Tls { host: url.host().to_owned(), port: url.port(), source };
@@ -278,6 +293,7 @@ fn note_tls(ladder: &mut Ladder, seen: &TlsSeen) {
 
 async fn open(
     url: &PeerUrl,
+    uri: Uri,
     connection: Connection,
     half_open: &HalfOpenLink,
 ) -> Result<grpc::Halves, DialError> {
@@ -292,15 +308,20 @@ async fn open(
         .map_err(failed)?;
     // It ends by itself once the call is over: the last sender goes when this function returns.
     tokio::spawn(driver);
-    let (request, outgoing) = grpc::request(sync_uri(url), half_open);
+    let (request, outgoing) = grpc::request(uri, half_open);
     let response = sender.send_request(request).await.map_err(failed)?;
     check(url, &response)?;
     Ok((outgoing, grpc::answered(response, half_open)))
 }
 
-fn sync_uri(url: &PeerUrl) -> Uri {
-    // A `PeerUrl` was a URI when it was read, and the sync path only lengthens its path.
-    format!("{url}{}", grpc::SYNC_PATH).parse().unwrap_or_default()
+fn sync_uri(url: &PeerUrl) -> Result<Uri, DialError> {
+    let scheme = match url.transport() {
+        Transport::Plain => Scheme::HTTP,
+        Transport::Tls => Scheme::HTTPS,
+    };
+    let uri = Uri::builder().scheme(scheme).authority(url.authority());
+    let uri = uri.path_and_query(url.sync_path()).build();
+    uri.map_err(|source| DialError::Url { url: url.clone(), source })
 }
 
 fn check(url: &PeerUrl, response: &Response<Incoming>) -> Result<(), DialError> {

@@ -45,14 +45,14 @@ fn decoder() -> ProstDecoder<Envelope> {
 
 /// The dialer's request, and where its envelopes go.
 pub(super) fn request(
-    origin: Uri,
+    uri: Uri,
     half_open: &HalfOpenLink,
 ) -> (Request<tonic::body::Body>, mpsc::Sender<Envelope>) {
     let (outgoing, envelopes) = outgoing(half_open);
     let body = EncodeBody::new_client(encoder(), envelopes, None, Some(MAX_MESSAGE));
     let mut request = Request::new(tonic::body::Body::new(body));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = origin;
+    *request.uri_mut() = uri;
     request.headers_mut().insert(header::CONTENT_TYPE, GRPC);
     request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
     (request, outgoing)

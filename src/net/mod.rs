@@ -23,7 +23,6 @@ mod link;
 mod listen;
 pub mod local;
 mod tls;
-mod url;
 
 pub use awake::{Awake, SleepDetector};
 pub use backoff::{Backoff, Outcome, Pause};
@@ -36,4 +35,3 @@ pub use ladder::{Ladder, Step, StepName};
 pub use link::{Certificate, Link, LinkError, LinkIncoming, RemoteAddress, TlsSeen};
 pub use listen::{Answers, Limits, ListenError, Listener, OnLink, SyncAccept, serve};
 pub use tls::{TlsError, TlsServer};
-pub use url::{PeerUrl, PeerUrlError, Scheme};

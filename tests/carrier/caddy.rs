@@ -1,7 +1,8 @@
 //! Through a real Caddy, configured by the example file. Skipped, and said so, where there is none.
 
 use super::support::*;
-use holdfast::net::{Certificate, Dialer, Link, PeerUrl, TlsSeen};
+use holdfast::net::{Certificate, Dialer, Link, TlsSeen};
+use holdfast::pairing::PeerUrl;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

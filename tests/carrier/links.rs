@@ -76,7 +76,7 @@ async fn http1_on_the_sync_path_is_told_what_is_missing() {
 async fn a_dropped_link_ends_on_the_other_side() {
     let mut hub = Hub::start(Setup::default()).await;
     let mut ours = dial(&http(hub.main)).await;
-    let mut theirs = hub.link().await;
+    let theirs = hub.link().await;
     ours.half_open.authenticated();
     theirs.half_open.authenticated();
     drop(theirs);

@@ -4,8 +4,9 @@ use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use holdfast::net::{
-    Answers, Dialer, Limits, Link, Listener, PeerUrl, SyncAccept, TlsServer, TrustedProxies, serve,
+    Answers, Dialer, Limits, Link, Listener, SyncAccept, TlsServer, TrustedProxies, serve,
 };
+use holdfast::pairing::PeerUrl;
 use holdfast::shutdown::Shutdown;
 use holdfast::wire::proto::sync::{Envelope, envelope::Body};
 use std::net::SocketAddr;
