@@ -27,10 +27,16 @@ impl TrustedProxies {
         self.0.store(Arc::new(canonical));
     }
 
+    /// Whether `ip` is one of them.
+    #[must_use]
+    pub fn trusts(&self, ip: IpAddr) -> bool {
+        self.0.load().contains(&ip.to_canonical())
+    }
+
     /// Who sent a request with these headers over this connection.
     #[must_use]
     pub fn remote(&self, socket: SocketAddr, headers: &HeaderMap) -> RemoteAddress {
-        if !self.0.load().contains(&socket.ip().to_canonical()) {
+        if !self.trusts(socket.ip()) {
             return RemoteAddress::direct(socket);
         }
         RemoteAddress { socket, client: last_forwarded(headers), via_proxy: true }

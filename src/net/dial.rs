@@ -6,7 +6,7 @@ use super::gate::Budget;
 use super::grpc;
 use super::half_open::HalfOpenLink;
 use super::ladder::{Ladder, StepName};
-use super::link::{Certificate, Link, RemoteAddress, TlsSeen};
+use super::link::{ByteStream, Certificate, Link, RemoteAddress, TlsSeen};
 use super::tls;
 use crate::pairing::{PeerUrl, Transport};
 use futures_util::future::select_ok;
@@ -22,7 +22,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -170,9 +169,7 @@ impl Default for Dialer {
     }
 }
 
-trait Carrying: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Carrying for T {}
-type Connection = Box<dyn Carrying>;
+type Connection = Box<dyn ByteStream>;
 
 impl Dialer {
     /// With other limits: `patience` is for each step, `budget` for what follows.

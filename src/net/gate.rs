@@ -129,6 +129,14 @@ impl Gate {
         self.phase.send_replace(Phase::Cut(CutReason::Overrun(overrun)));
     }
 
+    /// Why the link was cut, if it was.
+    pub(super) fn cut_reason(&self) -> Option<CutReason> {
+        match *self.phase.borrow() {
+            Phase::Cut(reason) => Some(reason),
+            Phase::HalfOpen | Phase::Authenticated => None,
+        }
+    }
+
     fn is_authenticated(&self) -> bool {
         *self.phase.borrow() == Phase::Authenticated
     }
@@ -141,7 +149,8 @@ impl Gate {
             self.cut_half_open(CutReason::Slow(self.budget.time));
         }
         loop {
-            if let Phase::Cut(reason) = *phase.borrow_and_update() {
+            let _ = *phase.borrow_and_update();
+            if let Some(reason) = self.cut_reason() {
                 return reason;
             }
             // The sender is `self`, so this waits for a change and nothing else.

@@ -10,6 +10,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -17,6 +18,8 @@ use tokio_stream::wrappers::ReceiverStream;
 pub(super) const OUTGOING: usize = 1;
 
 /// A carrier between us and one remote end.
+///
+/// A clean end: send the last envelope, drop `outgoing`, and read `incoming` until `None`.
 #[derive(Debug)]
 pub struct Link {
     /// To the other side. Closed when the link is gone; dropping it ends our direction.
@@ -30,6 +33,10 @@ pub struct Link {
     /// How far the link has come; it is cut when its [`super::Budget`] is spent before it is authenticated.
     pub half_open: HalfOpenLink,
 }
+
+/// What bytes travel on, below HTTP.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 /// Where the other side of a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +90,7 @@ pub enum LinkError {
 /// The envelopes that arrive on a link.
 pub struct LinkIncoming {
     stream: BoxStream<'static, Result<Envelope, LinkError>>,
+    gate: Arc<Gate>,
     cut: BoxFuture<'static, CutReason>,
     ended: bool,
 }
@@ -98,7 +106,8 @@ impl LinkIncoming {
         stream: impl Stream<Item = Result<Envelope, LinkError>> + Send + 'static,
         gate: &Arc<Gate>,
     ) -> Self {
-        Self { stream: stream.boxed(), cut: Box::pin(Arc::clone(gate).cut()), ended: false }
+        let cut = Box::pin(Arc::clone(gate).cut());
+        Self { stream: stream.boxed(), gate: Arc::clone(gate), cut, ended: false }
     }
 
     /// The next envelope; `None` once the other side has ended its direction, or after an error.
@@ -110,10 +119,15 @@ impl LinkIncoming {
         let next = tokio::select! {
             biased;
             reason = &mut self.cut => Some(Err(LinkError::Cut(reason))),
-            next = self.stream.next() => next,
+            next = self.stream.next() => next.map(|next| next.map_err(|error| self.explained(error))),
         };
         self.ended = !matches!(next, Some(Ok(_)));
         next
+    }
+
+    /// Where the stream broke because we cut it, the cut is the reason.
+    fn explained(&self, error: LinkError) -> LinkError {
+        self.gate.cut_reason().map_or(error, LinkError::Cut)
     }
 }
 
@@ -143,5 +157,20 @@ impl RemoteAddress {
     #[must_use]
     pub fn direct(socket: SocketAddr) -> Self {
         Self { socket, client: Some(socket.ip().to_canonical()), via_proxy: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pair_carries_envelopes_until_one_end_is_dropped() {
+        let (dialer, mut listener) = Link::pair();
+        dialer.outgoing.send(Envelope::default()).await.unwrap();
+        assert_eq!(listener.incoming.next().await.unwrap().unwrap(), Envelope::default());
+        drop(dialer);
+        assert!(listener.incoming.next().await.is_none());
+        assert!(listener.outgoing.is_closed());
     }
 }

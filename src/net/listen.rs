@@ -12,7 +12,7 @@ use super::client_address::TrustedProxies;
 use super::gate::Budget;
 use super::grpc;
 use super::half_open::{HalfOpenLimits, HalfOpens};
-use super::link::{Certificate, Link, RemoteAddress, TlsSeen};
+use super::link::{ByteStream, Certificate, Link, RemoteAddress, TlsSeen};
 use super::tls::{self, TlsServer};
 use crate::shutdown::Guard;
 use bytes::Bytes;
@@ -29,7 +29,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -154,7 +153,7 @@ pub async fn serve(
 ) {
     let limits = accept.limits;
     let site = Arc::new(Site {
-        tls: tls.map(|tls| TlsAcceptor::from(Arc::clone(tls.config()))),
+        tls,
         links: HalfOpens::new(limits.links),
         idle: HalfOpens::new(limits.idle_connections),
         connections: Arc::new(Semaphore::new(limits.connections)),
@@ -171,7 +170,7 @@ pub async fn serve(
 
 /// Everything the connections share.
 struct Site {
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsServer>,
     links: HalfOpens,
     idle: HalfOpens,
     connections: Arc<Semaphore>,
@@ -272,16 +271,17 @@ impl Connection {
 
     /// A proxy's idle connections are not one caller's.
     fn idle_address(&self) -> Option<IpAddr> {
-        self.site.accept.trusted_proxies.remote(self.peer, &http::HeaderMap::new()).client
+        let proxies = &self.site.accept.trusted_proxies;
+        (!proxies.trusts(self.peer.ip())).then(|| self.peer.ip())
     }
 
-    async fn set_up(&self, tcp: TcpStream) -> io::Result<(Box<dyn Carrying>, TlsSeen)> {
+    async fn set_up(&self, tcp: TcpStream) -> io::Result<(Box<dyn ByteStream>, TlsSeen)> {
         tcp.set_nodelay(true)?;
         let mut first = [0];
         let tls_spoken = tcp.peek(&mut first).await? > 0 && first == [TLS_HANDSHAKE_BYTE];
         match (&self.site.tls, tls_spoken) {
-            (Some(acceptor), true) => {
-                let stream = acceptor.accept(tcp).await?;
+            (Some(tls), true) => {
+                let stream = TlsAcceptor::from(tls.config()).accept(tcp).await?;
                 let seen = tls::seen(stream.get_ref().1, Certificate::Ours);
                 Ok((Box::new(stream), seen))
             }
@@ -295,11 +295,11 @@ impl Connection {
 
     /// Where there is TLS, only this machine and its proxies may do without.
     fn may_speak_plainly(&self) -> bool {
-        let remote = self.site.accept.trusted_proxies.remote(self.peer, &http::HeaderMap::new());
-        remote.via_proxy || self.peer.ip().to_canonical().is_loopback()
+        let ip = self.peer.ip();
+        ip.to_canonical().is_loopback() || self.site.accept.trusted_proxies.trusts(ip)
     }
 
-    async fn serve_http(self, stream: Box<dyn Carrying>, tls: TlsSeen, mut guard: Guard) {
+    async fn serve_http(self, stream: Box<dyn ByteStream>, tls: TlsSeen, mut guard: Guard) {
         let service = service_fn(|request| {
             let (connection, tls) = (self.clone(), tls.clone());
             async move { Ok::<_, Infallible>(connection.answer(request, tls).await) }
@@ -402,9 +402,6 @@ fn note_end(peer: SocketAddr, ended: Result<(), impl std::fmt::Display>) {
         tracing::debug!(%peer, %error, "connection ended");
     }
 }
-
-trait Carrying: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Carrying for T {}
 
 /// One request in flight.
 struct InFlight(Arc<watch::Sender<usize>>);

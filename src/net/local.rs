@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -17,6 +18,8 @@ use tonic::transport::{Channel, Endpoint, Server};
 const NAME: &str = "holdfast.sock";
 /// The kernel takes 108 bytes on Linux and 104 elsewhere, with an end mark.
 const LONGEST_PATH: usize = 100;
+/// How long calls under way may take to end when the daemon stops.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Why the local API is not there.
 #[derive(Debug, Error)]
@@ -130,11 +133,19 @@ impl LocalSocket {
     pub async fn serve(self, routes: Routes, mut guard: Guard) -> Result<(), LocalError> {
         let Self { listener, remove } = self;
         let connections = UnixListenerStream::new(listener);
+        let mut patience = guard.clone();
         let stopped = async move { guard.asked().await };
-        let served = Server::builder()
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(connections, stopped)
-            .await;
+        let serving =
+            Server::builder().add_routes(routes).serve_with_incoming_shutdown(connections, stopped);
+        let too_late = async move {
+            patience.asked().await;
+            tokio::time::sleep(FAREWELL).await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            // Somebody follows a stream and does not let go.
+            () = too_late => Ok(()),
+        };
         drop(remove);
         Ok(served?)
     }
@@ -189,6 +200,8 @@ pub async fn connect(path: &Path) -> Result<Channel, LocalError> {
 mod tests {
     use super::*;
     use crate::shutdown::Shutdown;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
 
     #[test]
     fn a_long_data_directory_falls_back_to_the_runtime_directory() {
@@ -210,8 +223,14 @@ mod tests {
         assert!(matches!(LocalSocket::bind(&path), Err(LocalError::Taken { .. })));
         let shutdown = Shutdown::default();
         let guard = shutdown.guard();
-        let serving = tokio::spawn(socket.serve(Routes::from(axum::Router::new()), guard));
-        connect(&path).await.unwrap();
+        let answer = axum::routing::get(|| async { "here" });
+        let routes = Routes::from(axum::Router::new().route("/ping", answer));
+        let serving = tokio::spawn(socket.serve(routes, guard));
+        let channel = connect(&path).await.unwrap();
+        let ping =
+            http::Request::get("http://local/ping").body(tonic::body::Body::empty()).unwrap();
+        let answer = channel.oneshot(ping).await.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(answer.to_bytes(), "here");
         shutdown.complete().await;
         serving.await.unwrap().unwrap();
         assert!(!path.exists());

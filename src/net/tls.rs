@@ -3,6 +3,7 @@
 //! It hides traffic from onlookers. It does not authenticate: the channel does.
 
 use super::link::{Certificate, TlsSeen};
+use arc_swap::ArcSwap;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -55,10 +56,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
 }
 
-/// The listener's side.
+/// The listener's side. Clones share one certificate, replaced when it is renewed.
 #[derive(Clone)]
 pub struct TlsServer {
-    config: Arc<ServerConfig>,
+    config: Arc<ArcSwap<ServerConfig>>,
 }
 
 impl std::fmt::Debug for TlsServer {
@@ -81,7 +82,7 @@ impl TlsServer {
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.max_early_data_size = 0;
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(ArcSwap::from_pointee(config)) })
     }
 
     /// With a self-signed certificate for `names`, made once and kept in `dir`.
@@ -93,8 +94,13 @@ impl TlsServer {
         Self::from_files(&cert, &key)
     }
 
-    pub(super) fn config(&self) -> &Arc<ServerConfig> {
-        &self.config
+    /// From the next handshake on, shows what `renewed` shows.
+    pub fn replace(&self, renewed: &Self) {
+        self.config.store(renewed.config());
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
     }
 }
 

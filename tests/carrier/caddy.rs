@@ -14,6 +14,8 @@ const EXAMPLE: &str = include_str!("../../examples/caddy/Caddyfile");
 enum Front {
     Plain,
     InternalCa,
+    /// Plain, below `/nas`, as the example's README says.
+    SubPath,
 }
 
 /// A Caddy of the test's own: its site, its admin endpoint and its storage are nobody else's.
@@ -50,7 +52,7 @@ impl Caddy {
     fn configuration(&self, front: &Front, upstream: SocketAddr) -> String {
         let port = self.site.port();
         let (address, tls) = match front {
-            Front::Plain => (format!("http://localhost:{port}"), ""),
+            Front::Plain | Front::SubPath => (format!("http://localhost:{port}"), ""),
             Front::InternalCa => (format!("https://localhost:{port}"), "\n\ttls internal"),
         };
         let storage = self.dir.path().join("storage");
@@ -61,9 +63,15 @@ impl Caddy {
         );
         let changed = EXAMPLE
             .replacen("{\n", &global, 1)
-            .replace("backup.example.com {", &format!("{address} {{{tls}"))
+            .replace("\nbackup.example.com {", &format!("\n{address} {{{tls}"))
             .replace("127.0.0.1:9898", &upstream.to_string());
-        assert!(!changed.contains("backup.example.com") && !changed.contains(":9898"));
+        let changed = match front {
+            Front::SubPath => changed
+                .replace("path /", "path /nas/")
+                .replace("handle @sync {", "handle @sync {\n\t\turi strip_prefix /nas"),
+            Front::Plain | Front::InternalCa => changed,
+        };
+        assert!(!changed.contains("\nbackup.example.com") && !changed.contains(":9898"));
         changed
     }
 
@@ -107,11 +115,12 @@ impl Caddy {
     }
 
     fn url(&self, front: &Front) -> PeerUrl {
-        let scheme = match front {
-            Front::Plain => "http",
-            Front::InternalCa => "https",
+        let (scheme, path) = match front {
+            Front::Plain => ("http", ""),
+            Front::InternalCa => ("https", ""),
+            Front::SubPath => ("http", "/nas"),
         };
-        format!("{scheme}://localhost:{}", self.site.port()).parse().unwrap()
+        format!("{scheme}://localhost:{}{path}", self.site.port()).parse().unwrap()
     }
 }
 
@@ -144,8 +153,8 @@ async fn lives(link: &mut Link) -> bool {
 }
 
 #[tokio::test]
-async fn links_pass_in_both_forms_and_other_paths_do_not() {
-    for front in [Front::Plain, Front::InternalCa] {
+async fn links_pass_in_every_form_and_other_paths_do_not() {
+    for front in [Front::Plain, Front::InternalCa, Front::SubPath] {
         let mut hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
         let Some(caddy) = Caddy::start(&front, hub.main).await else { return };
         let mut link = dial(&caddy.url(&front)).await;
@@ -159,7 +168,11 @@ async fn links_pass_in_both_forms_and_other_paths_do_not() {
             round_trip(&mut second, size).await;
         }
         match front {
-            Front::Plain => assert_eq!(status(caddy.site, "/").await, "404"),
+            Front::Plain | Front::SubPath => {
+                for path in ["/", "/metrics", "/holdfast.sync.v1.Other/Sync"] {
+                    assert_eq!(status(caddy.site, path).await, "404", "{path}");
+                }
+            }
             Front::InternalCa => assert!(matches!(
                 &link.tls,
                 TlsSeen::Tls { certificate: Certificate::Untrusted(_), .. }

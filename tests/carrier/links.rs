@@ -216,28 +216,3 @@ async fn a_proxy_that_stops_forwarding_leaves_the_link_silent_not_ended() {
     let silent = tokio::time::timeout(A_WHILE, link.incoming.next()).await;
     assert!(silent.is_err(), "heartbeats decide, not the carrier: {silent:?}");
 }
-
-/// Both ends of each link are in this process: the figure is for the two together.
-#[tokio::test]
-#[ignore = "prints a figure; run by hand with --nocapture"]
-async fn memory_of_idle_links() {
-    const LINKS: u64 = 1000;
-    let hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
-    let address = hub.main;
-    let _hub = hub.echo();
-    let mut links = Vec::new();
-    let before = resident_kib();
-    for _ in 0..LINKS {
-        let mut link = dial(&http(address)).await;
-        round_trip(&mut link, 1000).await;
-        links.push(link);
-    }
-    let grown = resident_kib() - before;
-    println!("{LINKS} idle links: {grown} KiB for both ends, {} KiB each pair", grown / LINKS);
-}
-
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
