@@ -90,6 +90,7 @@ fn watch_network(count: watch::Sender<u64>) -> Option<WatchHandle> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::shutdown::Shutdown;

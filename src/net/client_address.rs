@@ -1,6 +1,7 @@
 //! Who is really calling: the TCP peer, or whom a trusted proxy names.
 
 use super::link::RemoteAddress;
+use crate::config::TrustedProxy;
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,27 +11,26 @@ const FORWARDED: &str = "x-forwarded-for";
 
 /// The proxies whose `X-Forwarded-For` counts. Clones share one list, replaced when it changes.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Arc<ArcSwap<Vec<IpAddr>>>);
+pub struct TrustedProxies(Arc<ArcSwap<Vec<TrustedProxy>>>);
 
 impl TrustedProxies {
     /// These and no others.
     #[must_use]
-    pub fn new(proxies: impl IntoIterator<Item = IpAddr>) -> Self {
+    pub fn new(proxies: Vec<TrustedProxy>) -> Self {
         let trusted = Self::default();
         trusted.replace(proxies);
         trusted
     }
 
     /// From now on these and no others.
-    pub fn replace(&self, proxies: impl IntoIterator<Item = IpAddr>) {
-        let canonical = proxies.into_iter().map(|ip| ip.to_canonical()).collect();
-        self.0.store(Arc::new(canonical));
+    pub fn replace(&self, proxies: Vec<TrustedProxy>) {
+        self.0.store(Arc::new(proxies));
     }
 
     /// Whether `ip` is one of them.
     #[must_use]
     pub fn trusts(&self, ip: IpAddr) -> bool {
-        self.0.load().contains(&ip.to_canonical())
+        self.0.load().iter().any(|proxy| proxy.covers(ip))
     }
 
     /// Who sent a request with these headers over this connection.
@@ -53,6 +53,7 @@ fn last_forwarded(headers: &HeaderMap) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -61,7 +62,8 @@ mod tests {
         for line in forwarded {
             headers.append(FORWARDED, line.parse().unwrap());
         }
-        TrustedProxies::new(["127.0.0.1".parse().unwrap()]).remote(peer.parse().unwrap(), &headers)
+        TrustedProxies::new(vec!["127.0.0.1".parse().unwrap()])
+            .remote(peer.parse().unwrap(), &headers)
     }
 
     fn client(peer: &str, forwarded: &[&str]) -> Option<String> {

@@ -279,4 +279,5 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> tonic::Status {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

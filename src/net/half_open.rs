@@ -204,6 +204,7 @@ impl Drop for HalfOpenLink {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

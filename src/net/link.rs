@@ -30,7 +30,8 @@ pub struct Link {
     pub remote: RemoteAddress,
     /// What the outer connection looked like.
     pub tls: TlsSeen,
-    /// How far the link has come; it is cut when its [`super::Budget`] is spent before it is authenticated.
+    /// How far the link has come. Whoever drives it says so, in both roles, and holds this until
+    /// the other side's signature is verified: until then its [`super::Budget`] counts.
     pub half_open: HalfOpenLink,
 }
 
@@ -161,6 +162,7 @@ impl RemoteAddress {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

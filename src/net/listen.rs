@@ -320,19 +320,16 @@ impl Connection {
     async fn idle_too_long(&self) {
         let limits = &self.site.accept.limits;
         let mut in_flight = self.in_flight.subscribe();
-        let closed = "the sender is ours";
         loop {
             let budget = limits.waiting(limits.idle);
             let Some(place) = self.site.idle.admit(self.idle_address(), budget) else { return };
             tokio::select! {
-                busy = in_flight.wait_for(|requests| *requests > 0) => {
-                    debug_assert!(busy.is_ok(), "{closed}");
-                }
+                // Both waits end with a change only: the sender is ours.
+                _ = in_flight.wait_for(|requests| *requests > 0) => {}
                 _ = Arc::clone(place.gate()).cut() => return,
             }
             drop(place);
-            let idle = in_flight.wait_for(|requests| *requests == 0).await;
-            debug_assert!(idle.is_ok(), "{closed}");
+            let _ = in_flight.wait_for(|requests| *requests == 0).await;
         }
     }
 

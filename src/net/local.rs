@@ -197,6 +197,7 @@ pub async fn connect(path: &Path) -> Result<Channel, LocalError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::shutdown::Shutdown;

@@ -3,6 +3,7 @@
 //! It hides traffic from onlookers. It does not authenticate: the channel does.
 
 use super::link::{Certificate, TlsSeen};
+use crate::config::Tls;
 use arc_swap::ArcSwap;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -69,6 +70,15 @@ impl std::fmt::Debug for TlsServer {
 }
 
 impl TlsServer {
+    /// As the configuration says; `names` and `dir` are for a self-signed certificate.
+    pub fn configured(tls: &Tls, names: &[String], dir: &Path) -> Result<Option<Self>, TlsError> {
+        match tls {
+            Tls::Off => Ok(None),
+            Tls::SelfSigned => Self::self_signed(dir, names).map(Some),
+            Tls::Files { cert, key } => Self::from_files(cert, key).map(Some),
+        }
+    }
+
     /// With the certificate chain and key of two PEM files.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let file = |path: &Path, source| TlsError::File { path: path.to_owned(), source };
@@ -216,6 +226,7 @@ impl ServerCertVerifier for Noting {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -39,10 +39,10 @@ impl Hub {
         let main = Listener::bind(loopback, Answers::Everything).await.unwrap();
         let sync_only = Listener::bind(loopback, Answers::SyncOnly).await.unwrap();
         let (sender, links) = mpsc::unbounded_channel();
-        let proxies = setup.behind_proxy.then(|| loopback.ip());
+        let proxies = setup.behind_proxy.then(|| "127.0.0.0/8".parse().unwrap());
         let accept = SyncAccept {
             on_link: Arc::new(move |link| drop(sender.send(link))),
-            trusted_proxies: TrustedProxies::new(proxies),
+            trusted_proxies: TrustedProxies::new(proxies.into_iter().collect()),
             limits: setup.limits,
         };
         let shutdown = Shutdown::default();
