@@ -48,8 +48,6 @@ const RESETS: usize = 32;
 /// Finds dead connections that carry no session; sessions have heartbeats.
 const PING_EVERY: Duration = Duration::from_secs(120);
 const PING_ANSWER: Duration = Duration::from_secs(30);
-/// How long sessions may take to say goodbye when the daemon stops.
-const FAREWELL: Duration = Duration::from_secs(10);
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 const TLS_HANDSHAKE_BYTE: u8 = 0x16;
 
@@ -107,6 +105,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long the first byte, TLS, and a request's headers may take.
     pub setup: Duration,
+    /// How long sessions may take to say goodbye when the daemon stops.
+    pub farewell: Duration,
 }
 
 impl Default for Limits {
@@ -118,6 +118,7 @@ impl Default for Limits {
             idle_connections: HalfOpenLimits { in_all: 1024, per_address: 64 },
             idle: Duration::from_secs(60),
             setup: Duration::from_secs(5),
+            farewell: Duration::from_secs(10),
         }
     }
 }
@@ -311,7 +312,7 @@ impl Connection {
             () = guard.asked() => {}
         }
         http.as_mut().graceful_shutdown();
-        if let Ok(ended) = tokio::time::timeout(FAREWELL, http).await {
+        if let Ok(ended) = tokio::time::timeout(self.site.accept.limits.farewell, http).await {
             note_end(self.peer, ended);
         }
     }

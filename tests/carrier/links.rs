@@ -1,7 +1,7 @@
 //! Links as they should be: every way to reach a hub, and every way to end.
 
 use super::support::*;
-use holdfast::net::{Certificate, Dialer, Ladder, LinkError, StepName, TlsSeen, TlsServer};
+use holdfast::net::{Certificate, Dialer, Ladder, Limits, LinkError, StepName, TlsSeen, TlsServer};
 use holdfast::shutdown::Shutdown;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
@@ -147,7 +147,8 @@ async fn both_sides_may_fill_their_windows_at_once() {
 
 #[tokio::test]
 async fn the_daemon_stops_although_a_link_does_not_move() {
-    let mut hub = Hub::start(Setup::default()).await;
+    let limits = Limits { farewell: A_WHILE, ..Limits::default() };
+    let mut hub = Hub::start(Setup { limits, ..Setup::default() }).await;
     let _ours = dial(&http(hub.main)).await;
     let theirs = hub.link().await;
     theirs.half_open.authenticated();
