@@ -306,13 +306,14 @@ impl Connection {
             async move { Ok::<_, Infallible>(connection.answer(request, tls).await) }
         });
         let mut http = pin!(self.site.http.serve_connection(TokioIo::new(stream), service));
-        tokio::select! {
+        let limits = &self.site.accept.limits;
+        let patience = tokio::select! {
             ended = http.as_mut() => return note_end(self.peer, ended),
-            () = self.idle_too_long() => {}
-            () = guard.asked() => {}
-        }
+            () = self.idle_too_long() => limits.setup,
+            () = guard.asked() => limits.farewell,
+        };
         http.as_mut().graceful_shutdown();
-        if let Ok(ended) = tokio::time::timeout(self.site.accept.limits.farewell, http).await {
+        if let Ok(ended) = tokio::time::timeout(patience, http).await {
             note_end(self.peer, ended);
         }
     }

@@ -130,7 +130,7 @@ impl Drop for Caddy {
     }
 }
 
-/// Dials until the front is back.
+/// Dials until the front is there: Caddy listens before its own CA has made the certificate.
 async fn dial_again(url: &PeerUrl) -> Link {
     let trying = async {
         loop {
@@ -157,7 +157,7 @@ async fn links_pass_in_every_form_and_other_paths_do_not() {
     for front in [Front::Plain, Front::InternalCa, Front::SubPath] {
         let mut hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
         let Some(caddy) = Caddy::start(&front, hub.main).await else { return };
-        let mut link = dial(&caddy.url(&front)).await;
+        let mut link = dial_again(&caddy.url(&front)).await;
         let accepted = hub.link().await;
         assert!(accepted.remote.via_proxy && accepted.remote.client.is_some());
         tokio::spawn(echo(accepted));
@@ -210,7 +210,7 @@ async fn a_reload_keeps_links_or_ends_them_and_a_restart_ends_them() {
         let Some(mut caddy) = Caddy::start(&front, hub.main).await else { return };
         let _hub = hub.echo();
         let url = caddy.url(&front);
-        let mut link = dial(&url).await;
+        let mut link = dial_again(&url).await;
         round_trip(&mut link, 1000).await;
         caddy.reload().await;
         println!("after a reload the link lives: {}", lives(&mut link).await);
