@@ -18,4 +18,5 @@ pub mod api;
 pub mod config;
 pub mod restic;
 pub mod job;
+pub mod net;
 pub mod telemetry;
