@@ -13,3 +13,5 @@ pub mod crypto;
 pub mod reconcile;
 pub mod wire;
 pub mod api;
+pub mod telemetry;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The one binary: `holdfast`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(holdfast::cli::main(std::env::args_os().collect()).code())
+}
