@@ -13,5 +13,7 @@ pub mod crypto;
 pub mod reconcile;
 pub mod wire;
 pub mod api;
+pub mod config;
+pub mod net;
 pub mod telemetry;
 pub mod cli;

@@ -1,0 +1,274 @@
+//! The file as written: TOML with spans, and readers that turn a value into a type or a problem.
+
+use super::problem::{Problem, nearest, quoted};
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::Range;
+use std::str::FromStr;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// More problems than this help nobody.
+const MAX_PROBLEMS: usize = 100;
+/// No string of a configuration needs more.
+const MAX_STRING: usize = 8 * 1024;
+/// No list of a configuration needs more.
+const MAX_ITEMS: usize = 4096;
+
+/// The text and what was found wrong in it so far.
+pub(super) struct Findings<'a> {
+    text: &'a str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// Where, by byte offsets, and which key.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) span: Range<usize>,
+    pub(super) key: String,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, problems: RefCell::new(Vec::new()) }
+    }
+
+    pub(super) fn report(&self, place: &Place, message: impl Into<String>, cure: Option<String>) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MAX_PROBLEMS {
+            let (line, column) = self.position(place.span.start);
+            let (key, message) = (place.key.clone(), message.into());
+            problems.push(Problem { line, column, key, message, suggestion: cure });
+        }
+    }
+
+    fn position(&self, offset: usize) -> (u32, u32) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|b| *b == b'\n').count();
+        let column = before[line_start..].chars().count();
+        let from_one = |n| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        (from_one(line), from_one(column))
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    }
+}
+
+/// The keys of one kind of table.
+pub(super) struct Keys {
+    pub(super) known: &'static [&'static str],
+    /// Keys of the product that this version does not have.
+    pub(super) later: &'static [&'static str],
+}
+
+/// One table of the file.
+pub(super) struct Section<'a> {
+    pub(super) findings: &'a Findings<'a>,
+    pub(super) place: Place,
+    table: &'a DeTable<'a>,
+}
+
+impl<'a> Section<'a> {
+    /// Opens a table; unknown keys are reported at once.
+    pub(super) fn open(
+        findings: &'a Findings<'a>,
+        place: Place,
+        table: &'a DeTable<'a>,
+        keys: &Keys,
+    ) -> Self {
+        let section = Self { findings, place, table };
+        section.check_keys(keys);
+        section
+    }
+
+    fn check_keys(&self, keys: &Keys) {
+        for key in self.table.keys() {
+            let name = key.get_ref().as_ref();
+            let place = Place { span: key.span(), key: self.path_of(name) };
+            if keys.later.contains(&name) {
+                let cure = "remove it; it comes with a later version".to_owned();
+                self.findings.report(
+                    &place,
+                    "this version of holdfast does not have this yet",
+                    Some(cure),
+                );
+            } else if !keys.known.contains(&name) {
+                let near = nearest(name, keys.known.iter().chain(keys.later).copied());
+                let cure = near
+                    .map(|near| format!("did you mean {near:?}?"))
+                    .or_else(|| Some(format!("the keys here are {}", keys.known.join(", "))));
+                self.findings.report(&place, "this key is not known", cure);
+            }
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        let key: String = key.chars().take(80).collect();
+        if self.place.key.is_empty() { key } else { format!("{}.{key}", self.place.key) }
+    }
+
+    /// Names this table by its id in the problems that follow.
+    pub(super) fn named(mut self, kind: &str, id: Option<&dyn Display>) -> Self {
+        if let Some(id) = id {
+            self.place.key = format!("{kind}[{id}]");
+        }
+        self
+    }
+
+    /// The value of a key, if it is there.
+    pub(super) fn field(&self, key: &str) -> Option<Field<'a>> {
+        let (_, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        let place = Place { span: value.span(), key: self.path_of(key) };
+        Some(Field { findings: self.findings, place, value: value.get_ref() })
+    }
+
+    /// The value of a key that has to be there.
+    pub(super) fn required(&self, key: &str, example: &str) -> Option<Field<'a>> {
+        let field = self.field(key);
+        if field.is_none() {
+            self.report(format!("{key:?} is missing"), Some(format!("add {key} = {example}")));
+        }
+        field
+    }
+
+    /// A problem of the table as a whole.
+    pub(super) fn report(&self, message: impl Into<String>, cure: Option<String>) {
+        self.findings.report(&self.place, message, cure);
+    }
+
+    /// The keys and values of a table of free names.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        let (findings, table) = (self.findings, self.table);
+        let path = self.place.key.clone();
+        table.iter().take(MAX_ITEMS).map(move |(name, value)| {
+            let name = name.get_ref().as_ref();
+            let short: String = name.chars().take(80).collect();
+            let place = Place { span: value.span(), key: format!("{path}.{short}") };
+            (name, Field { findings, place, value: value.get_ref() })
+        })
+    }
+}
+
+/// One value of the file.
+pub(super) struct Field<'a> {
+    findings: &'a Findings<'a>,
+    pub(super) place: Place,
+    value: &'a DeValue<'a>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn report(&self, message: impl Into<String>, cure: Option<String>) {
+        self.findings.report(&self.place, message, cure);
+    }
+
+    fn mistyped<T>(&self, wanted: &str) -> Option<T> {
+        self.report(format!("this is {}, but has to be {wanted}", type_of(self.value)), None);
+        None
+    }
+
+    /// Whether it is a string.
+    pub(super) const fn is_string(&self) -> bool {
+        matches!(self.value, DeValue::String(_))
+    }
+
+    /// A string that is not empty.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        let DeValue::String(text) = self.value else {
+            return self.mistyped("a string");
+        };
+        let message = match text.as_ref() {
+            "" => "this must not be empty".to_owned(),
+            text if text.len() > MAX_STRING => {
+                format!("this has {} bytes, at most {MAX_STRING} are allowed", text.len())
+            }
+            text if text.contains('\0') => "this must not contain a NUL character".to_owned(),
+            text => return Some(text),
+        };
+        self.report(message, None);
+        None
+    }
+
+    /// A string that a type can be read from.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self) -> Option<T> {
+        let text = self.text()?;
+        text.parse().map_err(|error: T::Err| self.report(error.to_string(), None)).ok()
+    }
+
+    /// One of a few words; the nearest is suggested.
+    pub(super) fn word<T: FromStr<Err: Display>>(&self, words: &[&'static str]) -> Option<T> {
+        let text = self.text()?;
+        let cure = || nearest(text, words.iter().copied()).map(|w| format!("did you mean {w:?}?"));
+        text.parse()
+            .map_err(|_| {
+                let message = format!("{} is none of {}", quoted(text), words.join(", "));
+                self.report(message, cure());
+            })
+            .ok()
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => self.mistyped("true or false"),
+        }
+    }
+
+    /// The items of a list, those that `read` could not read left out.
+    pub(super) fn list<T>(&self, read: impl Fn(&Field<'a>) -> Option<T>) -> Vec<T> {
+        self.items().iter().filter_map(read).collect()
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self) -> Vec<Field<'a>> {
+        let DeValue::Array(array) = self.value else {
+            return self.mistyped("a list, such as [\"…\"]").unwrap_or_default();
+        };
+        if array.len() > MAX_ITEMS {
+            self.report(format!("{} items, at most {MAX_ITEMS} are allowed", array.len()), None);
+            return Vec::new();
+        }
+        array.iter().enumerate().map(|(n, item)| self.item(n, item)).collect()
+    }
+
+    fn item(&self, n: usize, item: &'a Spanned<DeValue<'a>>) -> Self {
+        let place = Place { span: item.span(), key: format!("{}[{n}]", self.place.key) };
+        Self { findings: self.findings, place, value: item.get_ref() }
+    }
+
+    /// A table with these keys.
+    pub(super) fn table(&self, keys: &Keys) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(table) => {
+                Some(Section::open(self.findings, self.place.clone(), table, keys))
+            }
+            _ => self.mistyped("a table, such as { … }"),
+        }
+    }
+
+    /// A table whose keys are names of the owner's choice.
+    pub(super) fn free_table(&self) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(table) => {
+                Some(Section { findings: self.findings, place: self.place.clone(), table })
+            }
+            _ => self.mistyped("a table, such as { NAME = \"value\" }"),
+        }
+    }
+}
+
+const fn type_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,7 @@
+//! The carrier against real sockets, real TLS and a real Caddy.
+#![allow(clippy::unwrap_used)]
+
+mod attacks;
+mod caddy;
+mod links;
+mod support;
