@@ -14,6 +14,7 @@ pub mod reconcile;
 pub mod wire;
 pub mod api;
 pub mod config;
+pub mod restic;
 pub mod net;
 pub mod telemetry;
 pub mod cli;

@@ -1,0 +1,302 @@
+//! Locks: whose they are, and the removal of our own when its process is gone.
+
+use super::call::unreadable;
+use super::output::LockDocument;
+use super::{Command, Failure, Restic};
+use crate::model::{RepoAccess, Timestamp};
+use crate::{model, shutdown};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A lock in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Names its file: 64 hexadecimal digits.
+    pub id: String,
+    /// When it was taken, or last refreshed (restic does so every five minutes).
+    pub time: Timestamp,
+    /// Whether nobody else may hold one.
+    pub exclusive: bool,
+    /// The host of its process.
+    pub host: String,
+    /// The user of its process.
+    pub user: String,
+    /// The id of its process.
+    pub pid: u32,
+}
+
+impl fmt::Display for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { time, host, user, pid, .. } = self;
+        write!(f, "process {pid} of {user} on {host}, since {time}")
+    }
+}
+
+/// A restic of ours that has ended, as it was recorded when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnRun {
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub since: Timestamp,
+}
+
+/// What became of our own lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unlocking {
+    /// There was none.
+    NoneFound,
+    /// It was removed.
+    Removed,
+    /// It is still there, because removing it would remove these too, or because its process runs.
+    Left(Vec<Lock>),
+}
+
+/// restic takes a lock as stale when it is older than this, whoever holds it.
+const STALE_AFTER: Duration = Duration::from_secs(30 * 60);
+/// The clock may have been set between the record of a run and its lock.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
+
+/// Whose a lock is, as far as the removal of ours is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Of a run of ours that has ended.
+    Ours,
+    /// Of somebody else, and `restic unlock` would remove it.
+    StaleElse,
+    /// Of somebody else, who may be at work.
+    LiveElse,
+}
+
+/// What to do about the locks that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Decision<'a> {
+    Nothing,
+    /// Delete just these files.
+    Delete(Vec<&'a Lock>),
+    /// `restic unlock` removes ours and no other.
+    Unlock,
+    /// It would remove these as well.
+    Leave(Vec<&'a Lock>),
+}
+
+fn decide<'a>(
+    locks: &'a [Lock],
+    owner: impl Fn(&Lock) -> Owner,
+    local: Option<&Path>,
+) -> Decision<'a> {
+    let of = |wanted| locks.iter().filter(|&lock| owner(lock) == wanted).collect::<Vec<_>>();
+    let ours = of(Owner::Ours);
+    let endangered = of(Owner::StaleElse);
+    match (ours.is_empty(), local, endangered.is_empty()) {
+        (true, _, _) => Decision::Nothing,
+        (false, Some(_), _) => Decision::Delete(ours),
+        (false, None, true) => Decision::Unlock,
+        (false, None, false) => Decision::Leave(endangered),
+    }
+}
+
+fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
+    let recorded = |run: &OwnRun| run.pid == lock.pid && lock.time >= run.since.minus(CLOCK_STEP);
+    let gone = lock.host == here.host && !(here.is_restic)(lock.pid);
+    if gone && runs.iter().any(recorded) {
+        Owner::Ours
+    } else if gone || here.now.since(lock.time) > STALE_AFTER {
+        Owner::StaleElse
+    } else {
+        Owner::LiveElse
+    }
+}
+
+/// What is true of this machine now.
+struct Here<'a> {
+    host: String,
+    now: Timestamp,
+    is_restic: &'a dyn Fn(u32) -> bool,
+}
+
+impl Restic {
+    /// Every lock in the repository.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    pub async fn locks(
+        &self,
+        access: &RepoAccess,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Vec<Lock>, Failure> {
+        let mut locks = Vec::new();
+        for id in self.lock_ids(access, cancel).await? {
+            let printed = self.run(access, &Command::CatLock(id.clone()), cancel).await;
+            match printed {
+                Ok(printed) => locks.push(read(id, &printed.document)?),
+                // Its holder may have removed it since it was listed.
+                Err(failure) if self.lock_ids(access, cancel).await?.contains(&id) => {
+                    return Err(failure);
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(locks)
+    }
+
+    async fn lock_ids(
+        &self,
+        access: &RepoAccess,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Vec<String>, Failure> {
+        let listed = self.run(access, &Command::ListLocks, cancel).await?;
+        // An id becomes a file name below: nothing else than one is taken.
+        let is_id = |line: &&str| line.parse::<model::RepoGuid>().is_ok();
+        Ok(listed.document.lines().map(str::trim).filter(is_id).map(str::to_owned).collect())
+    }
+
+    /// Removes the locks of those runs of ours, if their processes are gone, and no other lock.
+    ///
+    /// In a repository on a local path it deletes just those files. Elsewhere only `restic unlock` can, and it takes
+    /// every stale lock along: so it is called only where no stale lock is somebody else's.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the lock not be removed.
+    pub async fn remove_own_locks(
+        &self,
+        access: &RepoAccess,
+        runs: &[OwnRun],
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Unlocking, Failure> {
+        let locks = self.locks(access, cancel).await?;
+        let is_restic = |pid| runs_as(pid, self.program());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let here = Here { host, now: crate::clock::now(), is_restic: &is_restic };
+        let local = local_path(access.uri.expose());
+        match decide(&locks, |lock| owner_of(lock, runs, &here), local.as_deref()) {
+            Decision::Nothing => Ok(Unlocking::NoneFound),
+            Decision::Leave(others) => Ok(Unlocking::Left(others.into_iter().cloned().collect())),
+            Decision::Unlock => {
+                self.run(access, &Command::Unlock, cancel).await.map(|_| Unlocking::Removed)
+            }
+            Decision::Delete(ours) => {
+                let folder = local.unwrap_or_default().join("locks");
+                for lock in ours {
+                    delete(&folder.join(&lock.id)).await?;
+                }
+                Ok(Unlocking::Removed)
+            }
+        }
+    }
+}
+
+async fn delete(file: &Path) -> Result<(), Failure> {
+    match tokio::fs::remove_file(file).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let reason = super::Reason::Denied;
+            Err(Failure::new(reason, &format!("lock not removed: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn read(id: String, document: &str) -> Result<Lock, Failure> {
+    let lock: Option<LockDocument> = serde_json::from_str(document).ok();
+    let time = lock.as_ref().and_then(|lock| Timestamp::parse(&lock.time));
+    let (Some(lock), Some(time)) = (lock, time) else { return Err(unreadable(document)) };
+    let LockDocument { exclusive, hostname: host, username: user, pid, .. } = lock;
+    Ok(Lock { id, time, exclusive, host, user, pid })
+}
+
+/// The folder of a repository on this machine's file systems.
+fn local_path(uri: &str) -> Option<PathBuf> {
+    let path = uri.strip_prefix("local:").unwrap_or(uri);
+    path.starts_with('/').then(|| PathBuf::from(path))
+}
+
+/// Whether a process with this id is there and runs that program. A zombie runs nothing.
+#[cfg(target_os = "linux")]
+fn runs_as(pid: u32, program: &Path) -> bool {
+    // proc_pid_stat(5): `pid (comm) state …`; comm is cut to 15 bytes and may hold parentheses.
+    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let stat = String::from_utf8_lossy(&stat);
+    let Some((comm, state)) = stat.rsplit_once(')') else { return true };
+    let comm = comm.split_once('(').map_or("", |(_, comm)| comm);
+    let is_gone = matches!(state.trim_start().chars().next(), Some('Z' | 'X'));
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    // Who started it may have called it by another name than ours.
+    let is_named = name.starts_with(comm) || comm.contains("restic");
+    !is_gone && is_named
+}
+
+/// Elsewhere only whether there is a process with this id.
+#[cfg(not(target_os = "linux"))]
+fn runs_as(pid: u32, _program: &Path) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(10_000_000_000);
+
+    fn lock(host: &str, pid: u32, age_min: u64) -> Lock {
+        let time = NOW.minus(Duration::from_secs(age_min * 60));
+        let (host, user) = (host.to_owned(), "root".to_owned());
+        Lock { id: format!("{host}{pid}"), time, exclusive: false, host, user, pid }
+    }
+
+    /// Process 7 is a restic at work; our recorded run had process 5 and started an hour ago.
+    fn owner(lock: &Lock) -> Owner {
+        let here = Here { host: "nas".to_owned(), now: NOW, is_restic: &|pid| pid == 7 };
+        let since = NOW.minus(Duration::from_secs(3600));
+        owner_of(lock, &[OwnRun { pid: 5, since }, OwnRun { pid: 7, since }], &here)
+    }
+
+    #[test]
+    fn a_lock_is_ours_by_host_recorded_pid_and_a_process_that_is_gone() {
+        for (lock, expected) in [
+            (lock("nas", 5, 1), Owner::Ours),
+            (lock("nas", 5, 59), Owner::Ours),
+            // The same pid in an earlier life of the machine.
+            (lock("nas", 5, 70), Owner::StaleElse),
+            (lock("other", 5, 1), Owner::LiveElse),
+            (lock("other", 5, 31), Owner::StaleElse),
+            (lock("nas", 6, 1), Owner::StaleElse),
+            // Ours by the record, but it still runs.
+            (lock("nas", 7, 1), Owner::LiveElse),
+        ] {
+            assert_eq!(owner(&lock), expected, "{lock:?}");
+        }
+    }
+
+    #[test]
+    fn a_remote_lock_is_removed_only_if_unlock_takes_no_other() {
+        let mine = lock("nas", 5, 1);
+        let live = lock("other", 9, 1);
+        let stale = lock("other", 9, 40);
+        let both = [mine.clone(), live.clone()];
+        assert_eq!(decide(&both, owner, None), Decision::Unlock);
+        let endangered = [mine.clone(), stale.clone()];
+        assert_eq!(decide(&endangered, owner, None), Decision::Leave(vec![&stale]));
+        assert_eq!(decide(&[live], owner, None), Decision::Nothing);
+        let local = Some(Path::new("/srv/repo"));
+        assert_eq!(decide(&endangered, owner, local), Decision::Delete(vec![&mine]));
+    }
+
+    #[test]
+    fn only_an_absolute_path_is_a_local_repository() {
+        assert_eq!(local_path("/srv/repo"), Some(PathBuf::from("/srv/repo")));
+        assert_eq!(local_path("local:/srv/repo"), Some(PathBuf::from("/srv/repo")));
+        assert_eq!(local_path("rest:https://vault.example/nas"), None);
+        assert_eq!(local_path("sftp:host:/srv/repo"), None);
+        assert_eq!(local_path("repo"), None);
+    }
+
+    #[test]
+    fn a_running_process_is_known_by_its_name() {
+        let own = std::fs::read_to_string("/proc/self/comm").unwrap();
+        assert!(runs_as(std::process::id(), Path::new(own.trim())));
+        assert!(!runs_as(std::process::id(), Path::new("/usr/bin/zzz")));
+        assert!(!runs_as(u32::MAX, Path::new("restic")));
+    }
+}

@@ -1,0 +1,32 @@
+//! Runs restic: commands as data, its output and its ends as types.
+//!
+//! Pure parts (`argv`, `output`, `exit`, `failure`, `version`) and one process part (`process`,
+//! `guard`). It knows nothing of plans' schedules, of history or of peers, and decides no retry.
+//!
+//! 1. A secret reaches restic through the environment of that one process, never through argv, and
+//!    is struck out of whatever restic prints before anyone sees it (C2).
+//! 2. restic's text is matched in `failure` only; could-not-read is never not-there.
+//! 3. No line, document or tail is kept beyond its limit, whatever restic prints.
+//! 4. A restic that we started does not outlive us, and is interrupted before it is killed.
+//! 5. A lock is removed only if it is that of a run of ours whose process is gone.
+
+mod argv;
+mod call;
+mod exit;
+mod failure;
+pub mod guard;
+mod locks;
+mod output;
+mod process;
+mod redact;
+mod version;
+
+pub use argv::{Backup, Command, Exclusions, FileSystems, Restore, SnapshotFilter};
+pub use call::{Locator, Restic};
+pub use exit::Completeness;
+pub use failure::{Failure, Reason};
+pub use guard::Guard;
+pub use locks::{Lock, OwnRun, Unlocking};
+pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};
+pub use process::{Line, Outcome, Running};
+pub use version::{Version, VersionError};

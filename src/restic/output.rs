@@ -1,0 +1,390 @@
+//! What restic prints, as types: the JSON lines of a backup or restore, and whole documents.
+
+use super::failure::skipped_path;
+use crate::model::{InstanceId, ItemError, PlanId, Progress, RepoGuid, Stats, Timestamp};
+use serde::Deserialize;
+use std::fmt;
+use std::str::FromStr;
+
+/// One line of a backup's or a restore's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// How far it is.
+    Progress(Progress),
+    /// A file could not be read.
+    ItemError(ItemError),
+    /// It is done.
+    Summary(Summary),
+    /// A line for the log and nothing else.
+    Said,
+}
+
+/// What a backup says at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The snapshot: 8 digits in 0.14, all 64 in newer versions.
+    pub snapshot: Option<SnapshotId>,
+    /// What it did.
+    pub stats: Stats,
+}
+
+/// restic's id of a snapshot, whole or its beginning: 4 to 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotId(String);
+
+/// Not a snapshot id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "snapshot {0:?} is not an id; it is 4 to 64 hexadecimal digits, as `holdfast snapshots` lists them"
+)]
+pub struct NotASnapshotId(String);
+
+impl SnapshotId {
+    /// Its digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether all digits are there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.0.len() == 64
+    }
+}
+
+impl FromStr for SnapshotId {
+    type Err = NotASnapshotId;
+
+    fn from_str(text: &str) -> Result<Self, NotASnapshotId> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if (4..=64).contains(&text.len()) && text.bytes().all(hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotASnapshotId(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A snapshot, as restic lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// All 64 digits.
+    pub id: SnapshotId,
+    /// When the backup that made it began.
+    pub time: Timestamp,
+    /// The host it says it is from.
+    pub host: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What was saved.
+    pub paths: Vec<String>,
+    /// Bytes processed, where restic says so (0.17 and newer).
+    pub size: Option<u64>,
+}
+
+impl Snapshot {
+    /// The plan that its tag names.
+    #[must_use]
+    pub fn plan(&self) -> Option<PlanId> {
+        self.tagged("plan:")
+    }
+
+    /// The instance that its tag names.
+    #[must_use]
+    pub fn instance(&self) -> Option<InstanceId> {
+        self.tagged("created-by:")
+    }
+
+    fn tagged<T: FromStr>(&self, prefix: &str) -> Option<T> {
+        self.tags.iter().find_map(|tag| tag.strip_prefix(prefix)?.parse().ok())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "message_type", rename_all = "snake_case")]
+enum Message {
+    Status(StatusMessage),
+    Error(ErrorMessage),
+    Summary(SummaryMessage),
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct StatusMessage {
+    percent_done: f64,
+    total_files: u64,
+    #[serde(alias = "files_restored")]
+    files_done: u64,
+    total_bytes: u64,
+    #[serde(alias = "bytes_restored")]
+    bytes_done: u64,
+    seconds_remaining: Option<u64>,
+    current_files: Vec<String>,
+    /// Only in lines of `--verbose`, which say something else.
+    action: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ErrorMessage {
+    #[serde(default)]
+    error: serde_json::Value,
+    #[serde(default)]
+    item: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SummaryMessage {
+    files_new: u64,
+    files_changed: u64,
+    files_unmodified: u64,
+    total_bytes_processed: u64,
+    data_added: u64,
+    snapshot_id: String,
+}
+
+/// How many of the files being read are kept of a status line, and how much of each.
+const CURRENT_FILES: usize = 4;
+/// How much of a path or a message is kept of an item error.
+const ITEM_TEXT: usize = 1024;
+
+/// Reads one line of standard output or standard error. Whatever is not understood is `Said`.
+#[must_use]
+pub fn decode_line(line: &str) -> Event {
+    if let Some(path) = skipped_path(line) {
+        return Event::ItemError(item_error(path, "it does not exist"));
+    }
+    match serde_json::from_str(line) {
+        Ok(Message::Status(status)) if status.action.is_none() => Event::Progress(status.into()),
+        Ok(Message::Error(error)) => {
+            Event::ItemError(item_error(&error.item, &error_text(&error.error)))
+        }
+        Ok(Message::Summary(summary)) => Event::Summary(summary.into()),
+        Ok(Message::Status(_) | Message::Other) | Err(_) => Event::Said,
+    }
+}
+
+fn item_error(path: &str, message: &str) -> ItemError {
+    let cut = |text: &str| text.chars().take(ITEM_TEXT).collect();
+    ItemError { path: cut(path), message: cut(message) }
+}
+
+/// `{"Op":"open","Path":…,"Err":13}` (0.14), `{"message":"…"}` (0.16 and newer), or anything.
+fn error_text(error: &serde_json::Value) -> String {
+    let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str);
+    if let Some(message) = text("message") {
+        return message.to_owned();
+    }
+    let number = error.get("Err").and_then(serde_json::Value::as_i64);
+    match (text("Op"), number.and_then(|number| i32::try_from(number).ok())) {
+        (Some(op), Some(number)) => {
+            format!("{op}: {}", std::io::Error::from_raw_os_error(number))
+        }
+        (Some(op), None) => op.to_owned(),
+        (None, _) => error.to_string(),
+    }
+}
+
+impl From<StatusMessage> for Progress {
+    fn from(status: StatusMessage) -> Self {
+        // A cast from floating point saturates, and takes NaN as 0.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let permille = ((status.percent_done * 1000.0) as u32).min(1000);
+        let mut current_files = status.current_files;
+        current_files.truncate(CURRENT_FILES);
+        for file in &mut current_files {
+            *file = file.chars().take(ITEM_TEXT).collect();
+        }
+        Self {
+            files_done: status.files_done,
+            files_total: status.total_files,
+            bytes_done: status.bytes_done,
+            bytes_total: status.total_bytes,
+            permille,
+            seconds_remaining: status.seconds_remaining,
+            current_files,
+        }
+    }
+}
+
+impl From<SummaryMessage> for Summary {
+    fn from(summary: SummaryMessage) -> Self {
+        Self {
+            snapshot: summary.snapshot_id.parse().ok(),
+            stats: Stats {
+                files_new: summary.files_new,
+                files_changed: summary.files_changed,
+                files_unmodified: summary.files_unmodified,
+                bytes_processed: summary.total_bytes_processed,
+                bytes_added: summary.data_added,
+                item_errors: 0,
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct SnapshotDocument {
+    id: String,
+    time: String,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+    summary: Option<SnapshotSummary>,
+}
+
+#[derive(Deserialize)]
+struct SnapshotSummary {
+    total_bytes_processed: Option<u64>,
+}
+
+impl SnapshotDocument {
+    fn read(self) -> Option<Snapshot> {
+        Some(Snapshot {
+            id: self.id.parse().ok().filter(SnapshotId::is_whole)?,
+            time: Timestamp::parse(&self.time)?,
+            host: self.hostname,
+            tags: self.tags,
+            paths: self.paths,
+            size: self.summary.and_then(|summary| summary.total_bytes_processed),
+        })
+    }
+}
+
+/// Reads the document of `snapshots --json`. `None` if it is not that.
+pub(super) fn snapshots(document: &str) -> Option<Vec<Snapshot>> {
+    let all: Option<Vec<SnapshotDocument>> = serde_json::from_str(document).ok()?;
+    all.unwrap_or_default().into_iter().map(SnapshotDocument::read).collect()
+}
+
+#[derive(Deserialize)]
+struct ConfigDocument {
+    id: String,
+}
+
+/// Reads the guid in the document of `cat config`. `None` if it is not that.
+pub(super) fn guid(document: &str) -> Option<RepoGuid> {
+    serde_json::from_str::<ConfigDocument>(document).ok()?.id.parse().ok()
+}
+
+/// A lock, as `cat lock` prints it.
+#[derive(Debug, Deserialize)]
+pub(super) struct LockDocument {
+    pub(super) time: String,
+    #[serde(default)]
+    pub(super) exclusive: bool,
+    #[serde(default)]
+    pub(super) hostname: String,
+    #[serde(default)]
+    pub(super) username: String,
+    #[serde(default)]
+    pub(super) pid: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/restic/0.14/", $name))
+        };
+    }
+
+    fn events(fixture: &str) -> Vec<Event> {
+        fixture.lines().map(decode_line).collect()
+    }
+
+    #[test]
+    fn a_recorded_backup_of_0_14_reads_as_progress_and_summary() {
+        let events = events(fixture!("backup.out"));
+        let Some(Event::Summary(summary)) = events.last() else { panic!("{events:?}") };
+        assert!(summary.snapshot.is_some());
+        assert!(summary.stats.bytes_processed > 0 && summary.stats.files_new > 0);
+        let last = events.iter().rev().find_map(|event| match event {
+            Event::Progress(progress) => Some(progress.clone()),
+            _ => None,
+        });
+        let last = last.unwrap();
+        assert!(last.permille > 0 && last.bytes_done > 0 && last.bytes_total >= last.bytes_done);
+        assert!(!last.current_files.is_empty());
+    }
+
+    #[test]
+    fn recorded_item_errors_name_path_and_cause() {
+        let errors: Vec<_> = events(fixture!("unreadable.err"))
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::ItemError(error) => Some(error),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(errors.len(), 3, "{errors:?}");
+        assert_eq!(errors[0].message, "it does not exist");
+        assert!(
+            errors[1..].iter().all(|e| e.path.starts_with("/proc/") && e.message.contains(": "))
+        );
+    }
+
+    #[test]
+    fn newer_forms_are_read_too() {
+        let line = r#"{"message_type":"error","error":{"message":"open /x: denied"},"item":"/x"}"#;
+        let expected = ItemError { path: "/x".to_owned(), message: "open /x: denied".to_owned() };
+        assert_eq!(decode_line(line), Event::ItemError(expected));
+        let line =
+            r#"{"message_type":"status","percent_done":0.5,"files_restored":3,"total_files":6}"#;
+        let Event::Progress(progress) = decode_line(line) else { panic!() };
+        assert_eq!((progress.files_done, progress.permille), (3, 500));
+    }
+
+    #[test]
+    fn recorded_documents_of_0_14_are_read() {
+        let all = snapshots(fixture!("snapshots.out")).unwrap();
+        assert_eq!(all[0].plan().unwrap().as_str(), "home");
+        assert_eq!(all[0].instance().unwrap().as_str(), "nas");
+        assert_eq!(all[1].plan(), None);
+        assert!(guid(fixture!("cat-config.out")).is_some());
+        let lock: LockDocument = serde_json::from_str(fixture!("cat-lock.out")).unwrap();
+        assert_eq!((lock.hostname.as_str(), lock.pid, lock.exclusive), ("other", 20175, false));
+        assert_eq!(snapshots("null"), Some(vec![]));
+        assert_eq!(snapshots("{}"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_decodes_without_panic(line in "\\PC{0,300}") {
+            let _ = decode_line(&line);
+            let _ = snapshots(&line);
+            let _ = guid(&line);
+        }
+
+        #[test]
+        fn what_is_kept_of_a_line_is_bounded(
+            percent in any::<f64>(), files in 0_usize..50, length in 0_usize..5000,
+        ) {
+            let names: Vec<_> = (0..files).map(|_| "x".repeat(length)).collect();
+            let line = serde_json::json!({
+                "message_type": "status", "percent_done": percent, "current_files": names,
+            });
+            if let Event::Progress(progress) = decode_line(&line.to_string()) {
+                prop_assert!(progress.permille <= 1000);
+                prop_assert!(progress.current_files.len() <= CURRENT_FILES);
+                prop_assert!(progress.current_files.iter().all(|f| f.len() <= ITEM_TEXT));
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Strikes secrets out of what restic prints.
+
+use crate::model::{RepoAccess, Secret};
+
+/// The texts that must not be seen. Not `Debug`.
+#[derive(Clone, Default)]
+pub(super) struct Redaction(Vec<Secret>);
+
+/// Shorter texts are too common to be struck out (and too short to be a secret worth the name).
+const SHORTEST: usize = 4;
+
+impl Redaction {
+    pub(super) fn of(access: &RepoAccess) -> Self {
+        let user = user_and_password(access.uri.expose());
+        let mut secrets: Vec<Secret> =
+            user.into_iter().map(|text| Secret::new(text.to_owned())).collect();
+        secrets.push(access.password.clone());
+        secrets.extend(access.env.iter().map(|(_, value)| value.clone()));
+        secrets.retain(|secret| secret.expose().len() >= SHORTEST);
+        // The longest first: one secret may contain another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        Self(secrets)
+    }
+
+    /// The text without the secrets, and without control characters (restic clears lines of a
+    /// terminal even where there is none).
+    pub(super) fn apply(&self, text: &str) -> String {
+        let mut clean: String = text.replace("\u{1b}[2K", "");
+        clean.retain(|c| c == '\t' || !c.is_control());
+        for secret in &self.0 {
+            if clean.contains(secret.expose()) {
+                clean = clean.replace(secret.expose(), "***");
+            }
+        }
+        clean
+    }
+}
+
+/// `user:password` of a URI, if there is one.
+fn user_and_password(uri: &str) -> Option<&str> {
+    let authority = uri.split_once("://")?.1.split('/').next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.contains(':').then_some(user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c2_secrets_are_struck_out_of_output() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let redaction = Redaction::of(&RepoAccess {
+            uri: secret("rest:https://nas:hunter22@vault.example/nas"),
+            password: secret("swordfish"),
+            env: vec![
+                ("AWS_SECRET_ACCESS_KEY".to_owned(), secret("swordfish-long")),
+                ("A".to_owned(), secret("eu")),
+            ],
+        });
+        let said = "\u{1b}[2Kat https://nas:hunter22@vault.example/: swordfish-long swordfish eu";
+        assert_eq!(redaction.apply(said), "at https://***@vault.example/: *** *** eu");
+    }
+}
