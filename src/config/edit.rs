@@ -246,12 +246,13 @@ fn add(
     id: &str,
     fields: Fields,
 ) -> Result<(), EditError> {
-    let tables = tables(document, kind);
-    if position(tables, id).is_some() {
-        return Err(EditError::Exists { kind, id: id.to_owned() });
-    }
-    tables.push(encode::filled(fields));
-    Ok(())
+    with_tables(document, kind, |tables| {
+        if position(tables, id).is_some() {
+            return Err(EditError::Exists { kind, id: id.to_owned() });
+        }
+        tables.push(encode::filled(fields));
+        Ok(())
+    })
 }
 
 fn replace(
@@ -260,37 +261,42 @@ fn replace(
     id: &str,
     fields: Fields,
 ) -> Result<(), EditError> {
-    let tables = tables(document, kind);
-    let table = position(tables, id).and_then(|at| tables.get_mut(at));
-    let table = table.ok_or_else(|| EditError::Missing { kind, id: id.to_owned() })?;
-    for (key, value) in fields {
-        put(table, key, value);
-    }
-    Ok(())
+    with_tables(document, kind, |tables| {
+        let table = position(tables, id).and_then(|at| tables.get_mut(at));
+        let table = table.ok_or_else(|| EditError::Missing { kind, id: id.to_owned() })?;
+        for (key, value) in fields {
+            put(table, key, value);
+        }
+        Ok(())
+    })
 }
 
 fn remove(document: &mut DocumentMut, kind: &'static str, id: &str) -> Result<(), EditError> {
-    let tables = tables(document, kind);
-    let at = position(tables, id);
-    tables.remove(at.ok_or_else(|| EditError::Missing { kind, id: id.to_owned() })?);
-    Ok(())
+    with_tables(document, kind, |tables| {
+        let at = position(tables, id);
+        tables.remove(at.ok_or_else(|| EditError::Missing { kind, id: id.to_owned() })?);
+        Ok(())
+    })
+}
+
+/// Works on `[[kind]]`, also where it was written `kind = [{ … }]` or not at all.
+fn with_tables(
+    document: &mut DocumentMut,
+    kind: &str,
+    work: impl FnOnce(&mut ArrayOfTables) -> Result<(), EditError>,
+) -> Result<(), EditError> {
+    let item = document.entry(kind).or_insert(Item::None);
+    if let Item::ArrayOfTables(tables) = item {
+        return work(tables);
+    }
+    let mut tables = std::mem::take(item).into_array_of_tables().unwrap_or_default();
+    let worked = work(&mut tables);
+    *item = Item::ArrayOfTables(tables);
+    worked
 }
 
 fn position(tables: &ArrayOfTables, id: &str) -> Option<usize> {
     tables.iter().position(|table| table.get("id").and_then(Item::as_str) == Some(id))
-}
-
-/// `[[kind]]`, also where it was written `kind = [{ … }]` or not at all.
-fn tables<'a>(document: &'a mut DocumentMut, kind: &str) -> &'a mut ArrayOfTables {
-    let item = document.entry(kind).or_insert(Item::None);
-    if !item.is_array_of_tables() {
-        let tables = std::mem::take(item).into_array_of_tables().unwrap_or_default();
-        *item = Item::ArrayOfTables(tables);
-    }
-    match item {
-        Item::ArrayOfTables(tables) => tables,
-        Item::None | Item::Value(_) | Item::Table(_) => unreachable!("it was made one above"),
-    }
 }
 
 /// A value in its place, with the comment beside it; `None` removes it.

@@ -215,6 +215,7 @@ pub fn redact_uri(uri: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -32,7 +32,7 @@ mod tests;
 
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
-pub use identity_file::{IdentityFileError, read_or_create};
+pub use identity_file::{IdentityFileError, read_or_create_identity};
 pub use live::{LiveConfig, LoadError, Reload, Snapshot};
 pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError, default_text, instance_from_host};

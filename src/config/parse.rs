@@ -120,8 +120,7 @@ fn too_large(len: usize) -> Problems {
 }
 
 fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config> {
-    let place = Place { span: 0..0, key: String::new() };
-    let top = Section::open(findings, place, table, &TOP);
+    let top = Section::root(findings, table).checked(&TOP);
     let instance = top.required("instance", "\"NAME\"").and_then(|field| field.parse());
     let repos = tables(&top, "repo", &REPO, repo);
     let plans = tables(&top, "plan", &PLAN, plan);
@@ -156,7 +155,7 @@ fn tables<'a, T>(
 ) -> Vec<Placed<T>> {
     let Some(field) = top.field(key) else { return Vec::new() };
     field.list(|item| {
-        let section = item.table(keys)?;
+        let section = item.open_table()?.named(key).checked(keys);
         let mut place = section.place.clone();
         read(section, &mut place).map(|value| (value, place))
     })
@@ -275,10 +274,7 @@ fn tls(field: &Field<'_>) -> Option<Tls> {
 }
 
 fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
-    let id_field = section.required("id", "\"NAME\"");
-    let id = id_field.as_ref().and_then(Field::parse);
-    let section = section.named("repo", id.as_ref().map(|id| id as _));
-    remember(place, id_field, &section);
+    let id = name(&section, "id", place);
     let uri = section.required("uri", "\"LOCATION\"").and_then(|f| f.parse());
     let password = password(&section);
     let flag = |key, otherwise| section.field(key).and_then(|f| f.flag()).unwrap_or(otherwise);
@@ -295,11 +291,15 @@ fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
     Some(repo)
 }
 
-fn remember(place: &mut Place, id: Option<Field<'_>>, section: &Section<'_>) {
-    place.key.clone_from(&section.place.key);
-    if let Some(id) = id {
-        place.span = id.place.span;
-    }
+/// What names a table; problems that concern the name itself point at it.
+fn name<T: FromStr<Err: std::fmt::Display>>(
+    section: &Section<'_>,
+    key: &str,
+    place: &mut Place,
+) -> Option<T> {
+    let field = section.required(key, "\"NAME\"")?;
+    place.span = field.place.span.clone();
+    field.parse()
 }
 
 fn password(section: &Section<'_>) -> Option<SecretSource> {
@@ -322,7 +322,7 @@ fn password(section: &Section<'_>) -> Option<SecretSource> {
 }
 
 fn environment(field: &Field<'_>) -> Vec<(String, Template)> {
-    let Some(section) = field.free_table() else { return Vec::new() };
+    let Some(section) = field.open_table() else { return Vec::new() };
     let mut env: Vec<_> =
         section.entries().filter_map(|(name, value)| variable(name, &value)).collect();
     env.sort_by(|a, b| a.0.cmp(&b.0));
@@ -364,10 +364,7 @@ fn check_placeholders(field: &Field<'_>, uri: &str) {
 }
 
 fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
-    let id_field = section.required("id", "\"NAME\"");
-    let id = id_field.as_ref().and_then(Field::parse);
-    let section = section.named("plan", id.as_ref().map(|id| id as _));
-    remember(place, id_field, &section);
+    let id = name(&section, "id", place);
     let repo = section.required("repo", "\"REPO\"").and_then(|f| f.parse());
     let paths = section.required("paths", "[\"/path\"]").map(|f| paths(&f));
     let patterns = |key| section.field(key).map(|f| f.list(pattern)).unwrap_or_default();
@@ -436,10 +433,7 @@ fn max_age(field: &Field<'_>) -> Option<Span> {
 }
 
 fn peer(section: Section<'_>, place: &mut Place, role: PeerRole) -> Option<DeclaredPeer> {
-    let instance_field = section.required("instance", "\"NAME\"");
-    let instance = instance_field.as_ref().and_then(Field::parse);
-    let section = section.named(role.as_str(), instance.as_ref().map(|name| name as _));
-    remember(place, instance_field, &section);
+    let instance = name(&section, "instance", place);
     let key = section.required("key-id", "\"ed25519.…\"").and_then(|f| f.parse());
     let urls = match role {
         PeerRole::KnownHost => host_urls(&section),
@@ -468,14 +462,19 @@ fn host_urls(section: &Section<'_>) -> Vec<crate::pairing::PeerUrl> {
 }
 
 fn grants(field: &Field<'_>) -> Grants {
-    let mut grants = Grants::none();
-    for item in field.items() {
-        let Some(section) = item.table(&GRANT) else { continue };
-        let permission = section.required("permission", "\"PERMISSION\"").and_then(|f| f.text());
+    let written = field.list(|item| {
+        let section = item.table(&GRANT)?;
+        let permission = section.required("permission", "\"PERMISSION\"")?.text()?;
         let scopes = section.field("scopes").map(|f| f.list(Field::text)).unwrap_or_default();
-        if let Some(permission) = permission {
-            grants.add(permission, scopes).unwrap_or_else(|e| item.report(e.to_string(), None));
-        }
-    }
-    grants
+        // Each by itself first: so a problem is told where it is.
+        let fault = Grants::none().add(permission, scopes.iter().copied()).err();
+        fault.map_or(Some((permission, scopes)), |fault| {
+            item.report(fault.to_string(), None);
+            None
+        })
+    });
+    Grants::from_written(written).unwrap_or_else(|fault| {
+        field.report(fault.to_string(), None);
+        Grants::none()
+    })
 }

@@ -126,6 +126,7 @@ pub fn default_text(instance: &InstanceId) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -281,6 +281,7 @@ impl fmt::Debug for SecretSource {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -150,6 +150,7 @@ impl fmt::Display for TrustedProxy {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -73,16 +73,15 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Opens a table; unknown keys are reported at once.
-    pub(super) fn open(
-        findings: &'a Findings<'a>,
-        place: Place,
-        table: &'a DeTable<'a>,
-        keys: &Keys,
-    ) -> Self {
-        let section = Self { findings, place, table };
-        section.check_keys(keys);
-        section
+    /// Opens the table of the whole file.
+    pub(super) fn root(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Self {
+        Self { findings, place: Place { span: 0..0, key: String::new() }, table }
+    }
+
+    /// Reports the keys that are not known here.
+    pub(super) fn checked(self, keys: &Keys) -> Self {
+        self.check_keys(keys);
+        self
     }
 
     fn check_keys(&self, keys: &Keys) {
@@ -111,9 +110,13 @@ impl<'a> Section<'a> {
         if self.place.key.is_empty() { key } else { format!("{}.{key}", self.place.key) }
     }
 
-    /// Names this table by its id in the problems that follow.
-    pub(super) fn named(mut self, kind: &str, id: Option<&dyn Display>) -> Self {
-        if let Some(id) = id {
+    /// Names this table by its id, where it has one, in the problems that follow.
+    pub(super) fn named(mut self, kind: &str) -> Self {
+        let value_of = |name: &str| self.table.iter().find(|(key, _)| key.get_ref() == name);
+        if let Some((_, id)) = value_of("id").or_else(|| value_of("instance"))
+            && let DeValue::String(id) = id.get_ref()
+        {
+            let id: String = id.chars().take(63).collect();
             self.place.key = format!("{kind}[{id}]");
         }
         self
@@ -242,21 +245,16 @@ impl<'a> Field<'a> {
 
     /// A table with these keys.
     pub(super) fn table(&self, keys: &Keys) -> Option<Section<'a>> {
-        match self.value {
-            DeValue::Table(table) => {
-                Some(Section::open(self.findings, self.place.clone(), table, keys))
-            }
-            _ => self.mistyped("a table, such as { … }"),
-        }
+        self.open_table().map(|section| section.checked(keys))
     }
 
-    /// A table whose keys are names of the owner's choice.
-    pub(super) fn free_table(&self) -> Option<Section<'a>> {
+    /// A table whose keys are not checked (yet).
+    pub(super) fn open_table(&self) -> Option<Section<'a>> {
         match self.value {
             DeValue::Table(table) => {
                 Some(Section { findings: self.findings, place: self.place.clone(), table })
             }
-            _ => self.mistyped("a table, such as { NAME = \"value\" }"),
+            _ => self.mistyped("a table, such as { KEY = \"value\" }"),
         }
     }
 }

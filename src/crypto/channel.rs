@@ -20,7 +20,7 @@ pub const MAX_RECORDS: u64 = 1 << 32;
 ///
 /// Invariant C2: it cannot be printed.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn print(channel: &holdfast::crypto::Channel) {
 ///     println!("{channel:?}");
 /// }
@@ -126,4 +126,130 @@ fn nonce(number: u64) -> Nonce {
     let mut nonce = Nonce::default();
     nonce[4..].copy_from_slice(&number.to_be_bytes());
     nonce
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::vectors::{bytes, file};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pair() -> (Channel, Channel) {
+        let keys = RecordKeys { dialer: [1; 32].into(), listener: [2; 32].into() };
+        (Channel::of_dialer(&keys), Channel::of_listener(&keys))
+    }
+
+    fn count_from(channel: &mut Channel, records: u64) {
+        let open = channel.open.as_mut().unwrap();
+        (open.sealing.records, open.opening.records) = (records, records);
+    }
+
+    #[test]
+    fn records_are_as_documented() {
+        let ours = file("holdfast");
+        let key: [u8; 32] = bytes(&ours["record_key"]).try_into().unwrap();
+        let mut direction = Direction::new(&key.into());
+        for (plain, sealed) in ours["record_plaintexts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(ours["records"].as_array().unwrap())
+        {
+            assert_eq!(direction.seal(&bytes(plain)).unwrap(), bytes(sealed));
+        }
+    }
+
+    #[test]
+    fn nonces_are_zeros_and_the_number() {
+        let expected = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(nonce(0x0102_0304_0506_0708).as_slice(), expected);
+    }
+
+    #[test]
+    fn c1_the_same_plaintext_never_gives_the_same_record() {
+        let (mut dialer, mut listener) = pair();
+        let records = [dialer.seal(b"x"), dialer.seal(b"x"), listener.seal(b"x")];
+        let distinct: std::collections::BTreeSet<_> = records.map(Result::unwrap).into();
+        assert_eq!(distinct.len(), 3);
+    }
+
+    #[test]
+    fn c1_a_failure_to_open_shuts_both_directions_for_good() {
+        let (mut dialer, mut listener) = pair();
+        let good = dialer.seal(b"good").unwrap();
+        assert_eq!(listener.open(b"bad"), Err(CryptoError::Unopened { number: 0 }));
+        assert_eq!(listener.open(&good), Err(CryptoError::Shut));
+        assert_eq!(listener.seal(b"anything"), Err(CryptoError::Shut));
+        assert_eq!(listener.open(&good), Err(CryptoError::Shut));
+    }
+
+    #[test]
+    fn c1_the_last_nonce_is_used_once_and_the_channel_ends() {
+        let (mut dialer, mut listener) = pair();
+        count_from(&mut dialer, MAX_RECORDS - 1);
+        count_from(&mut listener, MAX_RECORDS - 1);
+        let last = dialer.seal(b"last").unwrap();
+        assert_eq!(listener.open(&last).unwrap(), b"last");
+        let exhausted = Err(CryptoError::Exhausted { limit: MAX_RECORDS });
+        assert_eq!(listener.open(&last), exhausted);
+        assert_eq!(dialer.seal(b"one more"), exhausted);
+        assert_eq!(dialer.seal(b"one more"), Err(CryptoError::Shut));
+    }
+
+    #[test]
+    fn records_counts_the_direction_that_has_carried_more() {
+        let (mut dialer, mut listener) = pair();
+        for sent in 1..=3 {
+            let record = dialer.seal(b"").unwrap();
+            assert_eq!(record.len(), TAG_BYTES);
+            assert_eq!(listener.open(&record).unwrap(), b"");
+            assert_eq!((dialer.records(), listener.records()), (sent, sent));
+        }
+        dialer.open(&listener.seal(b"").unwrap()).unwrap();
+        assert_eq!((dialer.records(), listener.records()), (3, 3));
+    }
+
+    /// What a network may do with the records of one direction.
+    fn deliveries() -> impl Strategy<Value = (usize, Vec<usize>)> {
+        (1usize..8).prop_flat_map(|sent| (Just(sent), prop::collection::vec(0..sent, 0..12)))
+    }
+
+    proptest! {
+        #[test]
+        fn c1_open_never_panics_and_nothing_false_opens(
+            records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..4),
+        ) {
+            let (_, mut listener) = pair();
+            for record in records {
+                prop_assert!(listener.open(&record).is_err());
+            }
+        }
+
+        #[test]
+        fn c1_only_records_in_order_open(deliveries in deliveries()) {
+            let (sent, deliveries) = deliveries;
+            let (mut dialer, mut listener) = pair();
+            let records: Vec<_> = (0..sent).map(|n| dialer.seal(&[n as u8]).unwrap()).collect();
+            let mut in_order = true;
+            for (turn, number) in deliveries.into_iter().enumerate() {
+                in_order &= turn == number;
+                let outcome = listener.open(&records[number]).ok();
+                prop_assert_eq!(outcome, in_order.then(|| vec![number as u8]));
+            }
+        }
+
+        #[test]
+        fn c1_a_record_changed_anywhere_does_not_open(
+            plain in prop::collection::vec(any::<u8>(), 0..300),
+            at in any::<prop::sample::Index>(),
+            bit in 0u8..8,
+        ) {
+            let (mut dialer, mut listener) = pair();
+            let mut record = dialer.seal(&plain).unwrap();
+            let at = at.index(record.len());
+            record[at] ^= 1 << bit;
+            prop_assert_eq!(listener.open(&record), Err(CryptoError::Unopened { number: 0 }));
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn hello_mac(listener: &KeyId, body: &[u8]) -> [u8; MAC_BYTES] {
 ///
 /// Nothing can be sealed yet:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn early(start: holdfast::crypto::DialerStart) {
 ///     let _ = start.into_channel();
 /// }
@@ -93,7 +93,7 @@ impl DialerStart {
 ///
 /// It opens but does not seal:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn early(mut keyed: holdfast::crypto::DialerKeyed) {
 ///     let _ = keyed.seal(b"who I am");
 /// }
@@ -123,7 +123,7 @@ impl DialerKeyed {
 ///
 /// The proof cannot be passed over:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn trusting(opened: holdfast::crypto::DialerOpened) {
 ///     let _ = opened.into_channel();
 /// }
@@ -155,7 +155,7 @@ impl DialerOpened {
 ///
 /// Its channel is taken once:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// fn twice(dialer: holdfast::crypto::DialerAuthenticated) {
 ///     let first = dialer.into_channel();
 ///     let second = dialer.into_channel();

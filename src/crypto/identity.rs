@@ -27,7 +27,7 @@ const PKCS8_BEFORE_SEED: [u8; 16] =
 ///
 /// Invariant C2: there is no way to print it, and it is wiped when dropped.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let identity = holdfast::crypto::Identity::from_seed([7; 32]);
 /// println!("{identity:?}");
 /// ```
@@ -39,13 +39,13 @@ impl Identity {
     /// # Errors
     /// [`CryptoError::NoRandomness`].
     pub fn generate() -> Result<Self, CryptoError> {
-        Ok(Self(SigningKey::from_bytes(&*Zeroizing::new(random()?))))
+        Ok(Self(SigningKey::from_bytes(&Zeroizing::new(random()?))))
     }
 
     /// The identity of an Ed25519 seed (RFC 8032 section 5.1.5).
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(&*Zeroizing::new(seed)))
+        Self(SigningKey::from_bytes(&Zeroizing::new(seed)))
     }
 
     /// As PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` writes it.
@@ -53,7 +53,7 @@ impl Identity {
     pub fn to_pem(&self) -> Zeroizing<String> {
         let der = Zeroizing::new([&PKCS8_BEFORE_SEED[..], self.0.as_bytes()].concat());
         let line = Zeroizing::new(STANDARD.encode(&*der));
-        Zeroizing::new(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", *line))
+        Zeroizing::new([PEM_BEGIN, "\n", &line, "\n", PEM_END, "\n"].concat())
     }
 
     /// From PKCS#8 in PEM, with or without the public key in it.

@@ -139,3 +139,105 @@ fn check_contributes(what: &'static str, point: &[u8]) -> Result<(), CryptoError
     let probe = StaticSecret::from([1; 32]).diffie_hellman(&point);
     if probe.was_contributory() { Ok(()) } else { Err(CryptoError::LowOrderPoint { what }) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::SentHello;
+    use super::super::tests::vectors::{bytes, file, low_order_points};
+    use super::*;
+
+    fn key_pair(private: &[u8]) -> KemKey {
+        let private = PrivateKey::from_bytes(private).unwrap();
+        let public = XWing::sk_to_pk(&private).to_bytes().as_slice().into();
+        KemKey { private, public }
+    }
+
+    #[test]
+    fn record_keys_come_out_as_documented() {
+        let ours = file("holdfast");
+        let (hello, reply) = (bytes(&ours["hello_body"]), bytes(&ours["reply_body"]));
+        let hello = SentHello { body: &hello, mac: &bytes(&ours["mac"]) };
+        let transcript = Transcript::of(hello, &reply);
+        let kem = key_pair(&bytes(&ours["kem_private_key"]));
+        let keys = kem.agree(&bytes(&ours["kem_ciphertext"]), &transcript).unwrap();
+        assert_eq!(keys.dialer[..], bytes(&ours["dialer_record_key"]));
+        assert_eq!(keys.listener[..], bytes(&ours["listener_record_key"]));
+    }
+
+    #[test]
+    fn the_checks_accept_what_is_published() {
+        for vector in file("xwing").as_array().unwrap() {
+            assert_eq!(check_public_key(&bytes(&vector["pk"])), Ok(()));
+            assert_eq!(check_ciphertext(&bytes(&vector["ct"])), Ok(()));
+        }
+    }
+
+    #[test]
+    fn low_order_points_are_refused_in_keys() {
+        for point in low_order_points() {
+            let mut key = KemKey::generate().unwrap().public().to_vec();
+            key[ML_KEM_KEY_BYTES..].copy_from_slice(&point);
+            let refused = CryptoError::LowOrderPoint { what: "KEM public key" };
+            assert_eq!(Encapsulation::to(&key).err(), Some(refused), "{}", hex::encode(point));
+        }
+    }
+
+    #[test]
+    fn low_order_points_are_refused_in_ciphertexts() {
+        let hello = SentHello { body: b"", mac: b"" };
+        for point in low_order_points() {
+            let kem = KemKey::generate().unwrap();
+            let mut ciphertext = Encapsulation::to(kem.public()).unwrap().ciphertext().to_vec();
+            ciphertext[ML_KEM_CIPHERTEXT_BYTES..].copy_from_slice(&point);
+            let refused = CryptoError::LowOrderPoint { what: "KEM ciphertext" };
+            let outcome = kem.agree(&ciphertext, &Transcript::of(hello, b""));
+            assert_eq!(outcome.err(), Some(refused), "{}", hex::encode(point));
+        }
+    }
+
+    /// Sets one of the 768 coefficients of 12 bits (FIPS 203 algorithm 5, little-endian).
+    fn set_coefficient(key: &mut [u8], index: usize, value: u16) {
+        let at = index / 2 * 3;
+        let [low, high] = value.to_le_bytes();
+        if index.is_multiple_of(2) {
+            key[at] = low;
+            key[at + 1] = key[at + 1] & 0xf0 | high;
+        } else {
+            key[at + 1] = key[at + 1] & 0x0f | low << 4;
+            key[at + 2] = low >> 4 | high << 4;
+        }
+    }
+
+    #[test]
+    fn ml_kem_keys_beyond_the_modulus_are_refused() {
+        let good = KemKey::generate().unwrap().public().to_vec();
+        for index in [0, 1, 2, 255, 256, 511, 512, 767] {
+            let mut key = good.clone();
+            set_coefficient(&mut key, index, 3328);
+            assert_eq!(check_public_key(&key), Ok(()), "coefficient {index}");
+            for value in [3329, 3330, 4095] {
+                set_coefficient(&mut key, index, value);
+                let outcome = Encapsulation::to(&key).err();
+                assert_eq!(outcome, Some(CryptoError::MalformedKemKey), "{index}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_and_ciphertexts_of_another_length_are_refused() {
+        let kem = KemKey::generate().unwrap();
+        let long = [kem.public(), &[0]].concat();
+        for length in (0..KEM_PUBLIC_KEY_BYTES).chain([KEM_PUBLIC_KEY_BYTES + 1]) {
+            let (expected, what) = (KEM_PUBLIC_KEY_BYTES, "KEM public key");
+            let refused = CryptoError::WrongLength { what, expected, found: length };
+            assert_eq!(Encapsulation::to(&long[..length]).err(), Some(refused));
+        }
+        let long = [Encapsulation::to(kem.public()).unwrap().ciphertext(), &[0]].concat();
+        for length in (0..KEM_CIPHERTEXT_BYTES).chain([KEM_CIPHERTEXT_BYTES + 1]) {
+            let (expected, what) = (KEM_CIPHERTEXT_BYTES, "KEM ciphertext");
+            let refused = CryptoError::WrongLength { what, expected, found: length };
+            assert_eq!(check_ciphertext(&long[..length]), Err(refused));
+        }
+    }
+}

@@ -112,7 +112,7 @@ impl ListenerKeyed {
 ///
 /// It has said who it is and says no more to somebody it does not know:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn talkative(mut waiting: holdfast::crypto::ListenerWaiting) {
 ///     let _ = waiting.seal(b"my operations");
 /// }
@@ -142,7 +142,7 @@ impl ListenerWaiting {
 ///
 /// The proof cannot be passed over (invariant S1):
 ///
-/// ```compile_fail
+/// ```compile_fail,E0616
 /// fn trusting(opened: holdfast::crypto::ListenerOpened) -> holdfast::crypto::Channel {
 ///     opened.channel
 /// }
