@@ -48,6 +48,7 @@ pub struct LogFilterError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

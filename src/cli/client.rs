@@ -9,7 +9,8 @@ use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::snapshot_service_client::SnapshotServiceClient;
 use crate::api::status_service_client::StatusServiceClient;
 use crate::api::token_service_client::TokenServiceClient;
-use std::path::Path;
+use crate::net::local::{self, LocalError};
+use std::path::{Path, PathBuf};
 use tonic::transport::Channel;
 
 /// The largest answer that is not a stream: the list of some ten thousand peers.
@@ -48,10 +49,15 @@ impl Client {
     /// # Errors
     /// [`Failure::Unreachable`] where nothing answers.
     pub(crate) async fn connect(data_dir: &Path) -> Result<Self, Failure> {
-        let socket = super::seam::socket_path(data_dir);
-        match super::seam::connect(&socket).await {
+        let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let socket = local::socket_path(data_dir, runtime_dir.as_deref())
+            .map_err(|error| Failure::usage(error.to_string(), ""))?;
+        match local::connect(&socket).await {
             Ok(channel) => Ok(Self { channel }),
-            Err(reason) => Err(Failure::no_daemon(&socket, &reason)),
+            Err(LocalError::Unreachable { path, source }) => {
+                Err(Failure::no_daemon(&path, &source.to_string()))
+            }
+            Err(error) => Err(Failure::no_daemon(&socket, &error.to_string())),
         }
     }
 }

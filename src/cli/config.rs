@@ -1,6 +1,6 @@
 //! `holdfast config`.
 
-use super::{Context, Exit, Failure, seam};
+use super::{Context, Exit, Failure};
 use crate::api::{Problem, ShowConfigRequest};
 use std::path::{Path, PathBuf};
 
@@ -37,12 +37,31 @@ impl Command {
 
 fn check(context: &Context, file: &Path) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))?;
-    let problems = seam::check_config(&text)?;
+    let problems = problems_of(&text);
     let path = file.display().to_string();
     let document =
         serde_json::json!({ "path": path, "ok": problems.is_empty(), "problems": problems });
     context.output.show(&document, || checked(&path, &problems))?;
     Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Every problem of the text, in its order.
+fn problems_of(text: &str) -> Vec<Problem> {
+    let found = crate::config::parse(text).err().map(|problems| problems.0).unwrap_or_default();
+    found.iter().map(said).collect()
+}
+
+fn said(problem: &crate::config::Problem) -> Problem {
+    let key = match problem.key.as_str() {
+        "" => String::new(),
+        key => format!("{key}: "),
+    };
+    let suggestion = problem.suggestion.as_ref().map(|text| format!("; {text}"));
+    Problem {
+        line: problem.line,
+        column: problem.column,
+        message: format!("{key}{}{}", problem.message, suggestion.unwrap_or_default()),
+    }
 }
 
 fn checked(path: &str, problems: &[Problem]) -> String {
@@ -72,8 +91,18 @@ async fn show(context: &Context) -> Result<Exit, Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_problems_of_a_text_are_found_at_once() {
+        let text = "instance = \"nas\"\nlissten = []\nheartbeat = \"soon\"\n";
+        let problems = problems_of(text);
+        assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2, 3]);
+        assert!(problems[0].message.contains("listen"), "{problems:?}");
+        assert!(problems_of("instance = \"nas\"\n").is_empty());
+    }
 
     #[test]
     fn problems_are_named_by_line_and_column() {

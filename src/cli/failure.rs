@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// 3: the daemon does not answer.
     Unreachable,
+    /// 127: the guard could not become the program; as a shell says it.
+    NotRun,
 }
 
 impl Exit {
@@ -26,6 +28,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Unreachable => 3,
+            Self::NotRun => 127,
         }
     }
 }
@@ -128,6 +131,7 @@ pub(crate) fn render(error: &Error, json: bool) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -184,6 +184,7 @@ fn rendered(joined: &Joined) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -23,7 +23,6 @@ mod proof;
 mod repo;
 mod restore;
 pub mod run;
-mod seam;
 mod snapshots;
 mod status;
 mod token;
@@ -31,10 +30,12 @@ mod watch;
 mod words;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use failure::{Exit, Failure};
 
+use crate::restic::guard;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use client::Client;
 use output::Output;
@@ -92,12 +93,6 @@ enum Command {
     Identity(identity::Command),
     Completions(completions::Args),
     Man(completions::ManArgs),
-    /// Ties a child process to the life of the daemon that starts it.
-    #[command(name = "__guard", hide = true)]
-    Guard {
-        #[arg(last = true, required = true)]
-        command: Vec<OsString>,
-    },
 }
 
 /// What every command needs.
@@ -136,6 +131,9 @@ impl Context {
 /// Runs the command line of this process to its exit code.
 #[must_use]
 pub fn main(arguments: Vec<OsString>) -> Exit {
+    if arguments.get(1).is_some_and(|word| word == guard::WORD) {
+        return become_guarded(arguments);
+    }
     let json = arguments.iter().any(|argument| argument == "--json");
     let output = Output::of_process(json);
     let ended = match Cli::try_parse_from(arguments) {
@@ -148,6 +146,14 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
         }
         failure.exit()
     })
+}
+
+/// The guard of a child process: not for people, so it is no part of the grammar. It comes before
+/// any thread exists, sets up this very process and becomes another.
+fn become_guarded(arguments: Vec<OsString>) -> Exit {
+    let error = guard::exec(arguments.into_iter().skip(2));
+    eprintln!("holdfast {}: {error}", guard::WORD);
+    Exit::NotRun
 }
 
 /// Help and version are answers; anything else that the grammar refuses is a usage error.
@@ -170,8 +176,6 @@ impl Cli {
     fn run(self) -> Result<Exit, Failure> {
         let context = Context::of(self.global)?;
         match self.command {
-            // Before any thread exists: the guard sets up this very process and becomes another.
-            Command::Guard { command } => match seam::guard(&command)? {},
             Command::Completions(args) => args.run(Cli::command()),
             Command::Man(args) => args.run(Cli::command()),
             Command::Run(args) => {
@@ -204,7 +208,7 @@ impl Command {
             Self::Restore(args) => args.run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Identity(command) => command.run(context).await,
-            Self::Run(_) | Self::Completions(_) | Self::Man(_) | Self::Guard { .. } => {
+            Self::Run(_) | Self::Completions(_) | Self::Man(_) => {
                 unreachable!("dispatched before the runtime starts")
             }
         }

@@ -273,6 +273,7 @@ fn shown(detail: &OperationDetail, now: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::ItemError;

@@ -155,6 +155,7 @@ fn find_mark(line: &str, glyph: char) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

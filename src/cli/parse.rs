@@ -65,6 +65,7 @@ pub(crate) fn secret_file(file: &PathBuf) -> Result<String, Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

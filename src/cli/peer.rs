@@ -296,6 +296,7 @@ fn verified(found: &Verification) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::{Grant, PeerLog, ReceivedGrant, TestStep};

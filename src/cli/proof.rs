@@ -7,11 +7,10 @@
 //! 1. Nothing in the file is trusted but what the signature covers.
 //! 2. One line is held at a time, and none longer than [`LINE_LIMIT`].
 
-use super::seam::chain;
 use super::{Exit, Failure, Output};
 use crate::api::{ExportRecord, ProofCheckpoint, ProofEntry, ProofOrigin, ProofShard};
 use crate::model::{Epoch, KeyId, OperationId, Timestamp};
-use crate::reconcile::{EntryKind, Hash, Head, Shard};
+use crate::reconcile::{self as chain, EntryKind, Hash, Head, Shard};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -282,6 +281,7 @@ fn bytes_of<const N: usize>(text: &str, what: &str) -> Result<[u8; N], String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::crypto::Identity;

@@ -360,6 +360,7 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::DroppedField;

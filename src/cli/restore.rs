@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Its id, a unique prefix of it, or latest
     snapshot: String,
     /// The folder; it is made, or is empty
-    #[arg(long, value_name = "DIR", value_parser = parse::path)]
+    #[arg(long, visible_alias = "target", value_name = "DIR", value_parser = parse::path)]
     to: String,
     /// Of this plan; needed for latest
     #[arg(long, required_if_eq("snapshot", "latest"))]

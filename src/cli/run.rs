@@ -1,6 +1,6 @@
 //! `holdfast run`.
 
-use super::{Context, Exit, Failure, seam};
+use super::{Context, Exit, Failure};
 use crate::telemetry;
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ impl Args {
         };
         telemetry::start(format, "info")
             .map_err(|error| Failure::usage(error.to_string(), "unset HOLDFAST_LOG"))?;
-        seam::run(Options {
+        daemon(Options {
             config: context.config.clone(),
             data_dir: context.data_dir.clone(),
             listen: self.listen,
@@ -43,4 +43,9 @@ impl Args {
         .await?;
         Ok(Exit::Done)
     }
+}
+
+/// Runs the daemon until it is asked to stop.
+async fn daemon(_options: Options) -> Result<(), Failure> {
+    Err(Failure::local("not-linked", "the daemon is not part of this build", ""))
 }

@@ -60,6 +60,7 @@ fn table(output: Output, snapshots: &[Snapshot], now: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -61,6 +61,7 @@ fn attention(one: &Attention, now: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::Store;

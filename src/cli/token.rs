@@ -139,6 +139,7 @@ fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -231,6 +231,7 @@ fn counted(stats: &crate::api::Stats) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::Stats;

@@ -199,6 +199,7 @@ pub(crate) fn to_api(grants: &Grants) -> Vec<Grant> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
