@@ -1,5 +1,7 @@
 //! The contract of the command line: documents, grammar, help.
 
+mod socket;
+
 use super::*;
 use crate::api;
 use serde_json::{Value, json};
