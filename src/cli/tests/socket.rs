@@ -112,11 +112,12 @@ fn against(ends: impl Into<Option<&'static str>>, arguments: &[&str]) -> Exit {
     let shutdown = Shutdown::default();
     let scripted = Scripted { ends: ends.into() };
     let socket = socket_path(data_dir.path(), None).unwrap();
-    let serving = runtime.block_on(async {
-        let routes = Routes::new(PlanServiceServer::new(scripted.clone()))
-            .add_service(OperationServiceServer::new(scripted));
+    let routes = Routes::new(PlanServiceServer::new(scripted.clone()))
+        .add_service(OperationServiceServer::new(scripted));
+    let serving = {
+        let _inside = runtime.enter();
         tokio::spawn(LocalSocket::bind(&socket).unwrap().serve(routes, shutdown.guard()))
-    });
+    };
     let folder = data_dir.path().display().to_string();
     let exit = exit_of(&[arguments, &["--data-dir", &folder]].concat());
     shutdown.ask();
