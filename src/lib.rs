@@ -20,3 +20,4 @@ pub mod restic;
 pub mod job;
 pub mod net;
 pub mod telemetry;
+pub mod cli;

@@ -39,13 +39,16 @@ pub fn start(format: Format, default: &str) -> Result<(), LogFilterError> {
 
 /// The filter in `HOLDFAST_LOG` cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("HOLDFAST_LOG {given:?} is not a filter: {reason}. Write a level such as debug, or module=level pairs")]
+#[error(
+    "HOLDFAST_LOG {given:?} is not a filter: {reason}. Write a level such as debug, or module=level pairs"
+)]
 pub struct LogFilterError {
     given: String,
     reason: String,
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -52,6 +52,7 @@ const fn word_of(code: Code) -> &'static str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,378 @@
+//! `holdfast peer`.
+
+use super::{Context, Exit, Failure, Output, parse, words};
+use crate::api::peer_service_client::PeerServiceClient;
+use crate::api::{
+    EditPeerRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest, PeerTest,
+    RenamePeerRequest, RevokeRequest, TextList, Verification,
+};
+use crate::clock;
+use crate::grant::{Grants, Permission};
+use crate::model::Timestamp;
+use crate::pairing::PeerUrl;
+use tonic::transport::Channel;
+
+/// The instances this one is paired with
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List all peers and how the link to each is
+    #[command(after_help = "Example:\n  holdfast peer list")]
+    List,
+    /// Show one peer: link, grants both ways, what is held of its history
+    #[command(after_help = "Example:\n  holdfast peer show nas")]
+    Show(Named),
+    Edit(Edit),
+    /// Set this machine's own label for a peer; an empty one removes it
+    #[command(after_help = "Example:\n  holdfast peer rename nas 'NAS in the cellar'")]
+    Rename {
+        #[command(flatten)]
+        named: Named,
+        /// The label
+        label: String,
+    },
+    /// Let a peer do more here; unites with what it may do already
+    #[command(after_help = "Example:\n  holdfast peer grant hub 'read-operations=*,!repo:private'")]
+    Grant {
+        #[command(flatten)]
+        named: Named,
+        /// PERM[=SCOPE,..]
+        #[arg(required = true, value_name = "GRANT", value_parser = parse::grant)]
+        grants: Vec<Grants>,
+    },
+    /// Take permissions away from a peer, at once
+    #[command(after_help = "Example:\n  holdfast peer revoke hub read-operations")]
+    Revoke {
+        #[command(flatten)]
+        named: Named,
+        /// The permissions, without scopes
+        #[arg(required = true, value_name = "PERM", value_parser = permission)]
+        permissions: Vec<Permission>,
+    },
+    /// Part from a peer: its history stays, its key is refused from now on
+    #[command(after_help = "Example:\n  holdfast peer remove laptop")]
+    Remove {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Stop refusing the key of a peer that was removed; it can pair again
+    #[command(after_help = "Example:\n  holdfast peer allow laptop")]
+    Allow(Named),
+    /// Try the way to a peer step by step, and say what to do about the first that fails
+    #[command(after_help = "Example:\n  holdfast peer test nas")]
+    Test(Named),
+    /// Check what is held here of a peer's history against its hash chains, now
+    #[command(after_help = "Example:\n  holdfast peer verify nas")]
+    Verify(Named),
+}
+
+/// Which peer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
+    /// Its instance id, label or key id; a unique prefix will do
+    peer: String,
+}
+
+/// Change where a peer is reached, or which folders it may use here
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  \
+    holdfast peer edit nas --url https://nas.example --url http://10.0.0.7:9899")]
+#[group(required = true, multiple = true, id = "change")]
+pub(crate) struct Edit {
+    #[command(flatten)]
+    named: Named,
+    /// Where it is reached, instead of the present ones; may be repeated
+    #[arg(long, value_name = "URL", group = "change")]
+    url: Vec<PeerUrl>,
+    /// Where it may restore, or point a plan or a local repo; instead of the present ones
+    #[arg(long, value_name = "DIR", value_parser = parse::path, group = "change")]
+    allow_path: Vec<String>,
+    /// Let it use no folder here
+    #[arg(long, conflicts_with = "allow_path", group = "change")]
+    no_allow_path: bool,
+}
+
+fn permission(text: &str) -> Result<Permission, crate::model::UnknownWord> {
+    text.parse()
+}
+
+impl From<Named> for PeerRequest {
+    fn from(named: Named) -> Self {
+        Self { peer: named.peer }
+    }
+}
+
+impl Edit {
+    fn request(self) -> EditPeerRequest {
+        let urls: Vec<_> = self.url.iter().map(ToString::to_string).collect();
+        let changes_paths = self.no_allow_path || !self.allow_path.is_empty();
+        EditPeerRequest {
+            peer: self.named.peer,
+            urls: (!urls.is_empty()).then_some(TextList { items: urls }),
+            allowed_paths: changes_paths.then_some(TextList { items: self.allow_path }),
+        }
+    }
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let mut peers = context.client().await?.peers();
+        let output = context.output;
+        match self {
+            Self::List => {
+                let list = peers.list(ListPeersRequest {}).await?.into_inner().peers;
+                output.show(&list, || listed(output, &list, clock::now()))?;
+            }
+            Self::Show(named) => {
+                show(output, &peers.show(PeerRequest::from(named)).await?.into_inner())?
+            }
+            Self::Edit(edit) => show(output, &peers.edit(edit.request()).await?.into_inner())?,
+            Self::Rename { named, label } => {
+                let request = RenamePeerRequest { peer: named.peer, label };
+                show(output, &peers.rename(request).await?.into_inner())?;
+            }
+            Self::Grant { named, grants } => {
+                let request = GrantRequest { peer: named.peer, grants: parse::united(grants) };
+                show(output, &peers.grant(request).await?.into_inner())?;
+            }
+            Self::Revoke { named, permissions } => {
+                let permissions = permissions.iter().map(ToString::to_string).collect();
+                let request = RevokeRequest { peer: named.peer, permissions };
+                show(output, &peers.revoke(request).await?.into_inner())?;
+            }
+            Self::Remove { named, yes } => remove(output, &mut peers, named, yes).await?,
+            Self::Allow(named) => {
+                let allowed = peers.allow(PeerRequest::from(named)).await?.into_inner();
+                output.show(&allowed, || {
+                    format!("{} ({}) is no longer refused; it pairs again with a new token: holdfast token create", allowed.instance, allowed.key_id)
+                })?;
+            }
+            Self::Test(named) => {
+                let test = peers.test(PeerRequest::from(named)).await?.into_inner();
+                output.show(&test, || tested(&test))?;
+                return Ok(ended(test.ok));
+            }
+            Self::Verify(named) => {
+                let found = peers.verify(PeerRequest::from(named)).await?.into_inner();
+                output.show(&found, || verified(&found))?;
+                return Ok(ended(found.ok));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+const fn ended(good: bool) -> Exit {
+    if good { Exit::Done } else { Exit::Failed }
+}
+
+fn show(output: Output, peer: &Peer) -> Result<(), Failure> {
+    output.show(peer, || shown(peer, clock::now()))
+}
+
+async fn remove(
+    output: Output,
+    peers: &mut PeerServiceClient<Channel>,
+    named: Named,
+    yes: bool,
+) -> Result<(), Failure> {
+    if !yes && output.is_interactive() {
+        let peer = peers.show(PeerRequest { peer: named.peer.clone() }).await?.into_inner();
+        let question = format!(
+            "{} will be refused, and plans here that use its repos stop. Type {} to remove it:",
+            peer.instance, peer.instance
+        );
+        if output.ask(&question)? != peer.instance {
+            return Err(Failure::local("declined", "nothing was removed", ""));
+        }
+    }
+    let removed = peers.remove(PeerRequest::from(named)).await?.into_inner();
+    output.show(&removed, || {
+        let plans = match removed.disabled_plans.as_slice() {
+            [] => String::new(),
+            plans => format!("\nthese plans no longer run: {}", plans.join(", ")),
+        };
+        format!("{} is removed and its key refused; its history stays{plans}", removed.instance)
+    })
+}
+
+pub(crate) fn listed(output: Output, peers: &[Peer], now: Timestamp) -> String {
+    if peers.is_empty() {
+        return "no peers yet: holdfast token create here, then holdfast join on the other machine"
+            .to_owned();
+    }
+    let row = |peer: &Peer| {
+        [
+            name(peer),
+            role(peer).to_owned(),
+            link(peer, now),
+            words::maybe_relative(peer.last_heard.as_deref(), now),
+            words::grants(&peer.grants),
+            words::received(&peer.grants_received),
+        ]
+    };
+    let header = ["peer", "role", "state", "last heard", "may here", "we may there"];
+    output.table(header, peers.iter().map(row))
+}
+
+fn name(peer: &Peer) -> String {
+    match &peer.label {
+        Some(label) => format!("{} ({label})", peer.instance),
+        None => peer.instance.clone(),
+    }
+}
+
+fn role(peer: &Peer) -> &str {
+    match peer.role.as_str() {
+        "known-host" => "we dial it",
+        "authorized-client" => "it dials us",
+        other => other,
+    }
+}
+
+fn link(peer: &Peer, now: Timestamp) -> String {
+    let since = match (peer.state.as_str(), &peer.since) {
+        ("offline" | "refused", Some(at)) => format!(" since {}", words::relative(at, now)),
+        _ => String::new(),
+    };
+    let reason = peer.reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    words::marked(&peer.state, &format!("{}{since}{reason}", peer.state))
+}
+
+fn shown(peer: &Peer, now: Timestamp) -> String {
+    let mut lines = vec![
+        format!("{}  {}", name(peer), peer.key_id),
+        format!("link         {}", role(peer)),
+        format!("state        {}", link(peer, now)),
+    ];
+    let mut add = |title: &str, text: Option<String>| {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            lines.push(format!("{title:<13}{text}"));
+        }
+    };
+    add("what to do", peer.remedy.clone());
+    add("last heard", Some(words::maybe_relative(peer.last_heard.as_deref(), now)));
+    add("urls", Some(peer.urls.join(", ")));
+    add("address", peer.address.clone());
+    add("version", peer.version.clone());
+    add("may here", Some(words::grants(&peer.grants)));
+    add("folders here", Some(peer.allowed_paths.join(", ")));
+    add("we may there", Some(words::received(&peer.grants_received)));
+    add("declared", peer.declared.then(|| "in the config file; change it there".to_owned()));
+    add("history held", peer.log.as_ref().map(|log| held(log, now)));
+    lines.join("\n")
+}
+
+fn held(log: &crate::api::PeerLog, now: Timestamp) -> String {
+    let verified = match &log.verified_at {
+        Some(at) => format!("the same as there {}", words::relative(at, now)),
+        None => "not yet compared".to_owned(),
+    };
+    let behind = if log.behind { "; newer entries are on their way" } else { "" };
+    format!("{} operations in {} shards, {verified}{behind}", log.operations, log.shards)
+}
+
+fn tested(test: &PeerTest) -> String {
+    let lines = test.steps.iter().map(|step| {
+        let mark = words::marked(if step.ok { "ok" } else { "failed" }, &step.step);
+        let remedy = step.remedy.as_ref().map(|text| format!("\n    → {text}")).unwrap_or_default();
+        format!("{mark:<12}  {:>5} ms  {}{remedy}", step.ms, step.detail)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn verified(found: &Verification) -> String {
+    let state = if found.ok { "ok" } else { "failed" };
+    format!(
+        "{}\n{} entries in {} shards checked, {} damaged, {} repaired",
+        words::marked(state, &found.message),
+        found.entries,
+        found.shards,
+        found.damaged,
+        found.repaired,
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::api::{Grant, PeerLog, ReceivedGrant, TestStep};
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap()
+    }
+
+    fn nas() -> Peer {
+        Peer {
+            instance: "nas".to_owned(),
+            key_id: "ed25519.x".to_owned(),
+            role: "authorized-client".to_owned(),
+            state: "offline".to_owned(),
+            since: Some("2026-11-21T02:00:00.000Z".to_owned()),
+            last_heard: Some("2026-11-21T02:00:00.000Z".to_owned()),
+            grants: vec![Grant {
+                permission: "receive-shared-repos".to_owned(),
+                scopes: vec!["repo:vault".to_owned()],
+            }],
+            grants_received: vec![ReceivedGrant {
+                permission: "read-operations".to_owned(),
+                scopes: vec!["*".to_owned()],
+                with_exceptions: false,
+            }],
+            log: Some(PeerLog {
+                shards: 2,
+                operations: 14,
+                verified_at: Some("2026-11-21T02:00:00.000Z".to_owned()),
+                behind: false,
+            }),
+            ..Peer::default()
+        }
+    }
+
+    #[test]
+    fn an_offline_peer_says_since_when() {
+        let table = listed(Output::plain(), &[nas()], now());
+        let row = table.lines().nth(1).unwrap();
+        assert_eq!(
+            row.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect::<Vec<_>>(),
+            [
+                "nas",
+                "it dials us",
+                "· offline since 2 h ago",
+                "2 h ago",
+                "take repos: repo vault",
+                "see: everything"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_detail_says_what_is_held() {
+        let text = shown(&nas(), now());
+        let held = "history held 14 operations in 2 shards, the same as there 2 h ago";
+        assert!(text.lines().any(|line| line == held), "{text}");
+    }
+
+    #[test]
+    fn no_peers_says_the_next_step() {
+        assert!(
+            listed(Output::plain(), &[], now()).starts_with("no peers yet: holdfast token create")
+        );
+    }
+
+    #[test]
+    fn a_failed_step_says_what_to_do() {
+        let step = TestStep {
+            step: "tls".to_owned(),
+            ok: false,
+            detail: "certificate expired".to_owned(),
+            remedy: Some("renew it on nas".to_owned()),
+            ms: 12,
+        };
+        let text = tested(&PeerTest { peer: "nas".to_owned(), ok: false, steps: vec![step] });
+        assert_eq!(text, "✗ tls            12 ms  certificate expired\n    → renew it on nas");
+    }
+}

@@ -1,0 +1,357 @@
+//! `holdfast plan` and `holdfast fleet`.
+
+use super::{Context, Exit, Failure, Output, parse, watch, words};
+use crate::api::{
+    AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, Plan, PlanRequest, TextList,
+};
+use crate::clock;
+use crate::model::{PlanId, RepoId, Timestamp};
+use std::time::Duration;
+
+/// What is backed up, and where to
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List plans, their state and the age of the newest good backup
+    #[command(after_help = "Example:\n  holdfast plan list\n  holdfast plan list --peer nas")]
+    List {
+        /// A peer's instead, as far as it lets us see
+        #[arg(long)]
+        peer: Option<String>,
+    },
+    Add(Add),
+    Edit(Edit),
+    /// Remove a plan; its snapshots and history stay
+    #[command(after_help = "Example:\n  holdfast plan remove home")]
+    Remove {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Back up now
+    ///
+    /// Ctrl-C cancels the backup and lets restic unlock; a second Ctrl-C leaves it running.
+    #[command(after_help = "Example:\n  holdfast plan backup home")]
+    Backup {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        wait: watch::Wait,
+    },
+}
+
+/// Which plan.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
+    /// Its id
+    plan: PlanId,
+}
+
+/// Add a plan
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  holdfast plan add home --repo vault --path /home --exclude '*.cache'"
+)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    named: Named,
+    /// Where to
+    #[arg(long, value_name = "REPO")]
+    repo: RepoId,
+    /// What; may be repeated
+    #[arg(long, required = true, value_name = "PATH", value_parser = parse::path)]
+    path: Vec<String>,
+    /// Leave out what matches; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// As --exclude, whatever the case; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    iexclude: Vec<String>,
+    /// Leave out folders that hold this file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    exclude_if_present: Vec<String>,
+    /// Stay on the file systems of the paths
+    #[arg(long)]
+    one_file_system: bool,
+    /// How old the newest good backup may be, such as 36h
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    max_age: Option<Duration>,
+}
+
+/// Change a plan; what is not given stays
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h"
+)]
+pub(crate) struct Edit {
+    #[command(flatten)]
+    named: Named,
+    /// Where to
+    #[arg(long, value_name = "REPO")]
+    repo: Option<RepoId>,
+    /// What, instead of the present paths; may be repeated
+    #[arg(long, value_name = "PATH", value_parser = parse::path)]
+    path: Vec<String>,
+    /// Instead of the present ones; may be repeated, one empty pattern removes all
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// Instead of the present ones; may be repeated, one empty pattern removes all
+    #[arg(long, value_name = "PATTERN")]
+    iexclude: Vec<String>,
+    /// Instead of the present ones; may be repeated, one empty name removes all
+    #[arg(long, value_name = "FILE")]
+    exclude_if_present: Vec<String>,
+    /// Whether to stay on the file systems of the paths
+    #[arg(long, value_name = "BOOL")]
+    one_file_system: Option<bool>,
+    /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    max_age: Option<Duration>,
+}
+
+impl From<Named> for PlanRequest {
+    fn from(named: Named) -> Self {
+        Self { plan: named.plan.to_string() }
+    }
+}
+
+impl From<Add> for AddPlanRequest {
+    fn from(add: Add) -> Self {
+        Self {
+            plan: add.named.plan.to_string(),
+            repo: add.repo.to_string(),
+            paths: add.path,
+            exclude: add.exclude,
+            iexclude: add.iexclude,
+            exclude_if_present: add.exclude_if_present,
+            one_file_system: add.one_file_system,
+            max_age_s: add.max_age.map(|age| age.as_secs()),
+        }
+    }
+}
+
+/// Nothing given leaves a list alone; empty texts alone clear it.
+fn replaced(given: Vec<String>) -> Option<TextList> {
+    let changes = !given.is_empty();
+    let items = given.into_iter().filter(|text| !text.is_empty()).collect();
+    changes.then_some(TextList { items })
+}
+
+impl From<Edit> for EditPlanRequest {
+    fn from(edit: Edit) -> Self {
+        Self {
+            plan: edit.named.plan.to_string(),
+            repo: edit.repo.map(|id| id.to_string()),
+            paths: replaced(edit.path),
+            exclude: replaced(edit.exclude),
+            iexclude: replaced(edit.iexclude),
+            exclude_if_present: replaced(edit.exclude_if_present),
+            one_file_system: edit.one_file_system,
+            max_age_s: edit.max_age.map(|age| age.as_secs()),
+        }
+    }
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let mut plans = client.plans();
+        let output = context.output;
+        match self {
+            Self::List { peer } => {
+                let list = plans.list(ListPlansRequest { peer }).await?.into_inner().plans;
+                output.show(&list, || listed(output, &list, clock::now()))?;
+            }
+            Self::Add(add) => {
+                let plan = plans.add(AddPlanRequest::from(add)).await?.into_inner();
+                output.show(&plan, || {
+                    format!(
+                        "{} is added; back it up now: holdfast plan backup {}",
+                        plan.id, plan.id
+                    )
+                })?;
+            }
+            Self::Edit(edit) => {
+                let plan = plans.edit(EditPlanRequest::from(edit)).await?.into_inner();
+                output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
+            }
+            Self::Remove { named, yes } => {
+                if !yes && output.is_interactive() {
+                    confirm(output, &named.plan)?;
+                }
+                let removed = plans.remove(PlanRequest::from(named)).await?.into_inner();
+                output.show(&removed, || {
+                    format!("{} is removed; its snapshots and history stay", removed.plan)
+                })?;
+            }
+            Self::Backup { named, wait } => {
+                let pending = plans.backup(PlanRequest::from(named)).await?.into_inner();
+                return wait.follow(&client, output, pending).await;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn confirm(output: Output, plan: &PlanId) -> Result<(), Failure> {
+    let answer = output.ask(&format!("Stop backing up {plan}? [yes/no]"))?;
+    match answer.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::local("declined", "nothing was removed", "")),
+    }
+}
+
+/// Show every plan of every instance in sight, worst first; exit 1 if any needs someone
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  holdfast fleet || echo 'somebody is needed'")]
+pub(crate) struct FleetArgs {}
+
+impl FleetArgs {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let output = context.output;
+        let plans =
+            context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
+        output.show(&plans, || fleet(output, &plans, clock::now()))?;
+        Ok(if plans.iter().any(needs_someone) { Exit::Failed } else { Exit::Done })
+    }
+}
+
+/// The three states that time alone does not mend.
+pub(crate) fn needs_someone(plan: &Plan) -> bool {
+    matches!(plan.state.as_str(), "never" | "stale" | "failing")
+}
+
+fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
+    let bad = plans.iter().filter(|plan| needs_someone(plan)).count();
+    let heading = match (bad, plans.len()) {
+        (_, 0) => {
+            return "Nothing is backed up yet: holdfast plan add ID --repo REPO --path PATH"
+                .to_owned();
+        }
+        (0, _) if plans.iter().any(|plan| plan.state == "not-yet") => {
+            "Nothing needs you.".to_owned()
+        }
+        (0, _) => "Everything is backed up, everywhere.".to_owned(),
+        (1, all) => format!("1 of {all} plans needs you."),
+        (bad, all) => format!("{bad} of {all} plans need you."),
+    };
+    format!("{heading}\n\n{}", listed(output, plans, now))
+}
+
+pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
+    if plans.is_empty() {
+        return "no plans yet: holdfast plan add ID --repo REPO --path PATH".to_owned();
+    }
+    let row = |plan: &Plan| {
+        [
+            plan.instance.clone(),
+            plan.id.clone(),
+            words::marked(&plan.state, &state(plan, now)),
+            age(plan),
+            words::maybe_relative(plan.last_success.as_deref(), now),
+            next(plan, now),
+            plan.repo.clone(),
+        ]
+    };
+    let header = ["instance", "plan", "state", "age of allowed", "last good", "next run", "repo"];
+    output.table(header, plans.iter().map(row))
+}
+
+fn next(plan: &Plan, now: Timestamp) -> String {
+    match &plan.next_run {
+        Some(at) => words::relative(at, now),
+        None => plan.schedule.clone(),
+    }
+}
+
+fn state(plan: &Plan, now: Timestamp) -> String {
+    let detail = match (plan.state.as_str(), &plan.waiting_for, &plan.paused_until) {
+        ("failing", _, _) => format!(", {} in a row", plan.failures),
+        ("waiting", Some(what), _) => format!(": {what}"),
+        ("paused", _, Some(until)) => format!(" until {}", words::relative(until, now)),
+        _ => String::new(),
+    };
+    let as_of = plan.as_of.as_ref().map(|at| format!(", as of {}", words::relative(at, now)));
+    let disabled = match (plan.enabled, &plan.disabled_reason) {
+        (true, _) => String::new(),
+        (false, Some(reason)) => format!(", disabled: {reason}"),
+        (false, None) => ", disabled".to_owned(),
+    };
+    let word = plan.state.replace('-', " ");
+    format!("{word}{detail}{}{disabled}", as_of.unwrap_or_default())
+}
+
+fn age(plan: &Plan) -> String {
+    let said = |seconds: Option<u64>| {
+        seconds.map_or_else(|| "–".to_owned(), |s| words::duration(Duration::from_secs(s)))
+    };
+    match plan.allowed_age_s {
+        Some(_) => format!("{} of {}", said(plan.age_s), said(plan.allowed_age_s)),
+        None => said(plan.age_s),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn plan(state: &str) -> Plan {
+        Plan {
+            id: "home".to_owned(),
+            instance: "nas".to_owned(),
+            repo: "vault".to_owned(),
+            schedule: "manual".to_owned(),
+            enabled: true,
+            state: state.to_owned(),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn the_fleet_says_in_a_sentence_whether_anyone_is_needed() {
+        let now = Timestamp::EPOCH;
+        let said = |states: &[&str]| {
+            let plans: Vec<_> = states.iter().map(|state| plan(state)).collect();
+            fleet(Output::plain(), &plans, now).lines().next().unwrap().to_owned()
+        };
+        assert_eq!(said(&["fresh", "fresh"]), "Everything is backed up, everywhere.");
+        assert_eq!(said(&["stale", "late", "fresh"]), "1 of 3 plans needs you.");
+        assert_eq!(said(&["never", "failing"]), "2 of 2 plans need you.");
+        assert_eq!(said(&["not-yet"]), "Nothing needs you.");
+        assert!(said(&[]).starts_with("Nothing is backed up yet: holdfast plan add"));
+    }
+
+    #[test]
+    fn only_never_stale_and_failing_need_someone() {
+        for state in ["late", "warnings", "running", "waiting", "paused", "not-yet", "fresh"] {
+            assert!(!needs_someone(&plan(state)), "{state}");
+        }
+        for state in ["never", "stale", "failing"] {
+            assert!(needs_someone(&plan(state)), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_failing_plan_out_of_sight_says_how_often_and_as_of_when() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let seen = Plan {
+            failures: 3,
+            as_of: Some("2026-11-21T03:00:00.000Z".to_owned()),
+            age_s: Some(7200),
+            allowed_age_s: Some(86_400),
+            ..plan("failing")
+        };
+        assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
+        assert_eq!(age(&seen), "2 h of 1 d");
+    }
+
+    #[test]
+    fn an_empty_pattern_clears_a_list_and_none_leaves_it() {
+        assert_eq!(replaced(Vec::new()), None);
+        assert_eq!(replaced(vec![String::new()]), Some(TextList { items: Vec::new() }));
+        let kept = replaced(vec!["*.tmp".to_owned()]).unwrap();
+        assert_eq!(kept.items, ["*.tmp"]);
+    }
+}

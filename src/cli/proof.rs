@@ -1,0 +1,417 @@
+//! Exports with proof: the lines of the file, and checking one without any daemon.
+//!
+//! The file is JSON lines: one `origin`, then each `shard` followed by its `entry` lines, then the
+//! `checkpoint`. A check recomputes every digest and chain value from the shard's base to its head,
+//! the root from the heads, and verifies the origin's signature of that root.
+//!
+//! 1. Nothing in the file is trusted but what the signature covers.
+//! 2. One line is held at a time, and none longer than [`LINE_LIMIT`].
+
+use super::{Exit, Failure, Output};
+use crate::api::{ExportRecord, ProofCheckpoint, ProofEntry, ProofOrigin, ProofShard};
+use crate::model::{Epoch, KeyId, OperationId, Timestamp};
+use crate::reconcile::{self as chain, EntryKind, Hash, Head, Shard};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::Path;
+
+/// A payload of 32 KiB in base64, and the fields around it.
+const LINE_LIMIT: u64 = 64 << 10;
+/// Of one log.
+const SHARD_LIMIT: usize = 4096;
+
+/// The line of one record: its fields, and under `record` which it is.
+pub(crate) fn line(record: ExportRecord) -> Result<Value, Failure> {
+    let named = |name: &str, value: serde_json::Result<Value>| {
+        let mut value = value.map_err(|error| Failure::local("internal", error.to_string(), ""))?;
+        value["record"] = name.into();
+        Ok(value)
+    };
+    match record {
+        ExportRecord { operation: Some(operation), .. } => serde_json::to_value(operation)
+            .map_err(|error| Failure::local("internal", error.to_string(), "")),
+        ExportRecord { origin: Some(one), .. } => named("origin", serde_json::to_value(one)),
+        ExportRecord { shard: Some(one), .. } => named("shard", serde_json::to_value(one)),
+        ExportRecord { entry: Some(one), .. } => named("entry", serde_json::to_value(one)),
+        ExportRecord { checkpoint: Some(one), .. } => {
+            named("checkpoint", serde_json::to_value(one))
+        }
+        ExportRecord { .. } => Err(Failure::local("internal", "an empty record came", "")),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "record", rename_all = "lowercase")]
+enum Line {
+    Origin(ProofOrigin),
+    Shard(ProofShard),
+    Entry(ProofEntry),
+    Checkpoint(ProofCheckpoint),
+}
+
+/// Why a file proves nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+struct Unproven {
+    line: u64,
+    reason: String,
+}
+
+/// What a file proves.
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
+struct Proven {
+    ok: bool,
+    instance: String,
+    key_id: String,
+    epoch: String,
+    signed_at: String,
+    root: String,
+    shards: u64,
+    entries: u64,
+    /// Entries whose payload was blanked: their digest is proven, their content is not shown.
+    blank: u64,
+}
+
+/// Checks the file and says what it proves.
+pub(crate) fn verify(output: Output, file: &Path) -> Result<Exit, Failure> {
+    let proven = match file.as_os_str() == "-" {
+        true => check(std::io::stdin().lock()),
+        false => {
+            let opened = std::fs::File::open(file).map_err(|error| Failure::file(file, &error))?;
+            check(BufReader::new(opened))
+        }
+    };
+    let proven = proven.map_err(|error| {
+        let remedy = "the file was changed or is not whole; export it again";
+        Failure::local("not-proven", error.to_string(), remedy)
+    })?;
+    output.show(&proven, || rendered(&proven))?;
+    Ok(Exit::Done)
+}
+
+fn rendered(proven: &Proven) -> String {
+    format!(
+        "✓ proven  {} entries in {} shards are what {} signed at {}\nkey id    {}\nepoch     {}\nroot      {}\nblank     {} superseded states have their content left out",
+        proven.entries,
+        proven.shards,
+        proven.instance,
+        proven.signed_at,
+        proven.key_id,
+        proven.epoch,
+        proven.root,
+        proven.blank,
+    )
+}
+
+fn check(mut source: impl BufRead) -> Result<Proven, Unproven> {
+    let mut at = 0;
+    let mut text = String::new();
+    let mut state: Option<Check> = None;
+    loop {
+        at += 1;
+        let fail = |reason: String| Unproven { line: at, reason };
+        text.clear();
+        let read = source.by_ref().take(LINE_LIMIT).read_line(&mut text);
+        match read.map_err(|error| fail(error.to_string()))? {
+            0 => return Err(fail("the file ends without a checkpoint".to_owned())),
+            _ if !text.ends_with('\n') && text.len() as u64 == LINE_LIMIT => {
+                return Err(fail(format!("longer than {LINE_LIMIT} bytes")));
+            }
+            _ => {}
+        }
+        let line = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        match (line, state.as_mut()) {
+            (Line::Origin(origin), None) => state = Some(Check::of(origin).map_err(fail)?),
+            (Line::Shard(shard), Some(check)) => check.shard(shard).map_err(fail)?,
+            (Line::Entry(entry), Some(check)) => check.entry(&entry).map_err(fail)?,
+            (Line::Checkpoint(signed), Some(check)) => {
+                let proven = check.checkpoint(&signed).map_err(fail)?;
+                return if ended(&mut source) {
+                    Ok(proven)
+                } else {
+                    Err(fail("more follows the checkpoint".to_owned()))
+                };
+            }
+            (Line::Origin(_), Some(_)) => return Err(fail("a second origin".to_owned())),
+            (_, None) => return Err(fail("the origin does not come first".to_owned())),
+        }
+    }
+}
+
+/// Nothing after the checkpoint is signed: nothing may stand there.
+fn ended(source: &mut impl BufRead) -> bool {
+    source.fill_buf().is_ok_and(<[u8]>::is_empty)
+}
+
+/// A file checked up to some line.
+struct Check {
+    origin: ProofOrigin,
+    key: KeyId,
+    public_key: [u8; 32],
+    epoch: Epoch,
+    heads: Vec<(Shard, Head)>,
+    current: Option<Current>,
+    entries: u64,
+    blank: u64,
+}
+
+/// The shard whose entries are being read.
+struct Current {
+    shard: Shard,
+    reached: Head,
+    claimed: Head,
+}
+
+impl Check {
+    fn of(origin: ProofOrigin) -> Result<Self, String> {
+        if origin.format != 1 {
+            return Err(format!("format {} given, 1 can be checked", origin.format));
+        }
+        let public_key = bytes_of(&origin.public_key, "public key")?;
+        let key = KeyId::of(&public_key);
+        if key.to_string() != origin.key_id {
+            return Err(format!("the public key has key id {key}, {} is claimed", origin.key_id));
+        }
+        let epoch = origin.epoch.parse().map_err(|error| format!("epoch: {error}"))?;
+        let (heads, current) = (Vec::new(), None);
+        Ok(Self { origin, key, public_key, epoch, heads, current, entries: 0, blank: 0 })
+    }
+
+    fn shard(&mut self, shard: ProofShard) -> Result<(), String> {
+        self.close_shard()?;
+        if self.heads.len() >= SHARD_LIMIT {
+            return Err(format!("more than {SHARD_LIMIT} shards"));
+        }
+        let base_chain = bytes_of(&shard.base_chain, "base chain")?;
+        let claimed = Head { seq: shard.head, chain: bytes_of(&shard.head_chain, "head chain")? };
+        let name = Shard { repo: shard.repo, plan: shard.plan };
+        if self.heads.last().is_some_and(|(last, _)| *last >= name) {
+            return Err("shards are not in order, or one comes twice".to_owned());
+        }
+        if shard.base == 0 && base_chain != chain::chain_zero(&self.key, &self.epoch, &name) {
+            return Err("the shard does not begin with the chain of its name".to_owned());
+        }
+        let reached = Head { seq: shard.base, chain: base_chain };
+        self.current = Some(Current { shard: name, reached, claimed });
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &ProofEntry) -> Result<(), String> {
+        let current = self.current.as_mut().ok_or("an entry before any shard")?;
+        let next = current.reached.seq.checked_add(1).ok_or("positions end")?;
+        if entry.seq != next {
+            return Err(format!("entry {} follows {}", entry.seq, current.reached.seq));
+        }
+        let digest: Hash = bytes_of(&entry.digest, "digest")?;
+        match &entry.payload {
+            Some(payload) => matches_digest(payload, &digest)?,
+            None => self.blank += 1,
+        }
+        let operation: OperationId =
+            entry.operation.parse().map_err(|error| format!("operation: {error}"))?;
+        let kind = kind_of(&entry.kind)?;
+        let chain = chain::link(&current.reached.chain, entry.seq, &operation, kind, &digest);
+        current.reached = Head { seq: entry.seq, chain };
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn close_shard(&mut self) -> Result<(), String> {
+        let Some(done) = self.current.take() else { return Ok(()) };
+        if done.reached != done.claimed {
+            return Err(format!(
+                "the chain of {}/{} does not come out at {}",
+                done.shard.repo, done.shard.plan, done.claimed.seq
+            ));
+        }
+        self.heads.push((done.shard, done.reached));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, signed: &ProofCheckpoint) -> Result<Proven, String> {
+        self.close_shard()?;
+        let root = chain::root(self.heads.iter().map(|(shard, head)| (shard, *head)));
+        if root != bytes_of::<32>(&signed.root, "root")? {
+            return Err("the root is not that of the shards in the file".to_owned());
+        }
+        let time = Timestamp::parse(&signed.time).ok_or("the time cannot be read")?;
+        let signature = bytes_of(&signed.signature, "signature")?;
+        crate::crypto::verify_checkpoint(&self.public_key, &self.epoch, &root, time, &signature)
+            .map_err(|error| format!("the checkpoint: {error}"))?;
+        Ok(Proven {
+            ok: true,
+            instance: self.origin.instance.clone(),
+            key_id: self.key.to_string(),
+            epoch: self.epoch.to_string(),
+            signed_at: time.to_string(),
+            root: hex::encode(root),
+            shards: self.heads.len() as u64,
+            entries: self.entries,
+            blank: self.blank,
+        })
+    }
+}
+
+fn matches_digest(payload: &str, digest: &Hash) -> Result<(), String> {
+    let payload = STANDARD.decode(payload).map_err(|error| format!("payload: {error}"))?;
+    match chain::digest(&payload) == *digest {
+        true => Ok(()),
+        false => Err("the payload is not the one that the digest names".to_owned()),
+    }
+}
+
+fn kind_of(word: &str) -> Result<EntryKind, String> {
+    match word {
+        "first" => Ok(EntryKind::First),
+        "state" => Ok(EntryKind::State),
+        "removed" => Ok(EntryKind::Removed),
+        "expectation" => Ok(EntryKind::Expectation),
+        other => Err(format!("kind {other:?} is not known")),
+    }
+}
+
+fn bytes_of<const N: usize>(text: &str, what: &str) -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes)
+        .map_err(|_| format!("{what}: {} hexadecimal digits are wanted", 2 * N))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::crypto::Identity;
+    use proptest::prelude::*;
+
+    /// A signed export of one shard whose first entry was blanked.
+    fn export() -> Vec<Value> {
+        let identity = Identity::from_seed([7; 32]);
+        let epoch = Epoch::from_bytes([9; 16]);
+        let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+        let base = chain::chain_zero(&identity.key_id(), &epoch, &shard);
+        let operation = OperationId::from_bytes([3; 16]);
+        let digests = [chain::digest(b"one"), chain::digest(b"two")];
+        let first = chain::link(&base, 1, &operation, EntryKind::First, &digests[0]);
+        let second = chain::link(&first, 2, &operation, EntryKind::State, &digests[1]);
+        let root = chain::root([(&shard, Head { seq: 2, chain: second })].into_iter());
+        let time = Timestamp::from_millis(1_795_233_600_000);
+        let entry = |seq: u64, kind: &str, payload: Option<&[u8]>| ProofEntry {
+            seq,
+            operation: operation.to_string(),
+            kind: kind.to_owned(),
+            digest: hex::encode(digests[usize::from(seq == 2)]),
+            payload: payload.map(|bytes| STANDARD.encode(bytes)),
+        };
+        let origin = ProofOrigin {
+            format: 1,
+            instance: "nas".to_owned(),
+            key_id: identity.key_id().to_string(),
+            public_key: hex::encode(identity.public_key()),
+            epoch: epoch.to_string(),
+            exported_at: time.to_string(),
+        };
+        let shard = ProofShard {
+            repo: shard.repo,
+            plan: shard.plan,
+            base: 0,
+            base_chain: hex::encode(base),
+            head: 2,
+            head_chain: hex::encode(second),
+        };
+        let checkpoint = ProofCheckpoint {
+            root: hex::encode(root),
+            time: time.to_string(),
+            signature: hex::encode(identity.sign_checkpoint(&epoch, &root, time)),
+        };
+        [
+            ExportRecord { origin: Some(origin), ..ExportRecord::default() },
+            ExportRecord { shard: Some(shard), ..ExportRecord::default() },
+            ExportRecord { entry: Some(entry(1, "first", None)), ..ExportRecord::default() },
+            ExportRecord {
+                entry: Some(entry(2, "state", Some(b"two"))),
+                ..ExportRecord::default()
+            },
+            ExportRecord { checkpoint: Some(checkpoint), ..ExportRecord::default() },
+        ]
+        .into_iter()
+        .map(|record| line(record).unwrap())
+        .collect()
+    }
+
+    fn file(lines: &[Value]) -> String {
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn reason(lines: &[Value]) -> String {
+        check(file(lines).as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_export_proves_what_was_signed() {
+        let proven = check(file(&export()).as_bytes()).unwrap();
+        assert_eq!((proven.shards, proven.entries, proven.blank), (1, 2, 1));
+        assert_eq!(proven.signed_at, "2026-11-21T04:00:00.000Z");
+    }
+
+    #[test]
+    fn a_changed_payload_is_found() {
+        let mut lines = export();
+        lines[3]["payload"] = STANDARD.encode(b"six").into();
+        assert_eq!(reason(&lines), "line 4: the payload is not the one that the digest names");
+    }
+
+    #[test]
+    fn a_left_out_entry_is_found() {
+        let mut lines = export();
+        lines.remove(3);
+        assert!(reason(&lines).contains("the chain of vault/home does not come out at 2"));
+    }
+
+    #[test]
+    fn a_left_out_shard_is_found() {
+        let mut lines = export();
+        lines.drain(1..4);
+        assert!(reason(&lines).contains("the root is not that of the shards"));
+    }
+
+    #[test]
+    fn a_foreign_signature_is_found() {
+        let mut lines = export();
+        let other = Identity::from_seed([8; 32]);
+        lines[0]["public_key"] = hex::encode(other.public_key()).into();
+        assert!(reason(&lines).contains("is claimed"));
+        lines[4]["signature"] = "00".repeat(64).into();
+        lines[0] = export()[0].clone();
+        assert!(reason(&lines).starts_with("line 5: the checkpoint: "));
+    }
+
+    #[test]
+    fn a_file_cut_short_or_long_proves_nothing() {
+        let mut lines = export();
+        lines.push(lines[3].clone());
+        assert!(reason(&lines).contains("more follows the checkpoint"));
+        assert!(reason(&export()[..4]).contains("ends without a checkpoint"));
+        let long = "x".repeat(LINE_LIMIT as usize + 10);
+        assert!(check(long.as_bytes()).unwrap_err().to_string().contains("longer than"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_single_change_of_a_byte_goes_unseen_or_panics(at in 0_usize..2000, flip in 1_u8..128) {
+            let good = file(&export()).into_bytes();
+            let mut bad = good.clone();
+            let at = at % bad.len();
+            bad[at] ^= flip;
+            if let Ok(proven) = check(bad.as_slice()) {
+                // What the signature does not cover may differ: the name, the time of the export,
+                // and how JSON is written.
+                let before = check(good.as_slice()).unwrap();
+                prop_assert_eq!((proven.root, proven.key_id), (before.root, before.key_id));
+            }
+        }
+    }
+}

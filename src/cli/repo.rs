@@ -1,0 +1,404 @@
+//! `holdfast repo`.
+
+use super::{Context, Exit, Failure, Output, parse, watch, words};
+use crate::api::repo_service_client::RepoServiceClient;
+use crate::api::{
+    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource, Repo,
+    RepoRequest, ShareRepoRequest, TakeRepoRequest,
+};
+use crate::clock;
+use crate::model::{RepoId, Timestamp};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tonic::transport::Channel;
+
+/// Repositories that backups go to
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List this machine's repos and the ones shared with it
+    #[command(after_help = "Example:\n  holdfast repo list")]
+    List,
+    /// Show one repo
+    #[command(after_help = "Example:\n  holdfast repo show vault")]
+    Show(Named),
+    Add(Box<Add>),
+    Edit(Box<Edit>),
+    /// Forget about a repo; the repository and its snapshots stay where they are
+    #[command(after_help = "Example:\n  holdfast repo remove vault")]
+    Remove {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    Share(Share),
+    /// Stop sharing a repo; the members' plans on it stop, nothing is deleted
+    #[command(after_help = "Example:\n  holdfast repo unshare vault")]
+    Unshare(Named),
+    /// Create the repository of a repo that is in the config
+    #[command(after_help = "Example:\n  holdfast repo init vault")]
+    Init {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        wait: watch::Wait,
+    },
+}
+
+/// Which repo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
+    /// Its id
+    repo: RepoId,
+}
+
+/// Where the password comes from.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false, id = "password")]
+pub(crate) struct Password {
+    /// A file with the repository's password, read at each use
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    password_file: Option<String>,
+    /// A command that prints the repository's password
+    #[arg(long, value_name = "COMMAND")]
+    password_command: Option<String>,
+    /// Read the password from standard input and keep it in the config
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Add a repo: creates the repository, or adopts the one that is there
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  \
+    holdfast repo add vault rest:https://vault.example/nas --password-file /etc/holdfast/vault.pass\n  \
+    holdfast repo add vault --from hub")]
+pub(crate) struct Add {
+    #[command(flatten)]
+    named: Named,
+    /// Where it is, as restic writes it
+    #[arg(value_name = "URI", value_parser = parse::repo_uri, required_unless_present = "from")]
+    uri: Option<String>,
+    #[command(flatten)]
+    password: Password,
+    /// Environment for restic: NAME=VALUE, or NAME to read it from this shell; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    env: Vec<(String, String)>,
+    #[command(flatten)]
+    members: Members,
+    /// Share it with peers that may take repos
+    #[arg(long)]
+    shared: bool,
+    /// Adopt only: an absent repository is an error
+    #[arg(long)]
+    no_init: bool,
+    /// Take a repo again that this peer shares and that was removed here
+    #[arg(long, value_name = "PEER", conflicts_with_all = ["uri", "password", "env", "shared", "no_init"])]
+    from: Option<String>,
+}
+
+/// What members get instead of the owner's own access.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Members {
+    /// The same repository as members reach it; {instance} stands for the member
+    #[arg(long, value_name = "URI")]
+    member_uri: Option<String>,
+    /// A file with the password that members get
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    member_password_file: Option<String>,
+}
+
+/// Change a repo; what is not given stays
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  holdfast repo edit vault --password-file /etc/holdfast/new.pass"
+)]
+pub(crate) struct Edit {
+    #[command(flatten)]
+    named: Named,
+    /// Where it is now
+    #[arg(long, value_parser = parse::repo_uri)]
+    uri: Option<String>,
+    #[command(flatten)]
+    password: Password,
+    /// Set a variable: NAME=VALUE, or NAME to read it from this shell; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Remove a variable; may be repeated
+    #[arg(long, value_name = "NAME")]
+    unset_env: Vec<String>,
+    #[command(flatten)]
+    members: Members,
+}
+
+/// Share a repo with the peers that may take it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  holdfast repo share vault --with laptop")]
+pub(crate) struct Share {
+    #[command(flatten)]
+    named: Named,
+    /// Let this peer take it; may be repeated. Every member can read all that is in the repository
+    #[arg(long, value_name = "PEER")]
+    with: Vec<String>,
+    #[command(flatten)]
+    members: Members,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => std::env::var(text).map(|value| (text.to_owned(), value)).map_err(|_| {
+            format!("{text} is not set in this shell; write {text}=VALUE or export it")
+        }),
+    }
+}
+
+impl From<Named> for RepoRequest {
+    fn from(named: Named) -> Self {
+        Self { repo: named.repo.to_string() }
+    }
+}
+
+impl Password {
+    /// `None` where nothing was given.
+    fn source(self) -> Result<Option<PasswordSource>, Failure> {
+        if self.password_stdin {
+            let password = parse::secret_file(&PathBuf::from("-"))?;
+            return Ok(Some(PasswordSource {
+                password: Some(password),
+                ..PasswordSource::default()
+            }));
+        }
+        let given = self.password_file.is_some() || self.password_command.is_some();
+        let (file, command) = (self.password_file, self.password_command);
+        Ok(given.then_some(PasswordSource { password: None, file, command }))
+    }
+}
+
+impl Add {
+    async fn run(
+        self,
+        output: Output,
+        repos: &mut RepoServiceClient<Channel>,
+    ) -> Result<Repo, Failure> {
+        let repo = self.named.repo.to_string();
+        let (uri, peer) = match (self.uri, self.from) {
+            (Some(uri), _) => (uri, None),
+            (None, peer) => (String::new(), peer),
+        };
+        if let Some(peer) = peer {
+            return Ok(repos.take(TakeRepoRequest { repo, peer }).await?.into_inner());
+        }
+        let password = match self.password.source()? {
+            Some(source) => source,
+            None => PasswordSource { password: Some(typed(output)?), ..PasswordSource::default() },
+        };
+        let request = AddRepoRequest {
+            repo,
+            uri,
+            password: Some(password),
+            env: BTreeMap::from_iter(self.env),
+            shared: self.shared,
+            member_uri: self.members.member_uri,
+            member_password_file: self.members.member_password_file,
+            no_init: self.no_init,
+        };
+        Ok(repos.add(request).await?.into_inner())
+    }
+}
+
+/// A password typed twice without being shown.
+fn typed(output: Output) -> Result<String, Failure> {
+    if !output.is_interactive() {
+        let message = "a repository needs a password";
+        return Err(Failure::usage(
+            message,
+            "add --password-file FILE, --password-command or --password-stdin",
+        ));
+    }
+    let first = output.ask_hidden("Password of the repository:")?;
+    if first.is_empty() || first != output.ask_hidden("Once more:")? {
+        return Err(Failure::usage("the two are not the same, or empty", "try again"));
+    }
+    Ok(first)
+}
+
+impl Edit {
+    fn request(self) -> Result<EditRepoRequest, Failure> {
+        Ok(EditRepoRequest {
+            repo: self.named.repo.to_string(),
+            uri: self.uri,
+            password: self.password.source()?,
+            env: BTreeMap::from_iter(self.env),
+            env_removed: self.unset_env,
+            member_uri: self.members.member_uri,
+            member_password_file: self.members.member_password_file,
+        })
+    }
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let mut repos = client.repos();
+        let output = context.output;
+        let repo = match self {
+            Self::List => {
+                let list = repos.list(ListReposRequest {}).await?.into_inner().repos;
+                output.show(&list, || listed(output, &list, clock::now()))?;
+                return Ok(Exit::Done);
+            }
+            Self::Init { named, wait } => {
+                let pending = repos.init(RepoRequest::from(named)).await?.into_inner();
+                return wait.follow(&client, output, pending).await;
+            }
+            Self::Remove { named, yes } => {
+                remove(output, &mut repos, named, yes).await?;
+                return Ok(Exit::Done);
+            }
+            Self::Show(named) => repos.show(RepoRequest::from(named)).await?.into_inner(),
+            Self::Add(add) => add.run(output, &mut repos).await?,
+            Self::Edit(edit) => repos.edit(edit.request()?).await?.into_inner(),
+            Self::Share(share) => share.run(&client).await?,
+            Self::Unshare(named) => repos.unshare(RepoRequest::from(named)).await?.into_inner(),
+        };
+        output.show(&repo, || shown(&repo, clock::now()))?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Share {
+    async fn run(self, client: &super::Client) -> Result<Repo, Failure> {
+        let repo = self.named.repo.to_string();
+        let request = ShareRepoRequest {
+            repo: repo.clone(),
+            member_uri: self.members.member_uri,
+            member_password_file: self.members.member_password_file,
+        };
+        let shared = client.repos().share(request).await?.into_inner();
+        for peer in self.with {
+            let permission = "receive-shared-repos".to_owned();
+            let grant = Grant { permission, scopes: vec![format!("repo:{repo}")] };
+            client.peers().grant(GrantRequest { peer, grants: vec![grant] }).await?;
+        }
+        Ok(shared)
+    }
+}
+
+async fn remove(
+    output: Output,
+    repos: &mut RepoServiceClient<Channel>,
+    named: Named,
+    yes: bool,
+) -> Result<(), Failure> {
+    if !yes && output.is_interactive() {
+        let question = format!(
+            "Plans on {0} stop; the repository itself stays. Type {0} to remove it:",
+            named.repo
+        );
+        if output.ask(&question)? != named.repo.as_str() {
+            return Err(Failure::local("declined", "nothing was removed", ""));
+        }
+    }
+    let removed = repos.remove(RepoRequest::from(named)).await?.into_inner();
+    output.show(&removed, || match removed.disabled_plans.as_slice() {
+        [] => format!("{} is removed here; its snapshots stay", removed.repo),
+        plans => format!(
+            "{} is removed here; its snapshots stay. These plans no longer run: {}",
+            removed.repo,
+            plans.join(", ")
+        ),
+    })
+}
+
+pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
+    if repos.is_empty() {
+        return "no repos yet: holdfast repo add ID URI --password-file FILE".to_owned();
+    }
+    let row = |repo: &Repo| {
+        [
+            repo.id.clone(),
+            words::marked(&repo.state, &repo.state),
+            sharing(repo),
+            repo.uri.clone(),
+            words::maybe_relative(repo.last_check.as_deref(), now),
+        ]
+    };
+    output.table(["repo", "state", "sharing", "where", "last check"], repos.iter().map(row))
+}
+
+fn sharing(repo: &Repo) -> String {
+    match (&repo.origin, repo.shared) {
+        (Some(origin), _) => format!("from {}", repo.origin_instance.as_ref().unwrap_or(origin)),
+        (None, true) => "shared".to_owned(),
+        (None, false) => "–".to_owned(),
+    }
+}
+
+fn shown(repo: &Repo, now: Timestamp) -> String {
+    let mut lines = vec![
+        format!("{}  {}", repo.id, words::marked(&repo.state, &repo.state)),
+        format!("where       {}", repo.uri),
+        format!("sharing     {}", sharing(repo)),
+        format!("guid        {}", repo.guid.as_deref().unwrap_or("not known yet")),
+    ];
+    let read_only =
+        repo.read_only.then_some("read-only here: its owner prunes, checks and forgets");
+    lines.extend(read_only.map(ToOwned::to_owned));
+    lines.extend(repo.conflict.as_ref().map(|text| format!("conflict    {text}")));
+    lines.extend(repo.locked_by.as_ref().map(|who| format!("locked by   {who}")));
+    lines.extend(
+        repo.last_check.as_ref().map(|at| format!("last check  {}", words::relative(at, now))),
+    );
+    lines.extend(
+        repo.last_prune.as_ref().map(|at| format!("last prune  {}", words::relative(at, now))),
+    );
+    lines.extend(
+        repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),
+    );
+    lines.join("\n")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::api::DroppedField;
+
+    #[test]
+    fn a_received_repo_names_its_owner_and_what_was_not_taken() {
+        let repo = Repo {
+            id: "vault".to_owned(),
+            state: "ready".to_owned(),
+            uri: "rest:https://vault.example/".to_owned(),
+            origin: Some("ed25519.x".to_owned()),
+            origin_instance: Some("hub".to_owned()),
+            read_only: true,
+            dropped: vec![DroppedField {
+                field: "env RESTIC_PASSWORD_COMMAND".to_owned(),
+                reason: "a peer may not name a command".to_owned(),
+            }],
+            ..Repo::default()
+        };
+        let text = shown(&repo, Timestamp::EPOCH);
+        assert!(text.contains("sharing     from hub"), "{text}");
+        assert!(text.contains("read-only here"), "{text}");
+        assert!(
+            text.ends_with(
+                "not taken   env RESTIC_PASSWORD_COMMAND: a peer may not name a command"
+            )
+        );
+    }
+
+    #[test]
+    fn no_repos_says_the_next_step() {
+        assert!(listed(Output::plain(), &[], Timestamp::EPOCH).contains("holdfast repo add"));
+    }
+
+    #[test]
+    fn a_variable_comes_with_its_value_or_from_the_shell() {
+        assert_eq!(variable("A=b=c").unwrap(), ("A".to_owned(), "b=c".to_owned()));
+        assert_eq!(variable("PATH").unwrap().0, "PATH");
+        assert!(variable("HOLDFAST_NO_SUCH_VARIABLE").unwrap_err().contains("export"));
+    }
+}

@@ -1,0 +1,81 @@
+//! `holdfast snapshots`.
+
+use super::{Context, Exit, Failure, Output, words};
+use crate::api::{ListSnapshotsRequest, Snapshot};
+use crate::clock;
+use crate::model::Timestamp;
+
+/// List what can be restored
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  holdfast snapshots --plan home")]
+pub(crate) struct Args {
+    /// In this repo [default: every repo]
+    #[arg(long)]
+    repo: Option<String>,
+    /// Of this plan
+    #[arg(long)]
+    plan: Option<String>,
+    /// Made by this instance
+    #[arg(long)]
+    instance: Option<String>,
+}
+
+impl Args {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let output = context.output;
+        let request =
+            ListSnapshotsRequest { repo: self.repo, plan: self.plan, instance: self.instance };
+        let mut stream = context.client().await?.snapshots().list(request).await?.into_inner();
+        let mut collected = Vec::new();
+        while let Some(snapshot) = stream.message().await? {
+            match output.is_json() {
+                true => output.line_of(&snapshot)?,
+                false => collected.push(snapshot),
+            }
+        }
+        if !output.is_json() {
+            output.say(&table(output, &collected, clock::now()))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn table(output: Output, snapshots: &[Snapshot], now: Timestamp) -> String {
+    if snapshots.is_empty() {
+        return "no snapshots yet: holdfast plan backup PLAN".to_owned();
+    }
+    let row = |snapshot: &Snapshot| {
+        let made_by = snapshot.instance.as_ref().unwrap_or(&snapshot.host);
+        [
+            snapshot.short_id.clone(),
+            words::relative(&snapshot.time, now),
+            made_by.clone(),
+            snapshot.plan.clone().unwrap_or_default(),
+            snapshot.repo.clone(),
+            snapshot.size.map_or_else(|| "–".to_owned(), words::bytes),
+            snapshot.paths.join(", "),
+        ]
+    };
+    output.table(["id", "made", "by", "plan", "repo", "size", "paths"], snapshots.iter().map(row))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_without_tags_is_told_by_its_host() {
+        let snapshot = Snapshot {
+            short_id: "01234567".to_owned(),
+            time: "1970-01-01T00:00:00.000Z".to_owned(),
+            host: "old-box".to_owned(),
+            repo: "vault".to_owned(),
+            paths: vec!["/home".to_owned()],
+            ..Snapshot::default()
+        };
+        let text = table(Output::plain(), &[snapshot], Timestamp::EPOCH);
+        let cells: Vec<_> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(cells, ["01234567", "now", "old-box", "vault", "–", "/home"]);
+    }
+}
