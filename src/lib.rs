@@ -11,3 +11,4 @@ pub mod pairing;
 pub mod crypto;
 pub mod reconcile;
 pub mod wire;
+pub mod store;

@@ -1,5 +1,7 @@
 //! Generated messages, their limits, and conversion to and from `model` and `reconcile`.
 
+pub mod log;
+
 /// The messages of `proto/`, as generated.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod proto {
