@@ -76,6 +76,10 @@ pub trait OriginLog {
     fn entries_at(&self, shard: &Shard, seqs: &[u64]) -> Result<Vec<Found>, Self::Error>;
     /// At most `limit` positions whose payload or digest a scrub has found lost.
     fn lost(&self, shard: &Shard, limit: usize) -> Result<Vec<u64>, Self::Error>;
+    /// Whether [`OriginLog::lost`] may have something for any shard; spares a question per shard.
+    fn any_lost(&self) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
 }
 
 /// What a hub holds of one origin. Called inside the writer's transaction.
@@ -123,12 +127,14 @@ pub trait HubLog {
     /// Positions in shards not hidden that are lost, or newest of their operation and without
     /// payload, and not yet marked by [`HubLog::mark_asked_in_vain`]; at most `limit` in all.
     fn wanted(&self, limit: usize) -> Result<Vec<(Shard, Vec<u64>)>, Self::Error>;
-    /// The entries at these positions, live and archived (there may be several of one position).
+    /// The entries at these positions, live and archived (there may be several of one position; at
+    /// most 16 of each are given).
     fn entries_at(&self, shard: &Shard, seqs: &[u64]) -> Result<Vec<Found>, Self::Error>;
     /// Puts entries that were wanted in place, each checked against the stored digest or the chain
     /// around it; what does not fit is ignored.
     fn heal(&mut self, shard: &Shard, found: Vec<Found>) -> Result<(), Self::Error>;
-    /// These were asked for and stay without payload: not wanted again before a scrub or a restart.
+    /// These were asked for and answered: of them, what is still without payload is marked lost and not
+    /// wanted again before a scrub or a restart.
     fn mark_asked_in_vain(&mut self, shard: &Shard, seqs: &[u64]) -> Result<(), Self::Error>;
     /// Recomputes digests and chains of one shard (or all), repairs and marks, as docs/protocol.md
     /// says under "Damage".
