@@ -105,7 +105,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
 
 /// `PRAGMA quick_check`, given up (as good) after `budget`: a start must not wait for gigabytes;
 /// damage that is not seen here is found when it is read, and by the scrub.
-pub(crate) fn quick_check(conn: &Connection, budget: Duration) -> Result<()> {
+pub(crate) fn quick_check(conn: &mut Connection, budget: Duration) -> Result<()> {
     let until = crate::clock::monotonic().plus(budget);
     conn.progress_handler(10_000, Some(move || crate::clock::monotonic() > until))?;
     let answer = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));

@@ -9,15 +9,11 @@ pub(crate) struct Schema {
     migrations: &'static [&'static str],
 }
 
-pub(crate) const HISTORY: Schema = Schema {
-    file: "history.db",
-    migrations: &[include_str!("sql/history/0001_logs.sql")],
-};
+pub(crate) const HISTORY: Schema =
+    Schema { file: "history.db", migrations: &[include_str!("sql/history/0001_logs.sql")] };
 
-pub(crate) const TRUST: Schema = Schema {
-    file: "trust.db",
-    migrations: &[include_str!("sql/trust/0001_trust.sql")],
-};
+pub(crate) const TRUST: Schema =
+    Schema { file: "trust.db", migrations: &[include_str!("sql/trust/0001_trust.sql")] };
 
 impl Schema {
     /// Applies what is missing; each migration commits together with its number.

@@ -42,6 +42,8 @@ pub struct Outline {
     pub status: Option<Status>,
     /// The trigger that it belongs to.
     pub flow: Option<FlowId>,
+    /// How many entries the operation has had.
+    pub revision: u32,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -66,6 +68,7 @@ pub fn outline(payload: &[u8]) -> Option<Outline> {
         kind: kind_from(message.kind),
         status: status_from(message.status),
         flow: message.flow.as_ref().try_into().ok().map(FlowId::from_bytes),
+        revision: message.revision,
         started_at: Timestamp::from_millis(message.started_at_ms),
         ended_at: message.ended_at_ms.map(Timestamp::from_millis),
         snapshot: is_hash(&message.snapshot).then_some(message.snapshot),

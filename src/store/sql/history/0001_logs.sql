@@ -118,6 +118,8 @@ CREATE TABLE operation (
     kind       TEXT,
     status     TEXT,
     flow       BLOB CHECK (length(flow) = 16),
+    -- Entries so far, as the newest state says; the next one of the own log counts on from it.
+    revision   INTEGER NOT NULL DEFAULT 0,
     started_at INTEGER NOT NULL,
     ended_at   INTEGER,
     snapshot   BLOB CHECK (length(snapshot) = 32),
