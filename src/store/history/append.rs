@@ -271,7 +271,7 @@ pub(super) fn start_shard(
     conn.prepare_cached(
         "INSERT INTO shard (log, repo, plan, held, base_seq, base_chain, head_seq, head_chain) \
          VALUES (?1, ?2, ?3, 1, ?4, ?5, ?4, ?5) ON CONFLICT (log, repo, plan) DO UPDATE SET \
-         held = 1, base_seq = ?4, base_chain = ?5, head_seq = ?4, head_chain = ?5, \
+         hidden = iif(held, hidden, 0), held = 1, base_seq = ?4, base_chain = ?5, head_seq = ?4, head_chain = ?5, \
          expectation = 0, stopped = NULL, signed_seq = NULL, signed_chain = NULL",
     )?
     .execute((log, &shard.repo, &shard.plan, seq_in(base.seq)?, base.chain))?;

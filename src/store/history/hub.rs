@@ -4,7 +4,7 @@ use super::append::{Appender, start_shard};
 use super::archive::Archiver;
 use super::rows::{self, ShardRow};
 use super::scrub;
-use super::tx::HistoryTx;
+use super::tx::{Effects, HistoryTx};
 use crate::clock;
 use crate::model::{Epoch, KeyId};
 use crate::reconcile::{
@@ -30,11 +30,19 @@ impl<'t> HubIntake<'t> {
         Ok(Self { tx, origin, log: rows::log_of(tx.conn, origin)? })
     }
 
-    const fn conn(&self) -> &Connection {
+    pub(super) const fn log(&self) -> i64 {
+        self.log
+    }
+
+    pub(super) const fn effects(&self) -> &Effects {
+        self.tx.effects
+    }
+
+    pub(super) const fn conn(&self) -> &Connection {
         self.tx.conn
     }
 
-    fn held(&self, shard: &Shard) -> Result<Option<ShardRow>> {
+    pub(super) fn held(&self, shard: &Shard) -> Result<Option<ShardRow>> {
         Ok(rows::shard(self.conn(), self.log, shard)?.filter(|row| row.held))
     }
 
@@ -67,7 +75,7 @@ impl HubLog for HubIntake<'_> {
         for row in rows::shards(self.conn(), self.log)? {
             self.archiver()?.archive_all(&row, ArchiveReason::Fork)?;
         }
-        let sql = "UPDATE shard SET held = 0, hidden = 0, expectation = 0, stopped = NULL, \
+        let sql = "UPDATE shard SET held = 0, expectation = 0, stopped = NULL, \
                    signed_seq = NULL, signed_chain = NULL WHERE log = ?1";
         self.conn().execute(sql, [self.log])?;
         let sql = "UPDATE log SET epoch = ?2, announced_root = NULL, verified_root = NULL, \
@@ -198,6 +206,7 @@ impl HubLog for HubIntake<'_> {
             None => rows::shards(self.conn(), self.log)?,
         };
         for row in rows {
+            scrub::ask_again(self.conn(), &row)?;
             scrub::scrub(self.conn(), self.log, &row, None)?;
         }
         scrub::count_lost(self.conn(), self.tx.effects)

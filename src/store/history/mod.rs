@@ -17,15 +17,22 @@ mod hub;
 mod own;
 mod pool;
 mod quarantine;
+mod query;
 mod rows;
 mod scrub;
+mod summary;
+mod text;
+mod trim;
 mod tx;
 mod writer;
 
 pub use hub::HubIntake;
 pub use own::{OwnLog, OwnReader};
 pub use quarantine::StoreState;
+pub use query::{Filter, Follow, Page, PastState, Position, Presence, Recorded, Whose};
 pub use scrub::Scrubbed;
+pub use summary::LogSummary;
+pub use text::{LogPart, MAX_LOG_BYTES};
 pub use tx::{HistoryReader, HistoryTx};
 
 use super::error::{Result, StoreError};

@@ -2,7 +2,7 @@
 
 use super::append::{Appender, indexed, start_shard};
 use super::rows::{self, ShardRow, Stored};
-use super::tx::HistoryTx;
+use super::tx::{Effects, HistoryTx};
 use crate::model::{Epoch, Expectation, KeyId, Operation, OperationId};
 use crate::reconcile::{
     Entry, EntryKind, Found, Hash, Head, OriginLog, Shard, ShardHead, chain_zero, digest, link,
@@ -83,6 +83,33 @@ impl<'t> OwnLog<'t> {
     #[must_use]
     pub const fn reader(&self) -> OwnReader<'_> {
         OwnReader::new(self.tx.conn, self.log)
+    }
+
+    pub(super) const fn conn(&self) -> &Connection {
+        self.tx.conn
+    }
+
+    pub(super) const fn log(&self) -> i64 {
+        self.log
+    }
+
+    pub(super) const fn effects(&self) -> &Effects {
+        self.tx.effects
+    }
+
+    pub(super) fn held(&self, shard: &Shard) -> Result<Option<ShardRow>> {
+        Ok(rows::shard(self.tx.conn, self.log, shard)?.filter(|row| row.held))
+    }
+
+    /// The newest expectation of a shard as its newest entry, word for word.
+    pub(super) fn append_expectation_again(&self, shard: &ShardRow) -> Result<()> {
+        let newest = rows::entry_at(self.tx.conn, shard.id, shard.expectation)?;
+        match newest.and_then(|stored| stored.entry.payload) {
+            Some(payload) => {
+                self.push(shard.clone(), OperationId::EXPECTATION, EntryKind::Expectation, payload)
+            }
+            None => Ok(()),
+        }
     }
 
     fn shard(&self, name: &Shard) -> Result<ShardRow> {

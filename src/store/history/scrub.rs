@@ -86,6 +86,12 @@ pub(super) fn mark_asked_in_vain(conn: &Connection, row: &ShardRow, seqs: &[u64]
     Ok(())
 }
 
+/// What was asked for in vain may be asked for again: a scrub looks anew.
+pub(super) fn ask_again(conn: &Connection, row: &ShardRow) -> Result<()> {
+    conn.prepare_cached("DELETE FROM temp.asked WHERE shard = ?1")?.execute([row.id])?;
+    Ok(())
+}
+
 /// Recomputes a shard, or at most `limit` entries of it from `from` on, and writes what is to change.
 pub(super) fn scrub(
     conn: &Connection,
@@ -93,7 +99,6 @@ pub(super) fn scrub(
     row: &ShardRow,
     range: Option<(Head, usize)>,
 ) -> Result<Scrubbed> {
-    conn.prepare_cached("DELETE FROM temp.asked WHERE shard = ?1")?.execute([row.id])?;
     let (from, limit) = range.unwrap_or((row.base, usize::MAX));
     let mut done = Scrubbed::default();
     let mut scrub = Scrub::new(from.seq, from.chain);

@@ -128,6 +128,8 @@ CREATE TABLE operation (
 
 -- Lists are by time within a log; shard (part of every key) filters by repo and plan without a look at the row.
 CREATE INDEX operation_time ON operation (log, started_at, id);
+-- What runs now, and at a start what a dead daemon left running.
+CREATE INDEX operation_open ON operation (log) WHERE seq > 0 AND status IN ('pending', 'running');
 -- Decided anew whenever the roots are equal.
 CREATE INDEX operation_orphan ON operation (shard) WHERE orphan;
 -- Asked for when caught up.
