@@ -15,6 +15,7 @@ mod file;
 pub mod history;
 mod lock;
 mod migrate;
+pub mod proof;
 pub mod trust;
 
 pub use error::{Result, StoreError};

@@ -13,6 +13,7 @@
 
 mod append;
 mod archive;
+mod export;
 mod hub;
 mod own;
 mod pool;
@@ -26,6 +27,7 @@ mod trim;
 mod tx;
 mod writer;
 
+pub use export::SignStatement;
 pub use hub::HubIntake;
 pub use own::{OwnLog, OwnReader};
 pub use quarantine::StoreState;

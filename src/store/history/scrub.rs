@@ -1,6 +1,8 @@
 //! Damage: what is wanted from others, what came, and recomputing what is stored.
 
 use super::append::{Columns, Tally, is_kept, is_state, length};
+use super::hub::HubIntake;
+use super::own::OwnLog;
 use super::rows::{self, ShardRow, seq_in};
 use super::tx::Effects;
 use crate::reconcile::{Entry, Found, Head, Repair, Scrub, Shard, heal as healed};
@@ -84,6 +86,63 @@ pub(super) fn mark_asked_in_vain(conn: &Connection, row: &ShardRow, seqs: &[u64]
         }
     }
     Ok(())
+}
+
+impl OwnLog<'_> {
+    /// Recomputes at most `limit` entries of a shard from `from` on (its base where `None`); what
+    /// is lost after that is asked of the hubs. To be repeated from [`Scrubbed::reached`].
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn scrub(&mut self, shard: &Shard, from: Option<Head>, limit: usize) -> Result<Scrubbed> {
+        let Some(row) = self.held(shard)? else { return Ok(Scrubbed::default()) };
+        let done = step(self.conn(), self.log(), &row, (from, limit))?;
+        if done.changed > 0 {
+            self.effects().own.set(true);
+        }
+        count_lost(self.conn(), self.effects())?;
+        Ok(done)
+    }
+
+    /// Puts entries that a hub had in place of lost ones, each checked against what is stored.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn heal(&mut self, shard: &Shard, found: &[Found]) -> Result<()> {
+        let Some(row) = self.held(shard)? else { return Ok(()) };
+        heal(self.conn(), self.log(), &row, found)?;
+        count_lost(self.conn(), self.effects())
+    }
+}
+
+impl HubIntake<'_> {
+    /// As [`OwnLog::scrub`], of a shard that is held; what is lost is wanted of its origin.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn scrub_range(
+        &mut self,
+        shard: &Shard,
+        from: Option<Head>,
+        limit: usize,
+    ) -> Result<Scrubbed> {
+        let Some(row) = self.held(shard)? else { return Ok(Scrubbed::default()) };
+        let done = step(self.conn(), self.log(), &row, (from, limit))?;
+        count_lost(self.conn(), self.effects())?;
+        Ok(done)
+    }
+}
+
+fn step(
+    conn: &Connection,
+    log: i64,
+    row: &ShardRow,
+    (from, limit): (Option<Head>, usize),
+) -> Result<Scrubbed> {
+    if from.is_none() {
+        ask_again(conn, row)?;
+    }
+    scrub(conn, log, row, Some((from.unwrap_or(row.base), limit)))
 }
 
 /// What was asked for in vain may be asked for again: a scrub looks anew.
