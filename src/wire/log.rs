@@ -1,6 +1,6 @@
 //! Payloads of log entries: operations and expectations to bytes and back.
 //!
-//! A payload never exceeds [`MAX_PAYLOAD`]: item errors and messages are cut when it is written.
+//! A payload never exceeds [`MAX_PAYLOAD`](crate::reconcile::MAX_PAYLOAD): item errors and messages are cut when it is written.
 //! What a newer version wrote may not be understood here; it is stored all the same.
 
 use super::proto::log as proto;
@@ -8,13 +8,11 @@ use crate::model::{
     Expectation, FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind, Stats,
     Status, Timestamp,
 };
-use crate::reconcile::Shard;
+use crate::reconcile::{MAX_PAYLOAD, Shard};
 use bytes::Bytes;
 use prost::Message as _;
 use std::time::Duration;
 
-/// The longest payload of an entry.
-pub const MAX_PAYLOAD: usize = 32 * 1024;
 const MAX_MESSAGE: usize = 4 * 1024;
 const MAX_PATH: usize = 1024;
 const MAX_ITEM_MESSAGE: usize = 256;
