@@ -57,6 +57,18 @@ pub struct FeedPast {
     asked_in_vain: BTreeSet<(Shard, u64, Option<Hash>)>,
 }
 
+impl FeedPast {
+    /// A person asks, or a scrub repaired something: what was stopped goes on in the next session.
+    pub fn retry(&mut self) {
+        self.refusals = Refusals::default();
+    }
+
+    /// A scrub ended between two sessions: see [`Feed::scrubbed`].
+    pub fn scrubbed(&mut self) {
+        self.asked_in_vain.clear();
+    }
+}
+
 #[derive(Debug)]
 enum Stage {
     /// Before `open`, or stopped.

@@ -12,6 +12,7 @@ mod fork;
 mod intake;
 mod limits;
 mod log;
+pub mod memory;
 mod message;
 mod repair;
 
