@@ -12,6 +12,8 @@ pub use message::{
     SharedRepoRecord, SharedRepoReport, SharedRepoSet, TakenRepo, TakenState, ToldGrant, tell,
 };
 
+pub mod log;
+
 /// The messages of `proto/`, as generated.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod proto {

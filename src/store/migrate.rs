@@ -1,0 +1,34 @@
+//! Numbered migrations: brings a database to the newest schema known here.
+
+use super::error::{Result, StoreError};
+use rusqlite::Connection;
+
+/// A database and the migrations that make it, oldest first.
+pub(crate) struct Schema {
+    pub(crate) file: &'static str,
+    migrations: &'static [&'static str],
+}
+
+pub(crate) const HISTORY: Schema =
+    Schema { file: "history.db", migrations: &[include_str!("sql/history/0001_logs.sql")] };
+
+pub(crate) const TRUST: Schema =
+    Schema { file: "trust.db", migrations: &[include_str!("sql/trust/0001_trust.sql")] };
+
+impl Schema {
+    /// Applies what is missing; each migration commits together with its number.
+    pub(crate) fn migrate(&self, conn: &mut Connection) -> Result<()> {
+        let found: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let known = u32::try_from(self.migrations.len()).unwrap_or(u32::MAX);
+        if found > known {
+            return Err(StoreError::NewerSchema { what: self.file, found, known });
+        }
+        for (number, sql) in (1..=known).zip(self.migrations).skip(found as usize) {
+            let tx = conn.transaction()?;
+            tx.execute_batch(sql)?;
+            tx.pragma_update(None, "user_version", number)?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! Peers, as paired and as last heard.
+
+use super::{Trust, from_json, from_text, to_json};
+use crate::grant::{Grants, Permission, Scope, Scopes};
+use crate::model::{InstanceId, KeyId, PeerRole, Timestamp};
+use crate::store::column::{Col, maybe, noun};
+use crate::store::error::{Result, StoreError};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use serde::{Deserialize, Serialize};
+
+/// An instance we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Who it is.
+    pub key: KeyId,
+    /// The key behind the key id; `None` until a session has shown it.
+    pub public_key: Option<[u8; 32]>,
+    /// What it calls itself.
+    pub instance: InstanceId,
+    /// What we call it, where that differs.
+    pub label: Option<String>,
+    /// Who dials whom.
+    pub role: PeerRole,
+    /// Where it is reached.
+    pub urls: Vec<String>,
+    /// What it may do here.
+    pub grants: Grants,
+    /// What it says that we may do there.
+    pub grants_received: Vec<ToldGrant>,
+    /// Below which paths it may restore, point a plan or a local repo.
+    pub allowed_paths: Vec<String>,
+    /// Whether pushed repos may be of schemes that can name a command.
+    pub allow_remote_commands: bool,
+    /// When it was paired.
+    pub paired_at: Timestamp,
+    /// When anything was last heard of it.
+    pub last_heard: Option<Timestamp>,
+    /// From where.
+    pub last_address: Option<String>,
+    /// Which software it runs, such as `holdfast 0.1.0`.
+    pub software: Option<String>,
+    /// When it was removed; its key is denied since.
+    pub removed_at: Option<Timestamp>,
+    /// The key that took its entry over.
+    pub replaced_by: Option<KeyId>,
+}
+
+impl Peer {
+    /// A peer just paired: nothing granted, nothing heard.
+    #[must_use]
+    pub fn new(key: KeyId, instance: InstanceId, role: PeerRole, now: Timestamp) -> Self {
+        Self {
+            key,
+            public_key: None,
+            instance,
+            label: None,
+            role,
+            urls: Vec::new(),
+            grants: Grants::none(),
+            grants_received: Vec::new(),
+            allowed_paths: Vec::new(),
+            allow_remote_commands: false,
+            paired_at: now,
+            last_heard: None,
+            last_address: None,
+            software: None,
+            removed_at: None,
+            replaced_by: None,
+        }
+    }
+}
+
+/// A grant as the other side told it: exclusions only as "with exceptions".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldGrant {
+    /// The permission, in the words of the other side.
+    pub permission: String,
+    /// Its positive scopes.
+    pub scopes: Vec<String>,
+    /// Whether something is excluded.
+    pub exceptions: bool,
+}
+
+/// What the boot id of a session says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// A start not seen before.
+    New,
+    /// The same process as last time.
+    Same,
+    /// A process that was seen before another one: two run with this key.
+    Returned,
+}
+
+/// How many process starts of a peer are remembered.
+const BOOTS_KEPT: i64 = 64;
+
+impl Trust {
+    /// Every peer that is not removed, by instance id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn peers(&self) -> Result<Vec<Peer>> {
+        self.peers_where("removed_at IS NULL")
+    }
+
+    /// Every key on the deny list.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn removed_peers(&self) -> Result<Vec<Peer>> {
+        self.peers_where("removed_at IS NOT NULL")
+    }
+
+    fn peers_where(&self, condition: &str) -> Result<Vec<Peer>> {
+        let conn = self.lock();
+        let sql = format!("SELECT * FROM peer WHERE {condition} ORDER BY instance, key_id");
+        let mut rows = conn.prepare(&sql)?;
+        let peers = rows.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+        Ok(peers)
+    }
+
+    /// One peer, also if it is removed.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn peer(&self, key: &KeyId) -> Result<Option<Peer>> {
+        find(&self.lock(), key)
+    }
+
+    /// Adds a peer, or replaces what is known of it.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn put_peer(&self, peer: &Peer) -> Result<()> {
+        put(&self.lock(), peer)
+    }
+
+    /// Changes one peer in one transaction and returns it as it is then.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] where there is no such peer.
+    pub fn update_peer(&self, key: &KeyId, change: impl FnOnce(&mut Peer)) -> Result<Peer> {
+        self.transact(|tx| {
+            let mut peer = find(tx, key)?.ok_or_else(|| unknown(key))?;
+            change(&mut peer);
+            put(tx, &peer)?;
+            Ok(peer)
+        })
+    }
+
+    /// Removes a peer: its grants go, its key is denied from `now` on. Its history stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] where there is no such peer.
+    pub fn remove_peer(&self, key: &KeyId, now: Timestamp) -> Result<Peer> {
+        self.update_peer(key, |peer| {
+            peer.removed_at = Some(now);
+            peer.grants = Grants::none();
+            peer.grants_received.clear();
+        })
+    }
+
+    /// Takes a key off the deny list; it is a stranger then. `false` if it was not on it.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn allow_peer(&self, key: &KeyId) -> Result<bool> {
+        let sql = "DELETE FROM peer WHERE key_id = ?1 AND removed_at IS NOT NULL";
+        Ok(self.lock().execute(sql, [Col(*key)])? > 0)
+    }
+
+    /// Remembers when, and from where, a peer was last heard.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn heard(&self, key: &KeyId, at: Timestamp, address: Option<&str>) -> Result<()> {
+        let sql = "UPDATE peer SET last_heard = ?2, last_address = coalesce(?3, last_address) \
+                   WHERE key_id = ?1";
+        self.lock().execute(sql, (Col(*key), Col(at), address))?;
+        Ok(())
+    }
+
+    /// Records the process start of a session and says what it means.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn note_boot(&self, key: &KeyId, boot_id: &[u8; 16]) -> Result<Boot> {
+        self.transact(|tx| {
+            let newest: i64 = tx.query_row(
+                "SELECT coalesce(max(number), 0) FROM peer_boot WHERE key_id = ?1",
+                [Col(*key)],
+                |row| row.get(0),
+            )?;
+            let sql = "SELECT number FROM peer_boot WHERE key_id = ?1 AND boot_id = ?2";
+            let seen: Option<i64> =
+                tx.query_row(sql, (Col(*key), boot_id), |row| row.get(0)).optional()?;
+            match seen {
+                Some(number) if number == newest => Ok(Boot::Same),
+                Some(_) => Ok(Boot::Returned),
+                None => remember_boot(tx, key, boot_id, newest + 1).map(|()| Boot::New),
+            }
+        })
+    }
+
+    /// Forgets the process starts of a peer: a person has said which one is real.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn forget_boots(&self, key: &KeyId) -> Result<()> {
+        self.lock().execute("DELETE FROM peer_boot WHERE key_id = ?1", [Col(*key)])?;
+        Ok(())
+    }
+}
+
+fn remember_boot(conn: &Connection, key: &KeyId, boot_id: &[u8; 16], number: i64) -> Result<()> {
+    let sql = "INSERT INTO peer_boot (key_id, boot_id, number) VALUES (?1, ?2, ?3)";
+    conn.execute(sql, (Col(*key), boot_id, number))?;
+    let sql = "DELETE FROM peer_boot WHERE key_id = ?1 AND number <= ?2";
+    conn.execute(sql, (Col(*key), number - BOOTS_KEPT))?;
+    Ok(())
+}
+
+pub(super) fn unknown(key: &KeyId) -> StoreError {
+    StoreError::Unknown { what: "peer", name: key.to_string() }
+}
+
+pub(super) fn find(conn: &Connection, key: &KeyId) -> Result<Option<Peer>> {
+    let sql = "SELECT * FROM peer WHERE key_id = ?1";
+    Ok(conn.query_row(sql, [Col(*key)], read).optional()?)
+}
+
+pub(super) fn put(conn: &Connection, peer: &Peer) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO peer VALUES (:key, :public_key, :instance, :label, :role, :urls, \
+         :grants, :received, :paths, :commands, :paired, :heard, :address, :software, :removed, \
+         :replaced)",
+    )?
+    .execute(named_params! {
+        ":key": Col(peer.key),
+        ":public_key": peer.public_key,
+        ":instance": peer.instance.as_str(),
+        ":label": peer.label,
+        ":role": peer.role.as_str(),
+        ":urls": to_json(&peer.urls)?,
+        ":grants": peer.grants.to_string(),
+        ":received": to_json(&peer.grants_received)?,
+        ":paths": to_json(&peer.allowed_paths)?,
+        ":commands": peer.allow_remote_commands,
+        ":paired": Col(peer.paired_at),
+        ":heard": peer.last_heard.map(Col),
+        ":address": peer.last_address,
+        ":software": peer.software,
+        ":removed": peer.removed_at.map(Col),
+        ":replaced": peer.replaced_by.map(Col),
+    })?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Peer> {
+    Ok(Peer {
+        key: noun(row, "key_id")?,
+        public_key: row.get("public_key")?,
+        instance: from_text(row, "instance")?,
+        label: row.get("label")?,
+        role: from_text(row, "role")?,
+        urls: from_json(row, "urls")?,
+        grants: stored_grants(&row.get::<_, String>("grants")?),
+        grants_received: from_json(row, "grants_received")?,
+        allowed_paths: from_json(row, "allowed_paths")?,
+        allow_remote_commands: row.get("allow_remote_commands")?,
+        paired_at: noun(row, "paired_at")?,
+        last_heard: maybe(row, "last_heard")?,
+        last_address: row.get("last_address")?,
+        software: row.get("software")?,
+        removed_at: maybe(row, "removed_at")?,
+        replaced_by: maybe(row, "replaced_by")?,
+    })
+}
+
+/// Grants as stored. They are taken as they are (G1): exclusions alone allow nothing here, and a
+/// permission or scope that is not understood grants nothing.
+pub(super) fn stored_grants(text: &str) -> Grants {
+    let mut grants = Grants::none();
+    for part in text.split_whitespace() {
+        let (permission, scopes) = part.split_once('=').unwrap_or((part, ""));
+        let scopes = scopes.split(',').filter(|scope| !scope.is_empty());
+        let scopes: std::result::Result<Scopes, _> = scopes.map(str::parse::<Scope>).collect();
+        if let (Ok(permission), Ok(scopes)) = (permission.parse::<Permission>(), scopes) {
+            grants.put_stored(permission, scopes);
+        }
+    }
+    grants
+}
