@@ -11,8 +11,6 @@
 mod peer;
 mod repo;
 mod run;
-#[cfg(test)]
-mod tests;
 mod token;
 mod word;
 
