@@ -1,5 +1,7 @@
 //! What a hub holds, in a real file: against the reference in memory, and as readers see it.
 
+#![allow(clippy::unwrap_used)]
+
 mod store;
 
 use bytes::Bytes;

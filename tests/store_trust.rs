@@ -83,7 +83,7 @@ fn p1_two_redeem_a_single_use_token_and_exactly_one_wins() {
         });
         let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!(won, 1);
-        assert!(outcomes.iter().any(|outcome| *outcome == Err(Refusal::UsedUp)));
+        assert!(outcomes.contains(&Err(Refusal::UsedUp)));
         assert_eq!(trust.peers().expect("peers").len(), 1);
         assert_eq!(trust.tokens().expect("tokens")[0].uses, 1);
     }

@@ -1,5 +1,7 @@
 //! What needs to reach below the public face.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::model::{ItemErrors, Operation, OperationId, OperationKind, Status, Timestamp};
 
