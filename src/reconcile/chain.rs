@@ -146,3 +146,82 @@ fn named(hasher: Sha256, shard: &Shard) -> Sha256 {
         hasher.chain_update(length.to_be_bytes()).chain_update(name.as_bytes())
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn bytes<const N: usize>(value: &Value) -> [u8; N] {
+        hex::decode(value.as_str().unwrap()).unwrap().try_into().unwrap()
+    }
+
+    fn shard(value: &Value) -> Shard {
+        let text = |name: &str| value[name].as_str().unwrap().to_owned();
+        Shard { repo: text("repo"), plan: text("plan") }
+    }
+
+    fn head(value: &Value) -> Head {
+        Head { seq: value["seq"].as_u64().unwrap(), chain: bytes(&value["chain"]) }
+    }
+
+    /// Values computed with another implementation of SHA-256.
+    #[test]
+    fn hashes_are_those_of_the_vectors() {
+        let file = include_str!("../../tests/vectors/chain.json");
+        let all: Value = serde_json::from_str(file).unwrap();
+        let origin = KeyId::from_bytes(bytes(&all["origin"]));
+        let epoch = Epoch::from_bytes(bytes(&all["epoch"]));
+        let list = |name: &str| all[name].as_array().unwrap().clone();
+        for v in list("digests") {
+            let payload = hex::decode(v["payload"].as_str().unwrap()).unwrap();
+            assert_eq!(digest(&payload), bytes(&v["digest"]), "{v}");
+        }
+        for v in list("chain_zero") {
+            assert_eq!(chain_zero(&origin, &epoch, &shard(&v)), bytes(&v["chain"]), "{v}");
+        }
+        for v in list("links") {
+            let kind = EntryKind::from_code(v["kind"].as_u64().unwrap() as u8).unwrap();
+            let operation = OperationId::from_bytes(bytes(&v["operation"]));
+            let seq = v["seq"].as_u64().unwrap();
+            let value = link(&bytes(&v["before"]), seq, &operation, kind, &bytes(&v["digest"]));
+            assert_eq!(value, bytes(&v["chain"]), "{v}");
+        }
+        for v in list("roots") {
+            let shards: Vec<_> =
+                v["shards"].as_array().unwrap().iter().map(|s| (shard(s), head(s))).collect();
+            let backwards = shards.iter().rev().map(|(shard, head)| (shard, *head));
+            assert_eq!(root(backwards), bytes(&v["root"]), "{v}");
+        }
+        for v in list("checkpoints") {
+            let time = Timestamp::from_millis(v["time_ms"].as_i64().unwrap());
+            let statement = checkpoint_statement(&origin, &epoch, &bytes(&v["root"]), time);
+            assert_eq!(statement, bytes(&v["statement"]), "{v}");
+        }
+    }
+
+    /// The first link of the vectors, byte by byte.
+    #[test]
+    fn a_link_hashes_these_bytes() {
+        let dump = concat!(
+            "686f6c64666173742f312f636861696e00", // "holdfast/1/chain" 00
+            "0313de7f46f35d5232db544cec9f06ea51450767b655328c2e42659dc71bbc87", // chain(0)
+            "0000000000000001",                   // seq 1
+            "0193e4a0c0007abc8def001122334455",   // operation id
+            "00",                                 // kind: first
+            "9251207a992702fe3305a11b73e473b6124a25d7ab4a1cee56a4a00d8316e7ca", // digest of "P start"
+        );
+        let hash: Hash = Sha256::digest(hex::decode(dump).unwrap()).into();
+        assert_eq!(
+            hex::encode(hash),
+            "3f2cda7db2116fa5e30410a0491cd8da881d795cfa961a086cc08ed3bdc69540"
+        );
+        let operation = OperationId::from_bytes(bytes(&"0193e4a0c0007abc8def001122334455".into()));
+        let shard = Shard { repo: "vault".into(), plan: "home".into() };
+        let origin = KeyId::from_bytes(std::array::from_fn(|i| i as u8));
+        let epoch = Epoch::from_bytes(std::array::from_fn(|i| 0x40 + i as u8));
+        let zero = chain_zero(&origin, &epoch, &shard);
+        assert_eq!(link(&zero, 1, &operation, EntryKind::First, &digest(b"P start")), hash);
+    }
+}

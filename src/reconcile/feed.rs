@@ -392,11 +392,15 @@ impl Feed {
         let asked = |seq: u64| self.asked.contains(&(shard.clone(), seq));
         let found: Vec<_> = found.into_iter().filter(|f| asked(f.seq)).take(MAX_WANTED).collect();
         let seqs: Vec<_> = seqs.into_iter().filter(|&seq| asked(seq)).take(MAX_WANTED).collect();
-        for seq in seqs {
-            if visible(&shard) && self.past.asked_in_vain.len() < MAX_LISTED {
-                let chain = log.chain_at(&shard, seq)?;
-                self.past.asked_in_vain.insert((shard.clone(), seq, chain));
-            }
+        if seqs.is_empty() || !visible(&shard) {
+            return Ok(());
+        }
+        // One answer carries what fits; the rest is asked for again.
+        self.asked.retain(|(other, seq)| *other != shard || seqs.contains(seq));
+        for seq in seqs.into_iter().take(MAX_LISTED.saturating_sub(self.past.asked_in_vain.len())) {
+            let chain = log.chain_at(&shard, seq)?;
+            self.past.asked_in_vain.insert((shard.clone(), seq, chain));
+            self.asked.remove(&(shard.clone(), seq));
         }
         if !found.is_empty() {
             out.push(FeedOutput::Heal { shard, found });

@@ -128,3 +128,96 @@ fn lowest_above(ladder: &[Point], equal: Option<u64>, base: u64) -> Option<u64> 
     let above = |seq: &u64| equal.map_or(*seq >= base, |equal| *seq > equal);
     ladder.iter().map(|point| point.seq).filter(above).min()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    /// A chain of `head` entries that equals all others up to `fork`.
+    fn chain(
+        head: u64,
+        fork: u64,
+        salt: u8,
+    ) -> impl Fn(u64) -> Result<Option<ShortHash>, Infallible> {
+        move |seq| {
+            let mut value = seq.to_be_bytes();
+            value[0] = if seq <= fork { 0 } else { salt };
+            Ok((seq <= head).then_some(value))
+        }
+    }
+
+    struct Search {
+        round_trips: u32,
+        bytes: usize,
+        most_points: usize,
+        fork: u64,
+    }
+
+    /// A hub with `hub` entries, an origin with `own`, equal up to `fork`: 12 bytes a point, 40 a message.
+    fn search(hub: u64, own: u64, fork: u64) -> Search {
+        let (ours, theirs) = (chain(own, fork, 1), chain(hub, fork, 2));
+        let top = hub.min(own);
+        let mut rungs = points(&ours, &ladder(0, top)).unwrap();
+        let mut below = top + 1;
+        let mut search = Search { round_trips: 0, bytes: 0, most_points: 0, fork: 0 };
+        loop {
+            let answer = matched(&theirs, 0, &rungs, below).unwrap();
+            search.round_trips += 1;
+            search.bytes += 80 + 12 * (rungs.len() + answer.points.len());
+            search.most_points = search.most_points.max(rungs.len()).max(answer.points.len());
+            match narrow(&ours, &rungs, below, 0, &answer).unwrap() {
+                Narrowed::Fork(seq) => return Search { fork: seq, ..search },
+                Narrowed::Nothing => panic!("position 0 is common"),
+                Narrowed::Between { points, below: next } => (rungs, below) = (points, next),
+            }
+        }
+    }
+
+    #[test]
+    fn a_fork_in_a_million_entries_takes_three_round_trips_at_most() {
+        for n in [1_000, 1_000_000] {
+            for back in [1, 2, 10, 1_000, 500_000, n - 1].into_iter().filter(|back| *back < n) {
+                for new in [1, 5, 2 * back] {
+                    let found = search(n, n - back + new, n - back);
+                    assert_eq!(found.fork, n - back);
+                    assert!(found.round_trips <= 3, "{n} {back} {new}: {}", found.round_trips);
+                    assert!(found.bytes <= 2048, "{n} {back} {new}: {} bytes", found.bytes);
+                    assert!(found.most_points <= SPREAD + 1);
+                }
+            }
+        }
+        for back in [1, 2, 10] {
+            let near = search(1_000_000, 1_000_000 - back + 3, 1_000_000 - back);
+            assert_eq!(near.round_trips, 1, "{back} from the end");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_fork_is_found_exactly(hub in 1..1_000_000_u64, back in 0..1_000_000_u64, new in 1..5_000_u64) {
+            let fork = hub.saturating_sub(back);
+            let found = search(hub, fork + new, fork);
+            proptest::prop_assert_eq!(found.fork, fork);
+            proptest::prop_assert!(found.round_trips <= 3);
+            proptest::prop_assert!(found.most_points <= SPREAD + 1);
+        }
+
+        #[test]
+        fn nonsense_from_either_side_gives_few_points(
+            points in proptest::collection::vec((0..u64::MAX, 0..3_u8), 0..64),
+            below: u64, base: u64, equal: Option<u64>,
+        ) {
+            let theirs: Vec<_> = points.iter()
+                .map(|&(seq, salt)| Point { seq: seq >> (salt * 20), chain: [salt; 8] }).collect();
+            let own = chain(1_000, 500, 1);
+            let answer = matched(&own, base, &theirs, below).unwrap();
+            proptest::prop_assert!(answer.points.len() <= SPREAD);
+            let answer = Matched { equal, points: theirs.clone() };
+            if let Narrowed::Between { points, .. } = narrow(&own, &theirs, below, base, &answer).unwrap() {
+                proptest::prop_assert!(points.len() <= SPREAD + 1);
+            }
+        }
+    }
+}

@@ -78,7 +78,8 @@ pub struct Batch {
     pub shard: Shard,
     /// How it begins.
     pub start: Start,
-    /// Where it begins.
+    /// Where it begins. Of [`Start::After`] only the position crosses the wire: a hub goes on from its
+    /// own chain value there, and `chain` proves that it is the same.
     pub after: Head,
     /// Possibly none.
     pub entries: Vec<Entry>,

@@ -16,6 +16,10 @@ pub mod memory;
 mod message;
 mod repair;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 pub use chain::{STATEMENT_LEN, chain_zero, checkpoint_statement, digest, link, root, short};
 pub use feed::{Feed, FeedOutput, FeedPast, Sign, Visible};
 pub use fork::{ChainAt, Matched, Narrowed, SPREAD, ladder, matched, narrow, points};

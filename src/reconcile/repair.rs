@@ -137,3 +137,91 @@ pub fn heal(
     }
     stored.digest.is_none().then(|| Entry { digest, chain, ..stored.clone() })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::OperationId;
+    use crate::reconcile::EntryKind;
+
+    const ZERO: Hash = [0; 32];
+
+    fn entries(n: u64) -> Vec<Entry> {
+        let mut chain = ZERO;
+        let whole = (1..=n).map(|seq| {
+            let operation = OperationId::from_bytes(u128::from(seq).to_be_bytes());
+            let payload = format!("F{seq}");
+            let own = digest(payload.as_bytes());
+            chain = link(&chain, seq, &operation, EntryKind::First, &own);
+            Entry {
+                operation,
+                kind: EntryKind::First,
+                payload: Some(payload.into()),
+                digest: Some(own),
+                chain: Some(chain),
+                lost: false,
+            }
+        });
+        whole.collect()
+    }
+
+    fn scrubbed(entries: &[Entry]) -> Vec<Repair> {
+        let mut scrub = Scrub::new(0, ZERO);
+        let mut repairs: Vec<_> = entries.iter().filter_map(|e| scrub.push(e.clone())).collect();
+        repairs.extend(scrub.finish());
+        repairs
+    }
+
+    #[test]
+    fn what_is_whole_is_left_alone() {
+        let mut all = entries(5);
+        all[2].payload = None; // blanked
+        assert_eq!(scrubbed(&all), []);
+    }
+
+    #[test]
+    fn one_damaged_part_is_repaired_or_marked_at_every_place() {
+        let whole = entries(5);
+        for (index, seq) in (0..5).zip(1..) {
+            let mut hurt = whole.clone();
+            hurt[index].digest = Some([9; 32]);
+            assert_eq!(scrubbed(&hurt), [Repair { seq, entry: whole[index].clone() }]);
+            hurt = whole.clone();
+            hurt[index].chain = Some([9; 32]);
+            assert_eq!(scrubbed(&hurt), [Repair { seq, entry: whole[index].clone() }]);
+            hurt = whole.clone();
+            hurt[index].payload = Some("other".into());
+            let marked = Entry { payload: None, lost: true, ..whole[index].clone() };
+            assert_eq!(scrubbed(&hurt), [Repair { seq, entry: marked }]);
+        }
+    }
+
+    #[test]
+    fn a_blank_with_a_damaged_digest_keeps_its_chain_value_and_is_marked() {
+        let whole = entries(5);
+        let mut hurt = whole.clone();
+        (hurt[2].payload, hurt[2].digest) = (None, Some([9; 32]));
+        let repairs = scrubbed(&hurt);
+        let marked = Entry { payload: None, digest: None, lost: true, ..whole[2].clone() };
+        assert_eq!(repairs, [Repair { seq: 3, entry: marked.clone() }]);
+        // Another side's entry is proven by the chain value.
+        let before = whole[1].chain.unwrap();
+        let healed = heal(&before, 3, &marked, whole.get(3), &whole[2]);
+        assert_eq!(healed.as_ref(), Some(&whole[2]));
+        assert_eq!(heal(&before, 3, &marked, whole.get(3), &whole[1]), None);
+        let forged = Entry { payload: Some("F forged".into()), ..whole[2].clone() };
+        assert_eq!(heal(&before, 3, &marked, whole.get(3), &forged), None);
+    }
+
+    #[test]
+    fn a_range_in_the_middle_is_scrubbed_with_one_entry_more() {
+        let whole = entries(9);
+        let mut hurt = whole.clone();
+        hurt[5].digest = Some([9; 32]);
+        let mut scrub = Scrub::new(3, whole[2].chain.unwrap());
+        let repairs: Vec<_> = hurt[3..7].iter().filter_map(|e| scrub.push(e.clone())).collect();
+        assert_eq!(repairs, [Repair { seq: 6, entry: whole[5].clone() }]);
+        assert_eq!(scrub.reached(), (6, whole[5].chain.unwrap()));
+    }
+}

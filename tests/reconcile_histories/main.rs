@@ -4,7 +4,7 @@
 //! A history is a list of events made from a seed. `HOLDFAST_SEEDS=5000` runs more of them,
 //! `HOLDFAST_SEED=4711` replays one, `HOLDFAST_FIRST=100` begins elsewhere.
 
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod check;
 mod history;

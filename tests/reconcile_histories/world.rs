@@ -577,7 +577,7 @@ impl World {
             return (operation, EntryKind::State);
         }
         let from = if x < 0.9 && !live.is_empty() { &live } else { &*ever };
-        let kind = if x < 0.8 || x > 0.9 { EntryKind::State } else { EntryKind::Removed };
+        let kind = if (0.8..=0.9).contains(&x) { EntryKind::Removed } else { EntryKind::State };
         (*random.pick(from), kind)
     }
 
