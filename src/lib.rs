@@ -11,4 +11,5 @@ pub mod pairing;
 pub mod crypto;
 pub mod reconcile;
 pub mod wire;
+pub mod config;
 pub mod store;

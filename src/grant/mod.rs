@@ -4,6 +4,8 @@
 //! without a positive scope allows nothing (invariant G1).
 
 mod scope;
+#[cfg(test)]
+mod tests;
 
 pub use scope::{Scope, Scopes, Target};
 
@@ -67,6 +69,14 @@ pub enum GrantError {
         /// The permission.
         permission: Permission,
     },
+    /// More scopes than one permission may have.
+    #[error("{permission} would have {count} scopes, at most {} are allowed", Scopes::MAX)]
+    TooManyScopes {
+        /// The permission.
+        permission: Permission,
+        /// How many it would have.
+        count: usize,
+    },
     /// A permission that takes none came with one.
     #[error("{permission} takes no scope; write {permission} alone")]
     ScopeNotTaken {
@@ -95,18 +105,33 @@ impl Grants {
     /// # Errors
     /// The first grant that is unknown, malformed, or lacks its scope; nothing is kept of the rest.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, GrantError> {
-        let mut grants = Self::default();
-        for text in texts {
-            let (permission, scopes) = match text.split_once('=') {
-                Some((permission, scopes)) => (permission, scopes.split(',').collect()),
-                None => (text, Vec::new()),
-            };
-            grants.add(permission, scopes)?;
-        }
-        Ok(grants)
+        Self::from_written(texts.into_iter().map(|text| match text.split_once('=') {
+            Some((permission, scopes)) => (permission, scopes.split(',').collect()),
+            None => (text, Vec::new()),
+        }))
     }
 
-    /// Adds one permission with its scopes, as written in a config or a request.
+    /// Unites all permissions with their scopes that one config or request has.
+    ///
+    /// Their order does not matter: `*` is implied where all that was written of a permission
+    /// excludes, so `repo:a` and `!repo:b` mean the same given apart as given together.
+    ///
+    /// # Errors
+    /// As for [`Grants::parse`].
+    pub fn from_written<'a>(
+        written: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>,
+    ) -> Result<Self, GrantError> {
+        let mut grants = Self::default();
+        for (permission, scopes) in written {
+            let (permission, scopes) = read(permission, scopes)?;
+            grants.unite_limited(permission, scopes)?;
+        }
+        let implied = |(permission, scopes): (_, Scopes)| (permission, scopes.with_implied_all());
+        Ok(Self(grants.0.into_iter().map(implied).collect()))
+    }
+
+    /// Adds one permission with its scopes to what is granted. Exclusions narrow what is there; `*`
+    /// is implied only where that is nothing.
     ///
     /// # Errors
     /// As for [`Grants::parse`]; the grants are unchanged then.
@@ -115,25 +140,20 @@ impl Grants {
         permission: &str,
         scopes: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), GrantError> {
-        let permission: Permission = permission
-            .trim()
-            .parse()
-            .map_err(|_| GrantError::UnknownPermission { given: permission.to_owned() })?;
-        let scopes = scopes
-            .into_iter()
-            .map(|scope| {
-                scope.trim().parse::<Scope>().map_err(|_| GrantError::MalformedScope {
-                    permission,
-                    given: scope.chars().take(80).collect(),
-                })
-            })
-            .collect::<Result<Scopes, _>>()?;
-        match (permission.is_scoped(), scopes.is_empty()) {
-            (true, true) => return Err(GrantError::ScopeMissing { permission }),
-            (false, false) => return Err(GrantError::ScopeNotTaken { permission }),
-            _ => {}
+        let (permission, scopes) = read(permission, scopes)?;
+        self.unite_limited(permission, scopes)?;
+        self.0.entry(permission).and_modify(|all| *all = std::mem::take(all).with_implied_all());
+        Ok(())
+    }
+
+    fn unite_limited(&mut self, permission: Permission, more: Scopes) -> Result<(), GrantError> {
+        let mut all = self.0.get(&permission).cloned().unwrap_or_default();
+        all.unite(more);
+        let count = all.iter().count();
+        if count > Scopes::MAX {
+            return Err(GrantError::TooManyScopes { permission, count });
         }
-        self.0.entry(permission).or_default().unite(scopes.with_implied_all());
+        self.0.insert(permission, all);
         Ok(())
     }
 
@@ -185,6 +205,28 @@ impl Grants {
     /// Every permission with its scopes, in the order of the documentation.
     pub fn iter(&self) -> impl Iterator<Item = (Permission, &Scopes)> {
         self.0.iter().map(|(permission, scopes)| (*permission, scopes))
+    }
+}
+
+/// One permission with its scopes as written, before anything is implied.
+fn read<'a>(
+    permission: &str,
+    scopes: impl IntoIterator<Item = &'a str>,
+) -> Result<(Permission, Scopes), GrantError> {
+    let permission: Permission = permission.trim().parse().map_err(|_| {
+        GrantError::UnknownPermission { given: permission.chars().take(80).collect() }
+    })?;
+    let scope = |text: &str| {
+        let given = || text.chars().take(80).collect();
+        text.trim()
+            .parse::<Scope>()
+            .map_err(|_| GrantError::MalformedScope { permission, given: given() })
+    };
+    let scopes: Scopes = scopes.into_iter().map(scope).collect::<Result<_, _>>()?;
+    match (permission.is_scoped(), scopes.is_empty()) {
+        (true, true) => Err(GrantError::ScopeMissing { permission }),
+        (false, false) => Err(GrantError::ScopeNotTaken { permission }),
+        (true, false) | (false, true) => Ok((permission, scopes)),
     }
 }
 

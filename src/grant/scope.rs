@@ -96,6 +96,9 @@ impl fmt::Display for Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
+    /// No permission has more.
+    pub const MAX: usize = 256;
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -22,25 +22,29 @@ impl PairingSecret {
         Self(Zeroizing::new(bytes))
     }
 
-    /// As received; `None` if it is not 32 bytes.
+    /// The text of it, for the token and for the one message that carries it.
     #[must_use]
-    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self::from_bytes)
+    pub fn reveal(&self) -> Secret {
+        Secret::new(hex::encode(self.0.as_slice()))
     }
 
-    /// The bytes, for the one message that carries them.
-    #[must_use]
-    pub fn expose(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-
-    /// What the listener keeps of it.
+    /// What the listener keeps of it: `SHA-256( lp("holdfast pairing secret") lp(text) )`, where lp
+    /// is the length in 8 bytes, big-endian, and then the bytes. There is nothing to guess in 256
+    /// random bits, so a fast hash is enough.
     #[must_use]
     pub fn hash(&self) -> SecretHash {
-        SecretHash(Sha256::digest(self.0.as_slice()).into())
+        let text = self.reveal();
+        let mut hash = Sha256::new();
+        for part in [&b"holdfast pairing secret"[..], text.expose().as_bytes()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        SecretHash(hash.finalize().into())
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// From its text, as received; `None` if it is not 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
         let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         let mut bytes = Zeroizing::new([0; Self::LEN]);
         let well_formed = text.len() == 2 * Self::LEN && text.bytes().all(lower_hex);
@@ -145,8 +149,8 @@ impl Token {
     /// The text to hand over, once.
     #[must_use]
     pub fn reveal(&self) -> Secret {
-        let secret = Zeroizing::new(hex::encode(self.secret.expose()));
-        Secret::new(format!("{}:{}#{}", self.listener, secret.as_str(), self.instance))
+        let secret = self.secret.reveal();
+        Secret::new(format!("{}:{}#{}", self.listener, secret.expose(), self.instance))
     }
 }
 
@@ -165,7 +169,7 @@ impl FromStr for Token {
         let (secret, instance) = rest.split_once('#').ok_or(TokenError::NoInstance)?;
         Ok(Self {
             listener: listener.parse().map_err(|_| TokenError::KeyId)?,
-            secret: PairingSecret::parse(secret)
+            secret: PairingSecret::from_text(secret)
                 .ok_or_else(|| TokenError::Secret { len: secret.chars().count() })?,
             instance: instance.parse().map_err(|_| TokenError::Instance)?,
         })
@@ -179,11 +183,12 @@ impl fmt::Debug for Token {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    pub(super) fn token(key: [u8; 32], secret: [u8; 32], instance: &str) -> Token {
+    fn token(key: [u8; 32], secret: [u8; 32], instance: &str) -> Token {
         Token {
             listener: KeyId::from_bytes(key),
             instance: instance.parse().unwrap(),
@@ -220,13 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_plain_sha256_of_the_bytes() {
-        let hash = PairingSecret::from_bytes([0; 32]).hash();
-        assert_eq!(
-            hex::encode(hash.as_bytes()),
-            "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
-        );
-        assert!(hash != PairingSecret::from_bytes([1; 32]).hash());
+    fn hashes_differ_and_do_not_show() {
+        let hash = |byte| PairingSecret::from_bytes([byte; 32]).hash();
+        assert!(hash(0) != hash(1));
+        assert_eq!(format!("{:?}", hash(0)), "SecretHash(..)");
     }
 
     proptest! {
@@ -235,7 +237,7 @@ mod tests {
             let text = token(key, secret, &name).reveal();
             let back: Token = text.expose().parse().unwrap();
             prop_assert_eq!(back.listener, KeyId::from_bytes(key));
-            prop_assert_eq!(back.secret.expose(), &secret);
+            prop_assert_eq!(back.secret.hash(), PairingSecret::from_bytes(secret).hash());
             prop_assert_eq!(back.instance.as_str(), name);
         }
 

@@ -77,6 +77,7 @@ impl fmt::Display for Ttl {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

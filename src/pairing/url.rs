@@ -208,6 +208,7 @@ impl fmt::Display for PeerUrl {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,0 +1,49 @@
+//! What this machine's owner wrote: the file, its validated form, and the handle on it that lives.
+//!
+//! ```text
+//!  file text ──parse──► as written (spans) ──read──► Config (valid) ──► LiveConfig (current + problems)
+//!      ▲                                                 │
+//!      └────────────── Editor: text edits ◄──────────────┘
+//! ```
+//! It does not know the store: a plan may name a repo that was received from a peer, so those names
+//! are handed out by [`Config::unresolved_repos`] instead of being judged here.
+//!
+//! 1. Parsing edits nothing and reports every problem, with line and column.
+//! 2. A text that does not validate never replaces a running configuration, nor the file.
+//! 3. Secrets are resolved when they are used; no form of a configuration prints one (C2).
+//! 4. Only strings of the owner's file are expanded (`${NAME}`); see X1.
+
+mod check;
+mod edit;
+mod encode;
+mod first;
+mod identity_file;
+mod live;
+mod parse;
+mod paths;
+mod problem;
+mod secret;
+mod tables;
+mod units;
+mod valid;
+mod values;
+mod watch;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+pub use edit::{Edit, EditError, Editor, TopLevel};
+pub use encode::redact_uri;
+pub use first::{create_default, default_text, instance_from_host, instance_of_this_host};
+pub use identity_file::{IdentityFileError, read_or_create_identity};
+pub use live::{LiveConfig, LoadError, Reload, Snapshot};
+pub use parse::parse;
+pub use paths::{DataDir, Paths, PathsError};
+pub use problem::{Problem, Problems};
+pub use secret::{SecretError, SecretSource, Template, TemplateError};
+pub use units::{ByteSize, Span, TrustedProxy};
+pub use valid::{
+    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Tls,
+};
+pub use watch::watch;

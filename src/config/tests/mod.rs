@@ -1,0 +1,375 @@
+//! The file from text to life: problems, edits, reloads, and what never shows.
+#![allow(clippy::unwrap_used)]
+
+mod edits;
+mod input;
+mod life;
+
+use super::*;
+use crate::grant::{Permission, Target};
+use crate::model::{MachineClass, PeerRole, RepoId};
+use crate::shutdown::Shutdown;
+use proptest::prelude::*;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const KEY: &str = "ed25519.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const KEY_2: &str = "ed25519.AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+fn full() -> String {
+    format!(
+        r#"# a file with everything
+instance = "nas"   # me
+class = "desktop"
+listen = ["127.0.0.1:9898", "[::1]:9898"]
+urls = ["https://nas.example/sub"]
+formerly = ["MyHost"]
+heartbeat = "5s"
+sync-listen = ["0.0.0.0:9899"]
+trusted-proxies = ["127.0.0.1", "10.0.0.0/8"]
+history = {{ keep = "100d", quota-per-peer = "1GiB" }}
+tls = {{ cert = "/c.pem", key = "/k.pem" }}
+restic = "/usr/bin/restic"
+
+# the vault
+[[repo]]
+id = "vault"
+uri = "rest:https://nas:hunter2@vault.example/nas"
+password = "hunter2"     # to be moved
+env = {{ AWS_SECRET_ACCESS_KEY = "hunter2", AWS_ACCESS_KEY_ID = "${{VAULT_KEY}}" }}
+place = "off-site"
+kind = "server"
+shared = true
+member-uri = "rest:https://{{instance}}:hunter2@vault.example/nas"
+member-password-file = "/etc/member"
+auto-init = false
+
+[[repo]]
+id = "disk"
+uri = "/mnt/disk"
+password-command = "pass disk"
+
+[[plan]]
+id = "home"
+repo = "vault"
+paths = ["/home", "/etc"]
+exclude = ["*.cache"]
+iexclude = ["*.TMP"]
+exclude-if-present = [".nobackup"]
+one-file-system = true
+schedule = "manual"
+retention = "none"
+max-age = "36h"
+
+[[plan]]
+id = "srv"
+repo = "received"
+paths = ["/srv"]
+enabled = false
+
+[[known-host]]
+instance = "hub"
+key-id = "{KEY}"
+urls = ["https://hub.example", "http://10.0.0.1:9898"]
+grants = [
+  {{ permission = "read-operations", scopes = ["*", "!repo:private"] }},
+  {{ permission = "send-shared-repos" }},
+]
+allowed-paths = ["/srv"]
+
+[[authorized-client]]
+instance = "laptop"
+key-id = "{KEY_2}"
+grants = [{{ permission = "receive-shared-repos", scopes = ["repo:vault"] }}]
+allow-remote-commands = true
+"#
+    )
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    parse(text).unwrap_err().0
+}
+
+fn the_problem(text: &str) -> Problem {
+    let mut all = problems(text);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.remove(0)
+}
+
+/// The one problem of a file that consists of these lines after the name.
+fn of(lines: &str) -> String {
+    the_problem(&format!("instance = \"nas\"\n{lines}")).to_string()
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(&full()).unwrap();
+    assert_eq!(config.class, MachineClass::Desktop);
+    assert_eq!((config.listen.len(), config.sync_listen[0].port()), (2, 9899));
+    assert_eq!((config.heartbeat.as_secs(), config.dead_after.as_secs()), (5, 15));
+    assert!(config.trusted_proxies[1].covers(id("10.1.1.1")));
+    assert_eq!(config.history.quota_per_peer, ByteSize(1 << 30));
+    assert_eq!(
+        (config.history.keep, config.history.keep_peers),
+        (Span::days(100), Span::days(400))
+    );
+    assert_eq!(config.tls, Tls::Files { cert: "/c.pem".into(), key: "/k.pem".into() });
+    assert_eq!(config.restic, Some(PathBuf::from("/usr/bin/restic")));
+    let vault = config.repo(&id("vault")).unwrap();
+    assert!(vault.shared && !vault.auto_init);
+    assert_eq!((vault.place.as_deref(), vault.kind.as_deref()), (Some("off-site"), Some("server")));
+    assert_eq!(vault.env[0].0, "AWS_ACCESS_KEY_ID");
+    let home = config.plan(&id("home")).unwrap();
+    assert_eq!(home.paths, ["/home", "/etc"]);
+    assert!(home.one_file_system && home.enabled && !config.plans[1].enabled);
+    assert_eq!(home.max_age, Some(Span(Duration::from_secs(36 * 3600))));
+    let hub = config.peer(&id(KEY)).unwrap();
+    assert_eq!((hub.role, hub.urls.len()), (PeerRole::KnownHost, 2));
+    assert!(hub.grants.allow(Permission::ReadOperations, Target::repo("vault")));
+    assert!(!hub.grants.allow(Permission::ReadOperations, Target::repo("private")));
+    assert!(config.peer(&id(KEY_2)).unwrap().allow_remote_commands);
+}
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let config = parse("instance = \"nas\"").unwrap();
+    let defaults = Config { revision: config.revision, ..Config::new(id("nas")) };
+    assert_eq!(config, defaults);
+    assert_eq!(config.listen[0].to_string(), "127.0.0.1:9898");
+    assert_eq!((config.heartbeat.as_secs(), config.dead_after.as_secs()), (15, 45));
+}
+
+#[test]
+fn a_repo_that_is_not_in_the_file_may_come_from_a_peer() {
+    let config = parse(&full()).unwrap();
+    let unresolved: Vec<_> = config.unresolved_repos().map(|(p, r)| format!("{p}:{r}")).collect();
+    assert_eq!(unresolved, ["srv:received"]);
+}
+
+#[test]
+fn all_problems_are_reported_at_once_and_in_order() {
+    let text = "instance = \"Nas\"\nlisten = \"x\"\n[[repo]]\nid = \"a\"\n[[plan]]\npahts = []\n";
+    let found: Vec<_> =
+        problems(text).into_iter().map(|p| (p.line, p.column, p.key, p.message)).collect();
+    let keys: Vec<_> = found.iter().map(|(line, _, key, _)| (*line, key.as_str())).collect();
+    assert_eq!(
+        keys,
+        [
+            (1, "instance"),
+            (2, "listen"),
+            (3, "repo[a]"),
+            (3, "repo[a]"),
+            (5, "plan[0]"),
+            (5, "plan[0]"),
+            (5, "plan[0]"),
+            (6, "plan[0].pahts"),
+        ],
+        "{found:#?}"
+    );
+    assert_eq!((found[0].1, found[1].1), (12, 10));
+    assert_eq!(found[1].3, "this is a string, but has to be a list, such as [\"…\"]");
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_and_later_ones_say_so() {
+    assert_eq!(
+        of("heartbeet = \"5s\""),
+        "line 2, column 1: heartbeet: this key is not known; did you mean \"heartbeat\"?"
+    );
+    assert!(of("trusted_proxies = []").contains("did you mean \"trusted-proxies\"?"));
+    assert!(of("zzz = 1").contains("the keys here are instance, class"));
+    let repo = "[[repo]]\nid = \"a\"\nuri = \"/a\"\npassword = \"p\"\n";
+    let later = of(&format!("{repo}prune = {{ max-unused = \"10%\" }}"));
+    assert!(later.starts_with("line 6, column 1: repo[a].prune: "), "{later}");
+    assert!(later.contains("this version of holdfast does not have this yet"), "{later}");
+    assert!(of("[[channel]]\nid = \"phone\"").contains("does not have this yet"));
+}
+
+#[test]
+fn columns_count_characters() {
+    let problem = the_problem("instance = \"nas\"\nhistory = { \"ä\" = 1 }");
+    assert_eq!((problem.line, problem.column), (2, 13));
+    let problem = the_problem("instance = \"nas\"\nformerly = [\"äöü\", 1]");
+    assert_eq!((problem.line, problem.column, problem.key.as_str()), (2, 20, "formerly[1]"));
+}
+
+#[test]
+fn text_that_is_no_toml_says_where() {
+    let all = problems("instance = \"nas\"\nclass = \n[[repo]\n");
+    assert_eq!((all[0].line, all[0].key.as_str()), (2, ""));
+    assert!(all[0].message.starts_with("this is not TOML"), "{all:?}");
+}
+
+#[test]
+fn values_are_checked() {
+    for (lines, part) in [
+        ("class = \"sever\"", "did you mean \"server\"?"),
+        ("listen = [\":9898\"]", "write \"0.0.0.0:9898\""),
+        ("listen = [\"localhost:1\"]", "write \"127.0.0.1:1\""),
+        ("urls = [\"https://me:pw@nas\"]", "carries credentials"),
+        ("heartbeat = \"5m\"", "5m is not between 100ms and 1m"),
+        ("heartbeat = 5", "this is an integer, but has to be a string"),
+        ("dead-after = \"20s\"", "20s is not between 30s and 10m"),
+        ("history = { keep = \"1h\" }", "1h is not between 1d and"),
+        ("tls = \"letsencrypt\"", "neither \"self-signed\" nor a table"),
+        ("tls = { cert = \"/c\" }", "\"key\" is missing"),
+        ("tls = { cert = \"c\", key = \"/k\" }", "tls.cert: this is no absolute path"),
+        ("listen = []", "there is nothing in it; write at least one, as in"),
+        ("sync-listen = [\"[::]:1\"]\nlisten = [\"[::]:1\"]", "is in listen as well"),
+        ("history = { quota-per-peer = \"1kB\" }", "1kB is less than 1MiB"),
+        ("restic = \"\"", "must not be empty"),
+        ("formerly = [\"a\\nb\"]", "no control characters"),
+        ("trusted-proxies = [\"nas\"]", "an address such as"),
+    ] {
+        let problem = of(lines);
+        assert!(problem.contains(part), "{lines}: {problem}");
+    }
+}
+
+#[test]
+fn repos_are_checked() {
+    let repo = |lines: &str| of(&format!("[[repo]]\nid = \"a\"\nuri = \"/a\"\n{lines}"));
+    for (lines, part) in [
+        ("", "0 sources of the password"),
+        ("password = \"p\"\npassword-file = \"/p\"", "2 sources of the password"),
+        ("password-file = \"pass\"", "repo[a].password-file: this is no absolute path"),
+        ("password = \"p\"\nmember-uri = \"vault\"", "this is no location of a repository"),
+        ("password = \"${\"", "repo[a].password: ${ is not followed by a variable name"),
+        ("password = \"p\"\nenv = { \"a b\" = \"x\" }", "no name of an environment variable"),
+        (
+            "password = \"p\"\nenv = { RESTIC_PASSWORD_COMMAND = \"x\" }",
+            "not set by the environment",
+        ),
+        ("password = \"p\"\nmember-uri = \"rest:{host}\"", "{instance} is the only placeholder"),
+    ] {
+        let problem = repo(lines);
+        assert!(problem.contains(part), "{lines}: {problem}");
+    }
+    let twice = "[[repo]]\nid = \"a\"\nuri = \"/a\"\npassword = \"p\"\n".repeat(2);
+    assert!(
+        of(&twice).contains("line 7, column 6: repo[a]: repo id a is used twice"),
+        "{}",
+        of(&twice)
+    );
+    let empty = of("[[repo]]\nid = \"a\"\nuri = \"\"\npassword = \"p\"");
+    assert!(empty.contains("repo[a].uri: this must not be empty"), "{empty}");
+}
+
+#[test]
+fn plans_are_checked() {
+    let plan = |lines: &str| of(&format!("[[plan]]\nid = \"a\"\nrepo = \"r\"\n{lines}"));
+    for (lines, part) in [
+        ("", "\"paths\" is missing"),
+        ("paths = []", "there is nothing in it"),
+        ("paths = [\"home\"]", "this is no absolute path"),
+        ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * * *\" }", "has only \"manual\" here"),
+        ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
+        ("paths = [\"/h\"]\nonly-when = { ac-power = true }", "does not have this yet"),
+        ("paths = [\"/h\\u0000\"]", "NUL"),
+    ] {
+        let problem = plan(lines);
+        assert!(problem.contains(part), "{lines}: {problem}");
+    }
+}
+
+#[test]
+fn peers_are_checked() {
+    let host = format!("[[known-host]]\ninstance = \"hub\"\nkey-id = \"{KEY}\"\n");
+    assert!(of(&host).contains("known-host[hub]: \"urls\" is missing"));
+    let host = format!("{host}urls = [\"https://hub\"]\n");
+    let malformed =
+        of(&format!("{host}grants = [{{ permission = \"read-files\", scopes = [\"x\"] }}]"));
+    assert!(malformed.contains("scope \"x\" of read-files is malformed"), "{malformed}");
+    let scopeless = of(&format!("{host}grants = [{{ permission = \"read-files\" }}]"));
+    assert!(scopeless.contains("read-files=*"), "{scopeless}");
+    let climbing = of(&format!("{host}allowed-paths = [\"/srv/../etc\"]"));
+    assert!(climbing.contains("has no .. in it"), "{climbing}");
+    let client = format!("[[authorized-client]]\ninstance = \"x\"\nkey-id = \"{KEY}\"\n");
+    assert!(of(&format!("{host}{client}")).contains("is used twice"));
+    assert!(of(&format!("{client}urls = []")).contains("this key is not known"));
+}
+
+#[test]
+fn every_key_is_documented() {
+    let manual = include_str!("../../../docs/configuration.md");
+    for key in parse::all_keys() {
+        assert!(manual.contains(&format!("| `{key}` |")), "{key}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_valid() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let examples: Vec<_> =
+        manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        let text = match example.contains("instance = \"nas\"") {
+            true => example.to_owned(),
+            false => format!("instance = \"nas\"\n{example}"),
+        };
+        assert!(parse(&text).is_ok(), "{example}\n{}", parse(&text).unwrap_err());
+    }
+}
+
+#[test]
+fn the_default_file_is_valid_and_its_examples_are_too() {
+    let text = default_text(&id("nas"));
+    let config = parse(&text).unwrap();
+    assert_eq!(config, Config { revision: config.revision, ..Config::new(id("nas")) });
+    let is_example = |line: &&str| line.contains(" = ") || line.starts_with("# [[");
+    let examples: Vec<_> =
+        text.lines().filter(is_example).map(|line| line.trim_start_matches("# ")).collect();
+    let config = parse(&examples.join("\n")).unwrap();
+    assert_eq!((config.repos.len(), config.plans.len()), (1, 1));
+}
+
+#[test]
+fn c2_no_form_of_a_configuration_shows_a_secret() {
+    let config = parse(&full()).unwrap();
+    let shown = config.show();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(shown.contains("rest:https://***@vault.example/nas") && shown.contains("${VAULT_KEY}"));
+    // Apart from what is hidden, it is the configuration in effect.
+    let again = parse(&shown).unwrap();
+    assert_eq!((again.plans, again.peers), (config.plans, config.peers));
+    let whole = parse(&full()).unwrap();
+    assert_eq!((again.listen, again.history, again.tls), (whole.listen, whole.history, whole.tls));
+}
+
+#[test]
+fn a_pairing_secret_has_one_hash() {
+    // The token's maker and the handshake are in modules that may not know each other.
+    let secret = crate::pairing::PairingSecret::from_bytes([7; 32]);
+    assert_eq!(secret.hash().as_bytes(), &crate::crypto::secret_hash(secret.reveal().expose()));
+}
+
+#[tokio::test]
+async fn members_get_their_own_way_to_the_repo() {
+    let config = parse(
+        "instance = \"nas\"\n[[repo]]\nid = \"v\"\nuri = \"/own\"\npassword = \"own\"\nmember-uri = \"rest:https://{instance}@v/\"",
+    );
+    let config = config.unwrap();
+    let access = config.repos[0].member_access(&id("laptop")).await.ok().unwrap();
+    assert_eq!((access.uri.expose(), access.password.expose()), ("rest:https://laptop@v/", "own"));
+    let own = config.repos[0].access().await.ok().unwrap();
+    assert_eq!(own.uri.expose(), "/own");
+}

@@ -1,0 +1,292 @@
+//! The file as written: TOML with spans, and readers that turn a value into a type or a problem.
+
+use super::problem::{Problem, nearest, quoted};
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::Range;
+use std::str::FromStr;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// More problems than this help nobody.
+const MAX_PROBLEMS: usize = 100;
+/// No string of a configuration needs more.
+const MAX_STRING: usize = 8 * 1024;
+/// No list of a configuration needs more.
+const MAX_ITEMS: usize = 4096;
+
+/// The text and what was found wrong in it so far.
+pub(super) struct Findings<'a> {
+    text: &'a str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// Where, by byte offsets, and which key.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) span: Range<usize>,
+    pub(super) key: String,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, problems: RefCell::new(Vec::new()) }
+    }
+
+    pub(super) fn report(&self, place: &Place, message: impl Into<String>, cure: Option<String>) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MAX_PROBLEMS {
+            let (line, column) = self.position(place.span.start);
+            let (key, message) = (place.key.clone(), message.into());
+            problems.push(Problem { line, column, key, message, suggestion: cure });
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MAX_PROBLEMS
+    }
+
+    fn position(&self, offset: usize) -> (u32, u32) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|b| *b == b'\n').count();
+        let column = before[line_start..].chars().count();
+        let from_one = |n| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        (from_one(line), from_one(column))
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    }
+}
+
+/// The keys of one kind of table.
+pub(super) struct Keys {
+    pub(super) known: &'static [&'static str],
+    /// Keys of the product that this version does not have.
+    pub(super) later: &'static [&'static str],
+}
+
+/// One table of the file.
+pub(super) struct Section<'a> {
+    pub(super) findings: &'a Findings<'a>,
+    pub(super) place: Place,
+    table: &'a DeTable<'a>,
+}
+
+impl<'a> Section<'a> {
+    /// Opens the table of the whole file.
+    pub(super) fn root(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Self {
+        Self { findings, place: Place { span: 0..0, key: String::new() }, table }
+    }
+
+    /// Reports the keys that are not known here.
+    pub(super) fn checked(self, keys: &Keys) -> Self {
+        self.check_keys(keys);
+        self
+    }
+
+    fn check_keys(&self, keys: &Keys) {
+        for key in self.table.keys() {
+            // Looking for near words is not free, and would be for nobody.
+            if self.findings.is_full() {
+                return;
+            }
+            let name = key.get_ref().as_ref();
+            let place = Place { span: key.span(), key: self.path_of(name) };
+            if keys.later.contains(&name) {
+                let cure = "remove it; it comes with a later version".to_owned();
+                self.findings.report(
+                    &place,
+                    "this version of holdfast does not have this yet",
+                    Some(cure),
+                );
+            } else if !keys.known.contains(&name) {
+                let near = nearest(name, keys.known.iter().chain(keys.later).copied());
+                let cure = near
+                    .map(|near| format!("did you mean {near:?}?"))
+                    .or_else(|| Some(format!("the keys here are {}", keys.known.join(", "))));
+                self.findings.report(&place, "this key is not known", cure);
+            }
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        let key: String = key.chars().take(80).collect();
+        if self.place.key.is_empty() { key } else { format!("{}.{key}", self.place.key) }
+    }
+
+    /// Names this table by its id, where it has one, in the problems that follow.
+    pub(super) fn named(mut self, kind: &str) -> Self {
+        let value_of = |name: &str| self.table.iter().find(|(key, _)| key.get_ref() == name);
+        if let Some((_, id)) = value_of("id").or_else(|| value_of("instance"))
+            && let DeValue::String(id) = id.get_ref()
+        {
+            let id: String = id.chars().take(63).collect();
+            self.place.key = format!("{kind}[{id}]");
+        }
+        self
+    }
+
+    /// The value of a key, if it is there.
+    pub(super) fn field(&self, key: &str) -> Option<Field<'a>> {
+        let (_, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        let place = Place { span: value.span(), key: self.path_of(key) };
+        Some(Field { findings: self.findings, place, value: value.get_ref() })
+    }
+
+    /// The value of a key that has to be there.
+    pub(super) fn required(&self, key: &str, example: &str) -> Option<Field<'a>> {
+        let field = self.field(key);
+        if field.is_none() {
+            self.report(format!("{key:?} is missing"), Some(format!("add {key} = {example}")));
+        }
+        field
+    }
+
+    /// A problem of the table as a whole.
+    pub(super) fn report(&self, message: impl Into<String>, cure: Option<String>) {
+        self.findings.report(&self.place, message, cure);
+    }
+
+    /// The keys and values of a table of free names.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        let (findings, table) = (self.findings, self.table);
+        let path = self.place.key.clone();
+        table.iter().take(MAX_ITEMS).map(move |(name, value)| {
+            let name = name.get_ref().as_ref();
+            let short: String = name.chars().take(80).collect();
+            let place = Place { span: value.span(), key: format!("{path}.{short}") };
+            (name, Field { findings, place, value: value.get_ref() })
+        })
+    }
+}
+
+/// One value of the file.
+pub(super) struct Field<'a> {
+    findings: &'a Findings<'a>,
+    pub(super) place: Place,
+    value: &'a DeValue<'a>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn report(&self, message: impl Into<String>, cure: Option<String>) {
+        self.findings.report(&self.place, message, cure);
+    }
+
+    fn mistyped<T>(&self, wanted: &str) -> Option<T> {
+        self.report(format!("this is {}, but has to be {wanted}", type_of(self.value)), None);
+        None
+    }
+
+    /// Whether it is a string.
+    pub(super) const fn is_string(&self) -> bool {
+        matches!(self.value, DeValue::String(_))
+    }
+
+    /// A string that is not empty.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        let DeValue::String(text) = self.value else {
+            return self.mistyped("a string");
+        };
+        let message = match text.as_ref() {
+            "" => "this must not be empty".to_owned(),
+            text if text.len() > MAX_STRING => {
+                format!("this has {} bytes, at most {MAX_STRING} are allowed", text.len())
+            }
+            text if text.contains('\0') => "this must not contain a NUL character".to_owned(),
+            text => return Some(text),
+        };
+        self.report(message, None);
+        None
+    }
+
+    /// A string that a type can be read from.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self) -> Option<T> {
+        let text = self.text()?;
+        text.parse().map_err(|error: T::Err| self.report(error.to_string(), None)).ok()
+    }
+
+    /// One of a few words; the nearest is suggested.
+    pub(super) fn word<T: Copy + Display>(&self, values: &[T]) -> Option<T> {
+        let words: Vec<_> = values.iter().map(T::to_string).collect();
+        let text = self.text()?;
+        let found = values.iter().zip(&words).find(|(_, word)| *word == text);
+        if found.is_none() {
+            let near = nearest(text, words.iter().map(String::as_str));
+            let message = format!("{} is none of {}", quoted(text), words.join(", "));
+            self.report(message, near.map(|word| format!("did you mean {word:?}?")));
+        }
+        found.map(|(value, _)| *value)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => self.mistyped("true or false"),
+        }
+    }
+
+    /// Whether it is a list of nothing.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(array) if array.is_empty())
+    }
+
+    /// The strings of a list, whatever else is in it: for comparing, after it was read.
+    pub(super) fn strings(&self) -> Vec<&'a str> {
+        let DeValue::Array(array) = self.value else { return Vec::new() };
+        array.iter().filter_map(|item| item.get_ref().as_str()).collect()
+    }
+
+    /// The items of a list, those that `read` could not read left out.
+    pub(super) fn list<T>(&self, read: impl Fn(&Field<'a>) -> Option<T>) -> Vec<T> {
+        self.items().iter().filter_map(read).collect()
+    }
+
+    /// The items of a list.
+    fn items(&self) -> Vec<Field<'a>> {
+        let DeValue::Array(array) = self.value else {
+            return self.mistyped("a list, such as [\"…\"]").unwrap_or_default();
+        };
+        if array.len() > MAX_ITEMS {
+            self.report(format!("{} items, at most {MAX_ITEMS} are allowed", array.len()), None);
+            return Vec::new();
+        }
+        array.iter().enumerate().map(|(n, item)| self.item(n, item)).collect()
+    }
+
+    fn item(&self, n: usize, item: &'a Spanned<DeValue<'a>>) -> Self {
+        let place = Place { span: item.span(), key: format!("{}[{n}]", self.place.key) };
+        Self { findings: self.findings, place, value: item.get_ref() }
+    }
+
+    /// A table with these keys.
+    pub(super) fn table(&self, keys: &Keys) -> Option<Section<'a>> {
+        self.open_table().map(|section| section.checked(keys))
+    }
+
+    /// A table whose keys are not checked (yet).
+    pub(super) fn open_table(&self) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(table) => {
+                Some(Section { findings: self.findings, place: self.place.clone(), table })
+            }
+            _ => self.mistyped("a table, such as { KEY = \"value\" }"),
+        }
+    }
+}
+
+const fn type_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
