@@ -19,10 +19,7 @@ async fn append(history: &History, n: u64, plan: &'static str, status: Status) -
 async fn listed(history: &History, filter: Filter) -> Vec<String> {
     let page = history.read(move |reader| reader.operations(&filter, None, 1_000)).await;
     let operations = page.expect("a list").operations;
-    operations
-        .into_iter()
-        .map(|found| found.state.expect("its state").message)
-        .collect()
+    operations.into_iter().map(|found| found.state.expect("its state").message).collect()
 }
 
 #[tokio::test]
@@ -63,8 +60,7 @@ async fn superseded_unfinished_states_are_blank_and_finished_ones_stay() {
         .await
         .expect("entries");
     let have: Vec<_> = entries.iter().map(|entry| (entry.kind, entry.payload.is_some())).collect();
-    let expected =
-        [(EntryKind::First, false), (EntryKind::State, true), (EntryKind::State, true)];
+    let expected = [(EntryKind::First, false), (EntryKind::State, true), (EntryKind::State, true)];
     assert_eq!(have, expected);
     assert!(entries.iter().all(|entry| entry.digest.is_some() && !entry.lost));
     let states = history.read(|reader| {
@@ -180,7 +176,8 @@ async fn followers_see_each_change_and_are_woken() {
     let history = open(dir.path());
     append(&history, 1, "home", Status::Succeeded).await;
     let mut woken = history.own_changes();
-    let mut follow = history.read(|reader| reader.follow(&Filter::default())).await.expect("a place");
+    let mut follow =
+        history.read(|reader| reader.follow(&Filter::default())).await.expect("a place");
     append(&history, 2, "home", Status::Running).await;
     append(&history, 2, "home", Status::Succeeded).await;
     append(&history, 3, "new", Status::Running).await;
@@ -262,7 +259,8 @@ async fn a_proof_is_verified_and_any_change_of_it_is_found() {
     history.write(|tx| tx.own()?.append_expectation(&expectation("etc", 1))).await.expect("kept");
     history.write(|tx| tx.own()?.trim(&shard("home"), 2)).await.expect("trimmed");
     let file = tokio::task::spawn_blocking(move || proof(&history)).await.expect("a proof");
-    let check = |_: &[u8; 32], statement: &[u8], signature: &[u8; 64]| *signature == sign(statement);
+    let check =
+        |_: &[u8; 32], statement: &[u8], signature: &[u8; 64]| *signature == sign(statement);
     let report = verify(file.as_slice(), &check).expect("it proves");
     assert_eq!((report.origin, report.shards, report.entries), (OWNER.key(), 2, 7));
     assert_eq!((report.blank, report.unproven), (3, 0));

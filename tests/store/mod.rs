@@ -1,6 +1,6 @@
 //! What the tests of the store share: operations to record, histories to record them in.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use holdfast::model::{
     Expectation, InstanceId, ItemErrors, KeyId, Operation, OperationId, OperationKind, Status,

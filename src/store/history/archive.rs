@@ -66,9 +66,9 @@ impl<'c> Archiver<'c> {
     }
 
     fn cuts(&self, row: &ShardRow, after: u64) -> Result<Vec<Cut>> {
-        // With min() the other columns are those of the row that has the minimum.
+        // With one min() and no max() the other columns are those of the row that has the minimum.
         let mut select = self.conn.prepare_cached(
-            "SELECT operation, min(seq), previous, max(kind = 0) AS first FROM entry \
+            "SELECT operation, min(seq), previous, sum(kind = 0) > 0 AS first FROM entry \
              WHERE shard = ?1 AND seq > ?2 GROUP BY operation",
         )?;
         let cuts = select.query_map((row.id, seq_in(after)?), |found| {
@@ -99,9 +99,10 @@ impl<'c> Archiver<'c> {
                  digest, payload, ?4, ?5 FROM entry WHERE shard = ?1 AND seq > ?2 \
                  ON CONFLICT (shard, seq, chain) DO UPDATE SET \
                  payload = coalesce(excluded.payload, payload), \
-                 digest = coalesce(excluded.digest, digest), \
+                 digest = iif(excluded.payload IS NULL, digest, excluded.digest), \
+                 lost = iif(excluded.payload IS NULL, lost, excluded.lost), \
                  finished = max(excluded.finished, finished), \
-                 lost = min(excluded.lost, lost), archived_at = excluded.archived_at",
+                 archived_at = excluded.archived_at",
             )?
             .execute((at.0, at.1, Col(self.epoch), reason(why), Col(clock::now())))?;
         Ok(Tally { operations: 0, entries: -entries, payload_bytes: -bytes })

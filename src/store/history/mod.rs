@@ -22,6 +22,8 @@ mod query;
 mod rows;
 mod scrub;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod text;
 mod trim;
 mod tx;

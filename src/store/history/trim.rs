@@ -187,6 +187,11 @@ fn drop_archived(conn: &Connection, log: i64, cutoff: Timestamp) -> Result<u64> 
          SELECT 1 FROM archive a WHERE a.shard = operation.shard AND a.operation = operation.id)",
         [log],
     )?;
+    conn.execute(
+        "DELETE FROM shard WHERE log = ?1 AND NOT held AND NOT EXISTS ( \
+         SELECT 1 FROM archive a WHERE a.shard = shard.id)",
+        [log],
+    )?;
     Tally { operations: 0, entries: -entries, payload_bytes: -bytes }.apply(conn, log)?;
     Ok(entries.unsigned_abs())
 }

@@ -165,12 +165,12 @@ impl Writer {
         if let Err(StoreError::Damaged { detail, .. }) = &outcome {
             self.set_aside(detail);
         }
-        let committed = outcome.is_ok();
+        // Published first: who has an answer finds the watches no older than it.
+        if outcome.is_ok() {
+            self.publish(effects);
+        }
         for release in releases {
             release(outcome.clone());
-        }
-        if committed {
-            self.publish(effects);
         }
     }
 

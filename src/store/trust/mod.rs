@@ -11,8 +11,6 @@
 mod peer;
 mod repo;
 mod run;
-#[cfg(test)]
-mod tests;
 mod token;
 mod word;
 
@@ -105,7 +103,7 @@ fn to_json(value: &impl Serialize) -> Result<String> {
 
 fn from_json<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| unreadable(error))
+    serde_json::from_str(&text).map_err(unreadable)
 }
 
 /// A value kept as the text that its `FromStr` reads.
