@@ -162,7 +162,7 @@ impl Session {
             Message::HeartbeatAck { sent, received, .. } => self.measure(sent, received, now),
             Message::Close(reason) => self.end(Ending::Theirs(reason)),
             Message::Notice(notice) => self.event(Event::Notice(notice)),
-            Message::FromOrigin(message) => self.from_origin(message),
+            Message::FromOrigin(message) => self.verify_origin(message),
             Message::FromHub(message) => self.event(Event::FromHub(message)),
             Message::Progress(progress) => self.event(Event::Progress(progress)),
             Message::SharedRepos(set) => self.event(Event::SharedRepos(set)),
@@ -187,7 +187,7 @@ impl Session {
         self.event(Event::ClockAhead { millis: received.as_millis().saturating_sub(middle) });
     }
 
-    fn from_origin(&mut self, message: FromOrigin) {
+    fn verify_origin(&mut self, message: FromOrigin) {
         let State::Established(established) = &mut self.state else { return };
         match &message {
             FromOrigin::Hello(hello) => established.note_hello(hello),

@@ -49,28 +49,21 @@ pub(super) struct Admitting {
     opening: Opening,
 }
 
-/// Why a handshake goes no further. Only the side it concerns learns why.
-enum Stop {
-    /// Nothing more is said.
-    Silently(Ending),
-    /// The next state.
-    Go(Handshake),
-}
-
-impl From<WireError> for Stop {
+/// A handshake that does not verify goes no further, and the other side is not told why.
+impl From<WireError> for Ending {
     fn from(error: WireError) -> Self {
-        Self::Silently(Ending::NotAuthenticated(error.to_string()))
+        Self::NotAuthenticated(error.to_string())
     }
 }
 
-impl From<CryptoError> for Stop {
+impl From<CryptoError> for Ending {
     fn from(error: CryptoError) -> Self {
-        Self::Silently(Ending::NotAuthenticated(error.to_string()))
+        Self::NotAuthenticated(error.to_string())
     }
 }
 
-fn unexpected(what: &str) -> Stop {
-    Stop::Silently(Ending::NotAuthenticated(format!("{what} was not expected now")))
+fn unexpected(what: &str) -> Ending {
+    Ending::NotAuthenticated(format!("{what} was not expected now"))
 }
 
 impl Handshake {
@@ -96,47 +89,40 @@ fn record(sealed: Vec<u8>) -> pb::Envelope {
 impl Session {
     /// One envelope of the handshake.
     pub(super) fn step(&mut self, handshake: Handshake, envelope: pb::Envelope, now: Now) {
-        let stop = match (handshake, envelope.body) {
+        let next = match (handshake, envelope.body) {
             (Handshake::ExpectReply(state), Some(Body::HelloReply(reply))) => {
                 self.hello_reply(state, &reply)
             }
             (Handshake::ExpectReply(_), Some(Body::Unsupported(theirs))) => {
-                Stop::Silently(unsupported(&theirs.versions))
+                Err(unsupported(&theirs.versions))
             }
             (Handshake::ExpectAnswer(state), Some(Body::Record(answer))) => {
-                match self.auth_reply(state, &answer, now) {
-                    Ok(()) => return,
-                    Err(stop) => stop,
-                }
+                return self.auth_reply(state, &answer, now);
             }
             (Handshake::ExpectHello, Some(Body::Hello(hello))) => self.hello(&hello),
             (Handshake::ExpectAuth(state), Some(Body::Record(auth))) => {
                 self.dialer_auth(state, &auth)
             }
-            (Handshake::Admitting(_), _) => unexpected("a message before the answer"),
-            _ => unexpected("this kind of message"),
+            (Handshake::Admitting(_), _) => Err(unexpected("a message before the answer")),
+            _ => Err(unexpected("this kind of message")),
         };
-        match stop {
-            Stop::Go(next) => self.state = State::Handshake(Box::new(next)),
-            Stop::Silently(ending) => self.end(ending),
+        match next {
+            Ok(next) => self.state = State::Handshake(Box::new(next)),
+            Err(ending) => self.end(ending),
         }
     }
 
-    fn hello(&mut self, hello: &pb::Hello) -> Stop {
-        match self.reply_to_hello(hello) {
-            Ok((waiting, reply)) => {
-                self.event(Event::HelloValid);
-                self.transmit.push_back(reply);
-                Stop::Go(Handshake::ExpectAuth(waiting))
-            }
-            Err(stop) => stop,
-        }
+    fn hello(&mut self, hello: &pb::Hello) -> Result<Handshake, Ending> {
+        let (waiting, reply) = self.reply_to_hello(hello)?;
+        self.event(Event::HelloValid);
+        self.transmit.push_back(reply);
+        Ok(Handshake::ExpectAuth(waiting))
     }
 
     fn reply_to_hello(
         &mut self,
         hello: &pb::Hello,
-    ) -> Result<(ListenerWaiting, pb::Envelope), Stop> {
+    ) -> Result<(ListenerWaiting, pb::Envelope), Ending> {
         let identity = self.local.identity.clone();
         // Whoever does not know our key id costs no KEM and learns nothing.
         let start = ListenerStart::check(&identity.key_id(), &hello.body, &hello.mac)?;
@@ -144,10 +130,10 @@ impl Session {
         if !body.versions.contains(&VERSION) {
             let unsupported = pb::Unsupported { versions: vec![VERSION] };
             self.transmit.push_back(pb::Envelope { body: Some(Body::Unsupported(unsupported)) });
-            return Err(Stop::Silently(Ending::Incompatible(format!(
+            return Err(Ending::Incompatible(format!(
                 "the dialer speaks protocol versions {:?}, this one speaks {VERSION}",
                 body.versions
-            ))));
+            )));
         }
         let encapsulated = start.encapsulate(&body.kem_public_key)?;
         let reply = HelloReplyBody {
@@ -165,24 +151,24 @@ impl Session {
         Ok((waiting, pb::Envelope { body: Some(Body::HelloReply(reply)) }))
     }
 
-    fn hello_reply(&mut self, state: ExpectReply, reply: &pb::HelloReply) -> Stop {
-        match self.authenticate_listener(state, reply) {
-            Ok((next, auth)) => {
-                self.transmit.push_back(auth);
-                Stop::Go(Handshake::ExpectAnswer(next))
-            }
-            Err(stop) => stop,
-        }
+    fn hello_reply(
+        &mut self,
+        state: ExpectReply,
+        reply: &pb::HelloReply,
+    ) -> Result<Handshake, Ending> {
+        let (next, auth) = self.authenticate_listener(state, reply)?;
+        self.transmit.push_back(auth);
+        Ok(Handshake::ExpectAnswer(next))
     }
 
     fn authenticate_listener(
         &self,
         state: ExpectReply,
         reply: &pb::HelloReply,
-    ) -> Result<(ExpectAnswer, pb::Envelope), Stop> {
+    ) -> Result<(ExpectAnswer, pb::Envelope), Ending> {
         let body = HelloReplyBody::decode(&reply.body)?;
         if body.version != VERSION {
-            return Err(Stop::Silently(unsupported(&[body.version])));
+            return Err(unsupported(&[body.version]));
         }
         let sent = SentHello { body: &state.hello.body, mac: &state.hello.mac };
         let keyed = state.start.receive(sent, &reply.body, &body.kem_ciphertext)?;
@@ -209,25 +195,24 @@ impl Session {
         }
     }
 
-    fn dialer_auth(&mut self, state: ListenerWaiting, auth: &[u8]) -> Stop {
-        match authenticate_dialer(state, auth) {
-            Ok(admitting) => {
-                self.event(Event::Ask(Box::new(admitting.applicant.clone())));
-                Stop::Go(Handshake::Admitting(admitting))
-            }
-            Err(stop) => stop,
-        }
+    fn dialer_auth(&mut self, state: ListenerWaiting, auth: &[u8]) -> Result<Handshake, Ending> {
+        let admitting = authenticate_dialer(state, auth)?;
+        self.event(Event::Ask(Box::new(admitting.applicant.clone())));
+        Ok(Handshake::Admitting(admitting))
     }
 
-    fn auth_reply(&mut self, state: ExpectAnswer, answer: &[u8], now: Now) -> Result<(), Stop> {
+    fn auth_reply(&mut self, state: ExpectAnswer, answer: &[u8], now: Now) {
         let ExpectAnswer { errand, mut channel, listener } = state;
-        match AuthReply::decode(&channel.open(answer)?)? {
-            AuthReply::Refused(reason) => self.end(Ending::Theirs(reason)),
-            AuthReply::Offer(offer) => {
+        let opened = channel.open(answer).map_err(Ending::from);
+        let reply = opened.and_then(|bytes| AuthReply::decode(&bytes).map_err(Ending::from));
+        match reply {
+            Err(ending) => self.end(ending),
+            Ok(AuthReply::Refused(reason)) => self.end(Ending::Theirs(reason)),
+            Ok(AuthReply::Offer(offer)) => {
                 self.event(Event::Offered(offer));
                 self.end(Ending::Theirs(Code::Done.reason()));
             }
-            AuthReply::Accepted(accepted) => {
+            Ok(AuthReply::Accepted(accepted)) => {
                 let opened = opened_listener(&listener, &accepted, now);
                 let other = Other {
                     key: opened.key,
@@ -238,7 +223,6 @@ impl Session {
                 self.establish(channel, &other, accepted.opening, now);
             }
         }
-        Ok(())
     }
 
     /// The driver has decided about the applicant.
@@ -321,7 +305,7 @@ struct Other {
     purpose: Purpose,
 }
 
-fn authenticate_dialer(state: ListenerWaiting, auth: &[u8]) -> Result<Admitting, Stop> {
+fn authenticate_dialer(state: ListenerWaiting, auth: &[u8]) -> Result<Admitting, Ending> {
     let (auth, opened) = state.open_dialer_auth(auth)?;
     let auth = DialerAuth::decode(&auth)?;
     let (key, public_key, channel) = opened.authenticate(&proof(&auth.proven))?;
