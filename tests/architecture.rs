@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("config", &["model", "clock", "shutdown", "grant", "pairing", "crypto"]),
     ("store", &["model", "clock", "grant", "pairing", "reconcile", "wire"]),
-    ("restic", &["model", "shutdown"]),
+    ("restic", &["model", "clock", "shutdown"]),
     ("job", &["model", "clock", "shutdown", "freshness", "config", "store", "restic"]),
     (
         "net",
