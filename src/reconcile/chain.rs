@@ -12,10 +12,10 @@ const PAYLOAD: &[u8] = b"holdfast/1/payload\0";
 const ZERO: &[u8] = b"holdfast/1/chain-zero\0";
 const CHAIN: &[u8] = b"holdfast/1/chain\0";
 const ROOT: &[u8] = b"holdfast/1/root\0";
-const CHECKPOINT: &[u8] = b"holdfast/1/checkpoint\0";
+const CHECKPOINT: &[u8] = b"holdfast sync checkpoint";
 
 /// Bytes of a [`checkpoint_statement`].
-pub const STATEMENT_LEN: usize = CHECKPOINT.len() + 32 + 16 + 32 + 8;
+pub const STATEMENT_LEN: usize = 5 * 8 + CHECKPOINT.len() + 32 + 16 + 32 + 8;
 
 impl EntryKind {
     /// The byte that stands for the kind in a chain.
@@ -112,10 +112,11 @@ pub fn root<'a>(shards: impl Iterator<Item = (&'a Shard, Head)>) -> Hash {
     hasher.finalize().into()
 }
 
-/// What the signature of a checkpoint covers.
+/// What the signature of a checkpoint covers; the same bytes that `crypto` signs and checks.
 ///
+/// Each part is preceded by its length as 8 bytes, big-endian:
 /// ```text
-/// "holdfast/1/checkpoint" 00 | origin key id (32) | epoch (16) | root (32) | i64 Unix time in ms
+/// "holdfast sync checkpoint" | origin key id (32) | epoch (16) | root (32) | i64 Unix time in ms
 /// ```
 #[must_use]
 pub fn checkpoint_statement(
@@ -125,10 +126,14 @@ pub fn checkpoint_statement(
     time: Timestamp,
 ) -> [u8; STATEMENT_LEN] {
     let time = time.as_millis().to_be_bytes();
-    let parts = [CHECKPOINT, origin.as_bytes(), epoch.as_bytes(), root, &time];
+    let parts: [&[u8]; 5] = [CHECKPOINT, origin.as_bytes(), epoch.as_bytes(), root, &time];
+    let framed = parts.into_iter().flat_map(|part| {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        length.to_be_bytes().into_iter().chain(part.iter().copied())
+    });
     let mut statement = [0; STATEMENT_LEN];
-    for (to, from) in statement.iter_mut().zip(parts.into_iter().flatten()) {
-        *to = *from;
+    for (to, from) in statement.iter_mut().zip(framed) {
+        *to = from;
     }
     statement
 }

@@ -369,6 +369,17 @@ fn a_forged_checkpoint_ends_the_session() {
 }
 
 #[test]
+fn a_checkpoint_is_signed_over_the_statement_that_proofs_are_checked_with() {
+    use ed25519_dalek::{Signature, VerifyingKey};
+    let identity = Identity::from_seed([1; 32]);
+    let (epoch, root, time) = (Epoch::from_bytes([9; 16]), [4; 32], at(77).wall);
+    let signature = Signature::from_bytes(&identity.sign_checkpoint(&epoch, &root, time));
+    let statement = crate::reconcile::checkpoint_statement(&identity.key_id(), &epoch, &root, time);
+    let key = VerifyingKey::from_bytes(&identity.public_key()).unwrap();
+    assert!(key.verify_strict(&statement, &signature).is_ok());
+}
+
+#[test]
 fn a_checkpoint_of_another_epoch_is_not_taken() {
     let mut pair = Pair::connected();
     let identity = Identity::from_seed([1; 32]);
