@@ -15,6 +15,7 @@ mod awake;
 mod backoff;
 mod client_address;
 mod dial;
+pub mod drive;
 mod gate;
 mod grpc;
 mod half_open;

@@ -222,6 +222,33 @@ pub enum Event {
     Closed(Ending),
 }
 
+impl Event {
+    /// One word for logs: an event itself may carry what must not be printed.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::HelloValid => "hello-valid",
+            Self::Ask(_) => "ask",
+            Self::Opened(_) => "opened",
+            Self::Offered(_) => "offered",
+            Self::Granted(_) => "granted",
+            Self::ClockAhead { .. } => "clock-ahead",
+            Self::FromOrigin(_) => "from-origin",
+            Self::FromHub(_) => "from-hub",
+            Self::BatchWithheld => "batch-withheld",
+            Self::Progress(_) => "progress",
+            Self::SharedRepos(_) => "shared-repos",
+            Self::SharedRepoRecords(_) => "shared-repo-records",
+            Self::SharedRepoReport(_) => "shared-repo-report",
+            Self::LogRequest(_) => "log-request",
+            Self::LogChunk(_) => "log-chunk",
+            Self::Notice(_) => "notice",
+            Self::Renew => "renew",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
 /// What the driver may ask to be sent.
 pub enum Send {
     /// About our own log; at most one batch at a time (see [`Session::wants_origin`]).

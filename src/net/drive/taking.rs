@@ -1,0 +1,100 @@
+//! The hub's side: takes the peer's log into the history, in groups.
+//!
+//! While one group is being committed the next gathers; the answers of a group leave when it is
+//! durable (S5). A session that was replaced writes nothing more (S2).
+
+use super::Ground;
+use crate::clock;
+use crate::crypto::verify_checkpoint;
+use crate::model::KeyId;
+use crate::reconcile::{FromHub, FromOrigin, Intake, Quota};
+use crate::store::{History, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+
+/// Messages in one commit.
+const GROUP: usize = 16;
+/// Batches that the peer may have under way: with 64 KiB each, 1 MiB.
+const WINDOW: u32 = 15;
+
+/// Which session takes, of its pair.
+#[derive(Clone)]
+pub(super) struct Turn {
+    pub(super) generation: u64,
+    pub(super) current: Arc<AtomicU64>,
+}
+
+impl Turn {
+    fn is_over(&self) -> bool {
+        self.current.load(Ordering::Acquire) != self.generation
+    }
+}
+
+/// Takes messages until their channel closes; answers by `answers`.
+pub(super) async fn take(
+    ground: Ground,
+    public_key: [u8; 32],
+    quota: Quota,
+    turn: Turn,
+    mut messages: mpsc::Receiver<FromOrigin>,
+    answers: mpsc::Sender<Result<Vec<FromHub>, StoreError>>,
+) {
+    let origin = KeyId::of(&public_key);
+    let verify = move |epoch: &_, checkpoint: &crate::reconcile::Checkpoint| {
+        let (root, time) = (&checkpoint.root, checkpoint.time);
+        verify_checkpoint(&public_key, epoch, root, time, &checkpoint.signature).is_ok()
+    };
+    let mut intake = Intake::new(origin, quota, Box::new(verify));
+    let mut window = WINDOW;
+    let mut group = Vec::with_capacity(GROUP);
+    while messages.recv_many(&mut group, GROUP).await > 0 {
+        let now_taken = std::mem::take(&mut group);
+        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, window };
+        let done = step.commit(intake, &ground.history).await;
+        let (answer, left) = match done {
+            Ok((left, out)) => (Ok(out), Some(left)),
+            Err(error) => (Err(error), None),
+        };
+        let stop = answers.send(answer).await.is_err();
+        match left {
+            Some(left) if !stop => intake = left,
+            _ => return,
+        }
+        window = 0;
+    }
+}
+
+struct Step {
+    origin: KeyId,
+    public_key: [u8; 32],
+    turn: Turn,
+    messages: Vec<FromOrigin>,
+    window: u32,
+}
+
+impl Step {
+    async fn commit(
+        self,
+        mut intake: Intake,
+        history: &History,
+    ) -> Result<(Intake, Vec<FromHub>), StoreError> {
+        history
+            .write(move |tx| {
+                let mut out = Vec::new();
+                if self.turn.is_over() {
+                    return Ok((intake, out));
+                }
+                tx.remember_key(&self.public_key)?;
+                let mut held = tx.hub(self.origin)?;
+                for message in self.messages {
+                    intake.handle(&mut held, message, clock::now(), &mut out)?;
+                }
+                if self.window > 0 {
+                    intake.give(self.window, &mut out);
+                }
+                Ok((intake, out))
+            })
+            .await
+    }
+}

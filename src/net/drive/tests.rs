@@ -1,0 +1,251 @@
+//! Two instances with real histories, driven over a carrier in memory.
+
+use super::*;
+use crate::model::{FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status};
+use crate::session::{Claim, DialledBy, Errand, Local, Pairs, Timing};
+use crate::store::history::{Filter, Owner, Whose};
+use crate::wire::handshake::{Opening, Purpose};
+use crate::wire::tell;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One instance without a daemon: an identity, a history, and what its peers may do.
+struct Node {
+    local: Local,
+    ground: Ground,
+    pairs: Mutex<Pairs>,
+    grants: watch::Sender<Grants>,
+    closing: watch::Sender<Option<Code>>,
+    current: Mutex<HashMap<KeyId, Arc<AtomicU64>>>,
+    alerts: Mutex<Vec<String>>,
+    opened: watch::Sender<u32>,
+    _dir: tempfile::TempDir,
+}
+
+impl Node {
+    fn new(seed: u8, name: &str, grants: &[&str]) -> Arc<Self> {
+        let identity = Arc::new(Identity::from_seed([seed; 32]));
+        let dir = tempfile::tempdir().unwrap();
+        let owner = Owner { public_key: identity.public_key() };
+        let history = History::open(dir.path(), owner).unwrap();
+        Arc::new(Self {
+            local: Local {
+                identity: Arc::clone(&identity),
+                instance: name.parse().unwrap(),
+                boot_id: [seed; 16],
+                software: "holdfast test".to_owned(),
+            },
+            pairs: Mutex::new(Pairs::new(identity.key_id())),
+            ground: Ground { identity, history },
+            grants: watch::Sender::new(Grants::parse(grants.iter().copied()).unwrap()),
+            closing: watch::Sender::new(None),
+            current: Mutex::default(),
+            alerts: Mutex::default(),
+            opened: watch::Sender::new(0),
+            _dir: dir,
+        })
+    }
+
+    fn key(&self) -> KeyId {
+        self.local.identity.key_id()
+    }
+
+    async fn run_backups(&self, repo: &str, count: u8) {
+        let instance = self.local.instance.clone();
+        let operations: Vec<_> = (0..count).map(|n| operation(&instance, repo, n)).collect();
+        let appended = self.ground.history.write(move |tx| {
+            let mut own = tx.own()?;
+            operations.iter().try_for_each(|operation| own.append(operation).map(|_| ()))
+        });
+        appended.await.unwrap();
+    }
+
+    /// Waits until exactly so many operations of `origin` are held and shown here.
+    async fn holds(&self, origin: KeyId, count: usize) {
+        let mut changes = self.ground.history.changes();
+        let waiting = async {
+            loop {
+                changes.borrow_and_update();
+                if self.held(origin).await == count {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        let held = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(held.is_ok(), "{} of {count} held", self.held(origin).await);
+    }
+
+    async fn held(&self, origin: KeyId) -> usize {
+        let filter = Filter { whose: Whose::Peer(origin), ..Filter::default() };
+        let page = self.ground.history.read(move |r| r.operations(&filter, None, 10_000)).await;
+        page.unwrap().operations.iter().filter(|op| !op.is_archived()).count()
+    }
+}
+
+fn operation(instance: &InstanceId, repo: &str, n: u8) -> Operation {
+    let at = clock::now();
+    let id = OperationId::new(at, [n; 10]);
+    Operation {
+        id,
+        flow: FlowId::from(id),
+        revision: 1,
+        instance: instance.clone(),
+        kind: OperationKind::Backup,
+        status: Status::Succeeded,
+        repo: Some(repo.parse().unwrap()),
+        plan: Some("home".parse().unwrap()),
+        repo_guid: None,
+        snapshot: None,
+        started_at: at,
+        ended_at: Some(at),
+        message: "x".repeat(usize::from(n) * 4),
+        stats: None,
+        item_errors: ItemErrors::default(),
+    }
+}
+
+impl Host for Node {
+    async fn admit(&self, _: &Applicant) -> (Admission, Option<Feeding>) {
+        let grants = self.grants.borrow().clone();
+        let (feed, sync_hello) = Feeding::open(&self.ground, &grants).await.unwrap();
+        let opening = Opening { granted: tell(&grants), sync_hello };
+        (Admission::Accept { grants, opening, urls: Vec::new() }, Some(feed))
+    }
+
+    fn stand(&self, opened: &Opened) -> Result<Standing, Code> {
+        let by =
+            if self.local.instance.as_str() == "hub" { DialledBy::Them } else { DialledBy::Us };
+        let claim = self.pairs.lock().unwrap().claim(opened.key, by, opened.boot_id);
+        let Claim::Takes { generation, .. } = claim else { return Err(Code::Duplicate) };
+        let mut all = self.current.lock().unwrap();
+        let current = Arc::clone(all.entry(opened.key).or_default());
+        current.store(generation, Ordering::Release);
+        let (_, outgoing) = mpsc::channel(1);
+        Ok(Standing {
+            generation,
+            current,
+            grants: self.grants.subscribe(),
+            closing: self.closing.subscribe(),
+            outgoing,
+            quota: Quota::default(),
+        })
+    }
+
+    fn note(&self, _: KeyId, event: Event) {
+        if matches!(event, Event::Opened(_)) {
+            self.opened.send_modify(|n| *n += 1);
+        }
+    }
+
+    fn alert(&self, _: KeyId, message: String) {
+        self.alerts.lock().unwrap().push(message);
+    }
+}
+
+/// Both ends of a session, running.
+struct Connection {
+    dialer: tokio::task::JoinHandle<Ending>,
+    listener: tokio::task::JoinHandle<Ending>,
+}
+
+async fn connect(dialer: &Arc<Node>, listener: &Arc<Node>) -> Connection {
+    let (near, far) = Link::pair();
+    let grants = dialer.grants.borrow().clone();
+    let (feed, sync_hello) = Feeding::open(&dialer.ground, &grants).await.unwrap();
+    let errand = Errand {
+        listener: listener.key(),
+        purpose: Purpose::Session,
+        redemption: None,
+        opening: Opening { granted: tell(&grants), sync_hello },
+        grants,
+    };
+    let ours = Session::dial(dialer.local.clone(), errand, Timing::default(), now()).unwrap();
+    let theirs = Session::listen(listener.local.clone(), Timing::default(), now());
+    let (a, b) = (Arc::clone(dialer), Arc::clone(listener));
+    Connection {
+        dialer: tokio::spawn(drive(ours, near, Some(feed), a.ground.clone(), a)),
+        listener: tokio::spawn(drive(theirs, far, None, b.ground.clone(), b)),
+    }
+}
+
+impl Connection {
+    async fn close(self, by: &Arc<Node>) -> (Ending, Ending) {
+        by.closing.send_replace(Some(Code::Shutdown));
+        let both = async { (self.dialer.await.unwrap(), self.listener.await.unwrap()) };
+        let endings = tokio::time::timeout(PATIENCE, both).await.expect("both ends end");
+        by.closing.send_replace(None);
+        endings
+    }
+}
+
+#[tokio::test]
+async fn a_hub_holds_what_a_member_ran_before_and_while_connected() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    nas.run_backups("vault", 200).await;
+    let connection = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 200).await;
+    nas.run_backups("other", 3).await;
+    hub.holds(nas.key(), 203).await;
+    let (ours, theirs) = connection.close(&nas).await;
+    assert_eq!((ours.code(), theirs.code()), ("shutdown", "shutdown"));
+    assert_eq!(hub.alerts.lock().unwrap().as_slice(), &[] as &[String]);
+}
+
+#[tokio::test]
+async fn both_directions_sync_over_one_session() {
+    let hub = Node::new(2, "hub", &["read-operations=*"]);
+    let nas = Node::new(1, "nas", &["read-operations=*"]);
+    nas.run_backups("vault", 20).await;
+    hub.run_backups("vault", 30).await;
+    let connection = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 20).await;
+    nas.holds(hub.key(), 30).await;
+    connection.close(&hub).await;
+}
+
+#[tokio::test]
+async fn r2_what_was_missed_while_apart_comes_at_the_next_session() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    let first = connect(&nas, &hub).await;
+    nas.run_backups("vault", 5).await;
+    hub.holds(nas.key(), 5).await;
+    first.dialer.abort();
+    let cut = tokio::time::timeout(PATIENCE, first.listener).await.unwrap().unwrap();
+    assert_eq!(cut, Ending::Cut);
+    nas.run_backups("later", 7).await;
+    let second = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 12).await;
+    second.close(&nas).await;
+}
+
+#[tokio::test]
+async fn g2_a_running_session_hides_what_is_revoked_and_shows_it_again() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    nas.run_backups("vault", 4).await;
+    nas.run_backups("private", 6).await;
+    let connection = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 10).await;
+    let narrowed = Grants::parse(["read-operations=*,!repo:private"]).unwrap();
+    nas.grants.send_replace(narrowed);
+    hub.holds(nas.key(), 4).await;
+    nas.run_backups("private", 1).await;
+    nas.grants.send_replace(Grants::parse(["read-operations=*"]).unwrap());
+    hub.holds(nas.key(), 11).await;
+    connection.close(&nas).await;
+}
+
+#[tokio::test]
+async fn a_grant_given_while_connected_begins_the_sync() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &[]));
+    nas.run_backups("vault", 4).await;
+    let connection = connect(&nas, &hub).await;
+    let mut opened = hub.opened.subscribe();
+    tokio::time::timeout(PATIENCE, opened.wait_for(|n| *n > 0)).await.unwrap().unwrap();
+    nas.grants.send_replace(Grants::parse(["read-operations=*"]).unwrap());
+    hub.holds(nas.key(), 4).await;
+    connection.close(&nas).await;
+}
