@@ -69,7 +69,7 @@ fn files_of(module: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for entry in entries {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a folder of src can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {

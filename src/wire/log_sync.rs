@@ -2,7 +2,8 @@
 
 use super::proto::sync as pb;
 use super::{
-    MAX_ENTRIES, MAX_PAYLOAD_BYTES, MAX_POINTS, MAX_SHARDS, MAX_WANTED, WireError, at_most, exact,
+    MAX_ENTRIES, MAX_PAYLOAD_BYTES, MAX_POINTS, MAX_SEQ, MAX_SHARDS, MAX_WANTED, WireError,
+    at_most, exact,
 };
 use crate::model::{Epoch, OperationId, PlanId, RepoId, Timestamp};
 use crate::reconcile::{
@@ -10,9 +11,6 @@ use crate::reconcile::{
     Shard, Start, SyncHello,
 };
 use bytes::Bytes;
-
-/// The highest position that is taken: far above any real log, far below what arithmetic could wrap.
-const MAX_SEQ: u64 = 1 << 48;
 
 fn bytes(from: &[u8]) -> Bytes {
     Bytes::copy_from_slice(from)

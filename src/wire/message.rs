@@ -577,3 +577,21 @@ fn log_chunk_in(chunk: pb::LogChunk) -> Result<LogChunk, WireError> {
         refused: chunk.refused,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::MAX_WANTED;
+
+    fn want(count: usize) -> Message {
+        let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+        let seqs = (1..).take(count).collect();
+        Message::FromHub(FromHub::Want { shard, seqs })
+    }
+
+    #[test]
+    fn the_longest_want_of_log_sync_crosses_and_a_longer_one_does_not() {
+        assert!(Message::decode(&want(MAX_WANTED).encode()).is_ok());
+        assert!(Message::decode(&want(MAX_WANTED + 1).encode()).is_err());
+    }
+}

@@ -27,22 +27,18 @@ pub mod proto {
     }
 }
 
+// What log sync allows and what the decoder allows are one limit in one place.
+pub use crate::reconcile::{
+    MAX_BATCH_ENTRIES as MAX_ENTRIES, MAX_LISTED as MAX_SHARDS, MAX_PAYLOAD as MAX_PAYLOAD_BYTES,
+    MAX_POINTS, MAX_SEQ, MAX_WANTED,
+};
+
 /// The version of the protocol that this build speaks.
 pub const VERSION: u32 = 1;
 /// The longest envelope before authentication, in bytes.
 pub const MAX_UNAUTHENTICATED_BYTES: usize = 8 * 1024;
 /// The longest record after it, in bytes of ciphertext.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
-/// The longest payload of an entry, in bytes.
-pub const MAX_PAYLOAD_BYTES: usize = 32 * 1024;
-/// The most shards of one log that a message may name.
-pub const MAX_SHARDS: usize = 4096;
-/// The most entries in one message.
-pub const MAX_ENTRIES: usize = 256;
-/// The most positions in a Want.
-pub const MAX_WANTED: usize = 256;
-/// The most rungs of a ladder.
-pub const MAX_POINTS: usize = 128;
 
 /// How a peer's bytes break the protocol. Always the peer's fault; the session is closed for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
