@@ -20,5 +20,6 @@ pub mod store;
 pub mod restic;
 pub mod job;
 pub mod net;
+pub mod daemon;
 pub mod telemetry;
 pub mod cli;

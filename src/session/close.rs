@@ -66,7 +66,7 @@ codes! {
     /// The dialer was removed here.
     Denied = "denied", Verdict::Refused, "this peer was removed there; a token made later, or `holdfast peer allow`, lets it back";
     /// The token is not known.
-    TokenUnknown = "unknown-token", Verdict::Refused, "the token is not known there; ask for a new one";
+    TokenUnknown = "unknown", Verdict::Refused, "the token is not known there; ask for a new one";
     /// The token's time is over.
     TokenExpired = "expired", Verdict::Refused, "the token has expired; ask for a new one";
     /// The token was used as often as it may be.
