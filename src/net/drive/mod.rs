@@ -100,14 +100,18 @@ pub async fn drive<H: Host>(
     host: Arc<H>,
 ) -> Ending {
     let mut arriving = Arriving { session, link, feed, host, ground };
-    match arriving.handshake().await {
+    let arrived = arriving.handshake().await;
+    let Arriving { session, link, feed, host, ground } = arriving;
+    match arrived {
         Ok((opened, standing, messages)) => {
-            let Arriving { session, link, feed, host, ground } = arriving;
             let feed = feed.unwrap_or_else(|| Feeding::closed(&ground.identity));
             let parts = Running::new(session, ground, host, (opened, standing), feed);
             parts.run(link, messages).await
         }
-        Err(ending) => ending,
+        Err(ending) => {
+            farewell(session, link).await;
+            ending
+        }
     }
 }
 
@@ -133,10 +137,10 @@ impl<H: Host> Arriving<H> {
     async fn handshake(&mut self) -> Result<Arrived, Ending> {
         loop {
             let outcome = self.events().await;
-            flush(&mut self.session, &mut self.link).await;
             if let Some(outcome) = outcome {
                 return outcome;
             }
+            flush(&mut self.session, &mut self.link).await;
             self.wait().await;
         }
     }
@@ -148,6 +152,8 @@ impl<H: Host> Arriving<H> {
             match event {
                 Event::HelloValid => self.link.half_open.valid_hello(),
                 Event::Ask(applicant) => {
+                    // Its signature is verified: the answer must reach it, also a refusal.
+                    self.link.half_open.authenticated();
                     let (admission, feed) = self.host.admit(&applicant).await;
                     self.feed = feed;
                     self.session.admit(admission, now());
@@ -197,6 +203,17 @@ async fn flush(session: &mut Session, link: &mut Link) {
     };
     // A peer that does not take a last message is cut.
     let _ = tokio::time::timeout(FAREWELL, sending).await;
+}
+
+/// Sends what is left, ends our direction, and lets the other side read it before the link goes.
+async fn farewell(mut session: Session, mut link: Link) {
+    flush(&mut session, &mut link).await;
+    let Link { outgoing, mut incoming, half_open, .. } = link;
+    drop(outgoing);
+    let ended = async { while let Some(Ok(_)) = incoming.next().await {} };
+    // Who does not end its direction in time is cut.
+    let _ = tokio::time::timeout(FAREWELL, ended).await;
+    drop(half_open);
 }
 
 /// How long the session may be left alone.

@@ -2,7 +2,7 @@
 
 use super::feeding::{Read, Work};
 use super::taking::{Turn, take};
-use super::{Feeding, Ground, Host, Link, Messages, Standing, flush, now, until};
+use super::{Feeding, Ground, Host, Link, Messages, Standing, farewell, now, until};
 use crate::clock;
 use crate::model::KeyId;
 use crate::reconcile::{FeedOutput, FromHub, FromOrigin};
@@ -90,7 +90,7 @@ impl<H: Host> Running<H> {
         self.follow_grants();
         loop {
             if let Some(ending) = self.events() {
-                flush(&mut self.session, &mut link).await;
+                farewell(self.session, link).await;
                 return ending;
             }
             self.start_reading();

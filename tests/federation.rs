@@ -1,0 +1,191 @@
+//! Two instances over real TCP with real databases: pair with a token, then hold each other's log.
+
+use holdfast::clock;
+use holdfast::crypto::Identity;
+use holdfast::daemon::links::Links;
+use holdfast::grant::Grants;
+use holdfast::model::{
+    FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
+};
+use holdfast::net::drive::Ground;
+use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
+use holdfast::pairing::{PairingSecret, PeerUrl, TokenRow};
+use holdfast::session::{Code, Local, Timing};
+use holdfast::shutdown::Shutdown;
+use holdfast::store::history::{Filter, Owner, Whose};
+use holdfast::store::trust::Peer;
+use holdfast::store::{History, Trust};
+use holdfast::wire::handshake::Redemption;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Instance {
+    links: Arc<Links>,
+    trust: Arc<Trust>,
+    history: History,
+    name: &'static str,
+    key: KeyId,
+    _dir: tempfile::TempDir,
+}
+
+fn instance(seed: u8, name: &'static str) -> Instance {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = Arc::new(Identity::from_seed([seed; 32]));
+    let owner = Owner { public_key: identity.public_key() };
+    let history = History::open(dir.path(), owner).unwrap();
+    let trust = Arc::new(Trust::open(dir.path()).unwrap());
+    let ground = Ground { identity: Arc::clone(&identity), history: history.clone() };
+    let local = Local {
+        identity: Arc::clone(&identity),
+        instance: name.parse().unwrap(),
+        boot_id: [seed; 16],
+        software: "holdfast test".to_owned(),
+    };
+    let links = Links::new(local, Timing::default(), ground, Arc::clone(&trust), Vec::new());
+    Instance { links, trust, history, name, key: identity.key_id(), _dir: dir }
+}
+
+impl Instance {
+    /// Listens on a free port; the URL of it.
+    async fn listen(&self, shutdown: &Shutdown) -> PeerUrl {
+        let listener =
+            Listener::bind("127.0.0.1:0".parse().unwrap(), Answers::SyncOnly).await.unwrap();
+        let url = format!("http://{}", listener.local_address().unwrap()).parse().unwrap();
+        let links = Arc::clone(&self.links);
+        let accept = SyncAccept {
+            on_link: Arc::new(move |link| links.accept(link)),
+            trusted_proxies: TrustedProxies::new(Vec::new()),
+            limits: Limits::default(),
+        };
+        let guard = shutdown.guard();
+        tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), guard));
+        url
+    }
+
+    fn knows(&self, other: &Instance, grants: &[&str]) {
+        let name = other.name.parse().unwrap();
+        let mut peer = Peer::new(other.key, name, PeerRole::KnownHost, clock::now());
+        peer.grants = Grants::parse(grants.iter().copied()).unwrap();
+        self.trust.put_peer(&peer).unwrap();
+    }
+
+    async fn backs_up(&self, count: u8) {
+        let name = self.name.parse().unwrap();
+        let operations: Vec<_> = (0..count).map(|n| backup(&name, n)).collect();
+        let appended = self.history.write(move |tx| {
+            let mut own = tx.own()?;
+            operations.iter().try_for_each(|operation| own.append(operation).map(|_| ()))
+        });
+        appended.await.unwrap();
+    }
+
+    async fn holds(&self, origin: KeyId, count: usize) {
+        let mut changes = self.history.changes();
+        let waiting = async {
+            loop {
+                changes.borrow_and_update();
+                let filter = Filter { whose: Whose::Peer(origin), ..Filter::default() };
+                let page = self.history.read(move |r| r.operations(&filter, None, 1_000)).await;
+                if page.unwrap().operations.len() == count {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("the operations arrive");
+    }
+}
+
+fn backup(instance: &holdfast::model::InstanceId, n: u8) -> Operation {
+    let at = clock::now();
+    let id = OperationId::new(at, [n; 10]);
+    Operation {
+        id,
+        flow: FlowId::from(id),
+        revision: 1,
+        instance: instance.clone(),
+        kind: OperationKind::Backup,
+        status: Status::Succeeded,
+        repo: Some("vault".parse().unwrap()),
+        plan: Some("home".parse().unwrap()),
+        repo_guid: None,
+        snapshot: None,
+        started_at: at,
+        ended_at: Some(at),
+        message: String::new(),
+        stats: None,
+        item_errors: ItemErrors::default(),
+    }
+}
+
+fn token(secret: &PairingSecret) -> TokenRow {
+    TokenRow {
+        id: "0a0b0c0d".parse().unwrap(),
+        secret_hash: secret.hash(),
+        label: "nas".to_owned(),
+        created_at: Timestamp::EPOCH,
+        expires_at: None,
+        max_uses: 1,
+        uses: 0,
+        revoked: false,
+        grants: Grants::none(),
+        asks: Grants::parse(["read-operations=*"]).unwrap(),
+        replaces: None,
+    }
+}
+
+#[tokio::test]
+async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
+    let (hub, nas) = (instance(2, "hub"), instance(1, "nas"));
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    nas.backs_up(10).await;
+
+    let stranger = nas.links.dial(&url, hub.key).await.unwrap();
+    assert_eq!(stranger.code(), "unknown-peer");
+
+    let secret = PairingSecret::from_bytes([7; 32]);
+    hub.trust.add_token(&token(&secret)).unwrap();
+    let redemption = Redemption { secret: secret.reveal(), grants: Vec::new() };
+    let paired = nas.links.pair(&url, hub.key, redemption).await.unwrap();
+    assert_eq!(paired.code(), "done");
+    nas.knows(&hub, &["read-operations=*"]);
+
+    let links = Arc::clone(&nas.links);
+    let (to, hub_key) = (url.clone(), hub.key);
+    let session = tokio::spawn(async move { links.dial(&to, hub_key).await });
+    hub.holds(nas.key, 10).await;
+    nas.backs_up(5).await;
+    hub.holds(nas.key, 15).await;
+
+    hub.links.close(&nas.key, Code::Removed);
+    let ending = tokio::time::timeout(PATIENCE, session).await.unwrap().unwrap().unwrap();
+    assert_eq!(ending.code(), "removed");
+    shutdown.complete().await;
+}
+
+#[tokio::test]
+async fn s2_a_second_session_of_the_same_dialer_replaces_the_first() {
+    let (hub, nas) = (instance(2, "hub"), instance(1, "nas"));
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &["read-operations=*"]);
+    nas.backs_up(1).await;
+    let dial = |links: Arc<Links>, url: PeerUrl, key| {
+        tokio::spawn(async move { links.dial(&url, key).await })
+    };
+    let first = dial(Arc::clone(&nas.links), url.clone(), hub.key);
+    hub.holds(nas.key, 1).await;
+    let second = dial(Arc::clone(&nas.links), url, hub.key);
+    let ending = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
+    assert_eq!(ending.code(), "replaced");
+    nas.backs_up(2).await;
+    hub.holds(nas.key, 3).await;
+    nas.links.close(&hub.key, Code::Shutdown);
+    let ending = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap().unwrap();
+    assert_eq!(ending.code(), "shutdown");
+    shutdown.complete().await;
+}
