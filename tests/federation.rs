@@ -1,4 +1,5 @@
 //! Two instances over real TCP with real databases: pair with a token, then hold each other's log.
+#![allow(clippy::unwrap_used)]
 
 use holdfast::clock;
 use holdfast::crypto::Identity;
