@@ -28,7 +28,7 @@ pub(crate) struct Args {
     url: Vec<PeerUrl>,
     /// What it may do here: PERM[=SCOPE,..]; may be repeated
     #[arg(long, value_name = "GRANT", value_parser = parse::grant)]
-    allow: Vec<Grants>,
+    allow: Vec<parse::Written>,
     /// Grant what it asks for
     #[arg(long)]
     accept_asks: bool,
@@ -38,12 +38,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) async fn run(mut self, context: &Context) -> Result<Exit, Failure> {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let invitation = self.invitation()?;
         let token = invitation.token.reveal();
         let urls = self.urls(&invitation)?;
         let client = context.client().await?;
-        let mut grants = parse::united(std::mem::take(&mut self.allow));
+        let mut grants = parse::united(&self.allow)?;
         let decided = self.accept_asks || !grants.is_empty();
         if !decided && context.output.is_interactive() {
             let offer = preview(&client, &token, &urls).await?;
@@ -156,7 +156,7 @@ fn edited_one(output: Output, ask: &Grant) -> Result<Grants, Failure> {
             "" => words::written(ask),
             scopes => format!("{}={scopes}", ask.permission),
         };
-        match parse::grant(&text) {
+        match Grants::parse([text.as_str()]) {
             Ok(grants) => return Ok(grants),
             Err(error) => output.note(&error.to_string()),
         }

@@ -7,16 +7,21 @@ use crate::model::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// One `PERM[=SCOPE,..]`, well formed and kept as written: what "all except" means is known only
+/// once everything of a command was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Written(String);
+
 /// One `PERM[=SCOPE,..]`.
-pub(crate) fn grant(text: &str) -> Result<Grants, GrantError> {
-    Grants::parse([text])
+pub(crate) fn grant(text: &str) -> Result<Written, GrantError> {
+    Grants::parse([text]).map(|_| Written(text.to_owned()))
 }
 
-/// Several of them, united.
-pub(crate) fn united(grants: Vec<Grants>) -> Vec<crate::api::Grant> {
-    let mut all = Grants::none();
-    grants.into_iter().for_each(|more| all.unite(more));
-    super::words::to_api(&all)
+/// All of a command, read together.
+pub(crate) fn united(written: &[Written]) -> Result<Vec<crate::api::Grant>, Failure> {
+    let texts = written.iter().map(|Written(text)| text.as_str());
+    let grants = Grants::parse(texts).map_err(|error| Failure::usage(error.to_string(), ""))?;
+    Ok(super::words::to_api(&grants))
 }
 
 /// `36h`, `7d`.
@@ -85,14 +90,16 @@ mod tests {
     }
 
     #[test]
-    fn grants_of_one_permission_unite() {
+    fn g1_an_exclusion_given_apart_does_not_widen_what_was_named() {
         let given = vec![
             grant("read-operations=repo:a").unwrap(),
             grant("read-operations=!plan:x").unwrap(),
         ];
-        let united = united(given);
-        assert_eq!(united.len(), 1);
-        assert_eq!(united[0].scopes, ["*", "repo:a", "!plan:x"]);
+        let both = united(&given).unwrap();
+        assert_eq!(both.len(), 1);
+        assert_eq!(both[0].scopes, ["repo:a", "!plan:x"]);
+        let alone = united(&given[1..]).unwrap();
+        assert_eq!(alone[0].scopes, ["*", "!plan:x"], "all except");
     }
 
     #[test]
