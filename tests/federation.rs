@@ -190,3 +190,39 @@ async fn s2_a_second_session_of_the_same_dialer_replaces_the_first() {
     assert_eq!(ending.code(), "shutdown");
     shutdown.complete().await;
 }
+
+#[tokio::test]
+async fn s2_after_a_session_has_ended_the_other_direction_may_take_the_pair() {
+    let (a, b) = (instance(1, "a"), instance(2, "b"));
+    let (smaller, larger) = if a.key < b.key { (a, b) } else { (b, a) };
+    let shutdown = Shutdown::default();
+    let (to_smaller, to_larger) = (smaller.listen(&shutdown).await, larger.listen(&shutdown).await);
+    smaller.knows(&larger, &["read-operations=*"]);
+    larger.knows(&smaller, &["read-operations=*"]);
+    smaller.backs_up(1).await;
+    let (links, key) = (Arc::clone(&smaller.links), larger.key);
+    let first = tokio::spawn(async move { links.dial(&to_larger, key).await });
+    larger.holds(smaller.key, 1).await;
+    let refused = larger.links.dial(&to_smaller, smaller.key).await.unwrap();
+    assert_eq!(refused.code(), "duplicate", "the session dialled by the smaller key stays");
+
+    larger.links.close(&smaller.key, Code::Shutdown);
+    let ended = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
+    assert_eq!(ended.code(), "shutdown");
+    larger.backs_up(2).await;
+    let (links, key) = (Arc::clone(&larger.links), smaller.key);
+    let second = tokio::spawn(async move {
+        loop {
+            // Either side may still be taking its leave.
+            let ending = links.dial(&to_smaller, key).await.unwrap();
+            if ending.code() != "duplicate" {
+                return ending;
+            }
+        }
+    });
+    smaller.holds(larger.key, 2).await;
+    larger.links.close(&smaller.key, Code::Shutdown);
+    let ended = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
+    assert_eq!(ended.code(), "shutdown");
+    shutdown.complete().await;
+}

@@ -1,7 +1,8 @@
 //! The sessions of an instance: accepts and dials links, and keeps one session per pair of keys.
 //!
 //! 1. S2: who claims a pair and who is displaced is decided under one lock, for both roles.
-//! 2. G2: a change of a peer's grants is published to its running session by [`Links::regrant`].
+//! 2. A claim ends with its link, so that the other direction may take the pair.
+//! 3. G2: a change of a peer's grants is published to its running session by [`Links::regrant`].
 
 use super::admission::Admissions;
 use crate::grant::Grants;
@@ -92,7 +93,7 @@ impl Links {
     /// Runs a session over a link that somebody dialled, in a task of its own.
     pub fn accept(self: &Arc<Self>, link: Link) {
         let address = link.remote.client.map(|client| client.to_string());
-        let host = Arc::new(Side { links: Arc::clone(self), by: DialledBy::Them, address });
+        let host = Arc::new(Side::new(self, DialledBy::Them, address));
         let session = Session::listen(self.local.clone(), self.timing, now());
         let ground = self.ground.clone();
         tokio::spawn(async move {
@@ -149,7 +150,7 @@ impl Links {
     ) -> Result<Ending, DialFailure> {
         let link = self.dialer.dial(url).await?;
         let session = Session::dial(self.local.clone(), errand, self.timing, now())?;
-        let host = Arc::new(Side { links: Arc::clone(self), by: DialledBy::Us, address: None });
+        let host = Arc::new(Side::new(self, DialledBy::Us, None));
         Ok(drive(session, link, feed, self.ground.clone(), host).await)
     }
 
@@ -211,6 +212,21 @@ struct Side {
     links: Arc<Links>,
     by: DialledBy,
     address: Option<String>,
+    claimed: Mutex<Option<(KeyId, u64)>>,
+}
+
+impl Side {
+    fn new(links: &Arc<Links>, by: DialledBy, address: Option<String>) -> Self {
+        Self { links: Arc::clone(links), by, address, claimed: Mutex::default() }
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        if let Some((peer, generation)) = locked(&self.claimed).take() {
+            locked(&self.links.pairs).ended(peer, generation);
+        }
+    }
 }
 
 impl Host for Side {
@@ -220,7 +236,9 @@ impl Host for Side {
     }
 
     fn stand(&self, opened: &Opened) -> Result<Standing, Code> {
-        self.links.claim(opened, self.by)
+        let standing = self.links.claim(opened, self.by)?;
+        *locked(&self.claimed) = Some((opened.key, standing.generation));
+        Ok(standing)
     }
 
     fn note(&self, peer: KeyId, event: Event) {
