@@ -41,7 +41,7 @@ fn instance(seed: u8, name: &'static str) -> Instance {
     let owner = Owner { public_key: identity.public_key() };
     let history = History::open(dir.path(), owner).unwrap();
     let trust = Arc::new(Trust::open(dir.path()).unwrap());
-    let ground = Ground { identity: Arc::clone(&identity), history: history.clone() };
+    let ground = Ground::new(Arc::clone(&identity), history.clone());
     let local = Local {
         identity: Arc::clone(&identity),
         instance: name.parse().unwrap(),

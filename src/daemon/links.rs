@@ -212,7 +212,7 @@ impl Links {
         let read = tokio::task::spawn_blocking(move || roster.peer(&listener)).await;
         let peer = read.unwrap_or(Err(StoreError::Closed))?;
         let grants = peer.map(|peer| peer.grants).unwrap_or_default();
-        let (feed, sync_hello) = Feeding::open(&self.base.ground, &grants).await?;
+        let (feed, sync_hello) = Feeding::open(&self.base.ground, &listener, &grants).await?;
         let opening = Opening { granted: tell(&grants), sync_hello };
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
@@ -490,6 +490,7 @@ impl Host for Side {
         *locked(&self.claimed) = Some(place);
         self.links.base.presences.update(&opened.key, |presence| {
             presence.becomes(LinkState::Connected, None);
+            presence.alert = None;
             presence.address.clone_from(&self.address);
         });
         // Nobody attends: then sessions do log sync and nothing else.
@@ -522,5 +523,7 @@ impl Host for Side {
 
     fn alert(&self, peer: KeyId, message: String) {
         tracing::warn!(%peer, message, "log sync needs a look");
+        let since = crate::clock::now();
+        self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }

@@ -19,7 +19,9 @@ pub mod presence;
 pub mod roster;
 mod services;
 mod start;
+mod upkeep;
 
 pub use logs::LogCalls;
 pub use node::Node;
 pub use start::{Options, StartError, run};
+pub use upkeep::{Log, scrub};
