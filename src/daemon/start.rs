@@ -8,7 +8,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
-use super::{services, upkeep};
+use super::{promises, services, upkeep};
 use crate::config::{
     self, Config, DataDir, IdentityFileError, LiveConfig, LoadError, create_default,
     instance_of_this_host,
@@ -200,6 +200,7 @@ impl Running {
                 tracing::error!(%error, "the local API has ended");
             }
         });
+        tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
