@@ -111,7 +111,7 @@ impl World {
                 Event::Opened(other) => opened = Some(other),
                 Event::FromOrigin(message) => first.push(message),
                 Event::FromHub(message) => self.from_hub(side, message)?,
-                Event::BatchWithheld => {
+                Event::Withheld => {
                     side.feeding.iter_mut().for_each(Feeding::start_over);
                 }
                 Event::Renew if side.end == 0 => {

@@ -106,7 +106,7 @@ impl<H: Host> Running<H> {
                     self.feed.said.push(message);
                     self.feed.hungry = true;
                 }
-                Event::BatchWithheld => self.feed.again = true,
+                Event::Withheld => self.feed.again = true,
                 Event::Closed(ending) => return Some(ending),
                 other => self.host.note(self.peer, other),
             }
