@@ -123,6 +123,9 @@ impl<H: Host> Running<H> {
         tokio::select! {
             place = link.outgoing.reserve(), if sends => match place {
                 Ok(place) => {
+                    if self.standing.grants.has_changed().unwrap_or(false) {
+                        self.follow_grants();
+                    }
                     if let Some(envelope) = self.session.poll_transmit(now()) {
                         place.send(envelope);
                     }
