@@ -8,6 +8,7 @@ use holdfast::reconcile::memory::{Chain, is_finished};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
     None,
+    #[allow(dead_code)] // not every simulation damages what is stored
     Some,
 }
 

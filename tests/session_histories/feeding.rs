@@ -90,8 +90,7 @@ impl Feeding {
         wall: Timestamp,
     ) -> bool {
         let read = session.wants_origin();
-        let due =
-            self.announce || self.again || !self.said.is_empty() || (self.hungry && read);
+        let due = self.announce || self.again || !self.said.is_empty() || (self.hungry && read);
         if !due || !session.is_established() || self.job.is_some() {
             return false;
         }

@@ -27,13 +27,22 @@ mod side;
 mod world;
 mod writer;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use world::World;
 
 #[test]
 fn s2_s5_g2_r2_r3_hold_in_random_sessions() {
+    let seen = Mutex::new(BTreeMap::<String, u64>::new());
     seeds::run("session_histories", 100, |seed| {
         let mut world = World::new(seed);
         world.rage()?;
-        world.settle()
+        world.settle()?;
+        let mut seen = seen.lock().unwrap();
+        world.seen.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
+        Ok(())
     });
+    let seen = seen.into_inner().unwrap();
+    let seen: Vec<_> = seen.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    println!("seen: {}", seen.join(", "));
 }

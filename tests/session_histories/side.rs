@@ -112,6 +112,7 @@ impl World {
                 Event::FromOrigin(message) => first.push(message),
                 Event::FromHub(message) => self.from_hub(side, message)?,
                 Event::Withheld => {
+                    self.count("withheld");
                     side.feeding.iter_mut().for_each(Feeding::start_over);
                 }
                 Event::Renew if side.end == 0 => {
@@ -175,6 +176,7 @@ impl World {
         instance.current.insert(who, generation);
         instance.claims.insert(who, generation);
         instance.writer.begin(id, (who, generation), opened.public_key, self.plan.window);
+        self.count("stood");
         self.displace(side.process, who, Code::Replaced);
         (side.peer, side.generation) = (Some(who), Some(generation));
         self.follow_grants(side);
@@ -202,6 +204,13 @@ impl World {
     fn from_origin(&mut self, id: SideId, side: &Side, message: FromOrigin) -> Outcome {
         self.chatter += 1;
         self.say(|| format!("{id}: {} hears {}", side.process, brief(&message)));
+        match &message {
+            FromOrigin::Batch(batch) => self.count(format!("batch {:?}", batch.start)),
+            FromOrigin::Ladder { .. } => self.count("ladder"),
+            FromOrigin::Gone(_) => self.count("gone"),
+            FromOrigin::Want { .. } | FromOrigin::Entries { .. } => self.count("repair"),
+            FromOrigin::Hello(_) | FromOrigin::Added { .. } | FromOrigin::Checkpoint(_) => {}
+        }
         if let Some(shard) = named(&message).into_iter().find(|shard| !sees(&side.under, shard)) {
             let process = side.process;
             return Err(format!("G2: {process} was sent {shard:?}, which it may not see"));
@@ -216,7 +225,11 @@ impl World {
         match &message {
             FromHub::Ack { shard, seq } => self.check_ack(side, shard, *seq)?,
             FromHub::Refused { shard } => {
-                return Err(format!("R2: {} refused {shard:?} of {}", side.peer.unwrap_or(99), side.process));
+                return Err(format!(
+                    "R2: {} refused {shard:?} of {}",
+                    side.peer.unwrap_or(99),
+                    side.process
+                ));
             }
             _ => {}
         }

@@ -66,6 +66,8 @@ pub struct World {
     /// Messages of log sync that came.
     pub chatter: u64,
     pub steps: u64,
+    /// How often what was seen: that a simulation meets what it is for.
+    pub seen: BTreeMap<String, u64>,
     /// The faults are over: no session is replaced without need.
     pub quiet: bool,
     loud: bool,
@@ -97,6 +99,7 @@ impl World {
             leaving: BTreeMap::new(),
             chatter: 0,
             steps: 0,
+            seen: BTreeMap::new(),
             quiet: false,
             loud: std::env::var_os("HOLDFAST_LOG").is_some(),
         };
@@ -110,6 +113,10 @@ impl World {
         }
     }
 
+    pub fn count(&mut self, what: impl Into<String>) {
+        *self.seen.entry(what.into()).or_default() += 1;
+    }
+
     pub fn who(&self, key: KeyId) -> Who {
         self.whos[&key]
     }
@@ -117,10 +124,7 @@ impl World {
     pub fn time_of(&self, process: Process) -> Now {
         let monotonic = START + self.now as i64;
         let wall = monotonic + self.instances[process].skew;
-        Now {
-            monotonic: Timestamp::from_millis(monotonic),
-            wall: Timestamp::from_millis(wall),
-        }
+        Now { monotonic: Timestamp::from_millis(monotonic), wall: Timestamp::from_millis(wall) }
     }
 
     pub fn sees_time_of(&self, id: SideId) -> Now {
@@ -245,6 +249,7 @@ impl World {
     /// Sends what is left, ends our direction, and lets the other side read it.
     pub fn farewell(&mut self, id: SideId, mut side: Side, ending: Ending) {
         self.say(|| format!("{id}: {} ends: {}", side.process, ending.code()));
+        self.count(format!("ended {}", ending.code()));
         let now = self.time_of(side.process);
         while let Some(envelope) = side.session.poll_transmit(now) {
             self.send(id, &side, &envelope);
@@ -350,7 +355,8 @@ impl World {
         }
         // A session that the peer dialled meanwhile will do; an eager one dials all the same.
         let key = self.instances[who].key();
-        if (self.quiet || !self.plan.eager) && self.instances[process].pairs.current(&key).is_some() {
+        if (self.quiet || !self.plan.eager) && self.instances[process].pairs.current(&key).is_some()
+        {
             self.set_dialling(process, who, Dialling::WhileItLives);
             return Ok(());
         }

@@ -46,7 +46,6 @@ pub struct Writer {
 /// What a commit leaves to be sent.
 pub struct Committed {
     pub side: SideId,
-    pub peer: Who,
     pub answers: Vec<FromHub>,
 }
 
@@ -142,6 +141,6 @@ impl Instance {
                 self.writer.waiting.push_back(side);
             }
         }
-        Some(Committed { side, peer, answers })
+        Some(Committed { side, answers })
     }
 }
