@@ -208,6 +208,34 @@ async fn s2_a_second_session_of_the_same_dialer_replaces_the_first() {
 }
 
 #[tokio::test]
+async fn s2_of_two_machines_with_one_key_the_connected_one_is_refused_as_well() {
+    let (hub, nas, twin) = (instance(2, "hub"), instance(1, "nas"), instance(1, "nas"));
+    let settings = Settings::clone(&twin.links.settings());
+    let local = Local { boot_id: [9; 16], ..settings.local };
+    twin.links.resettle(Settings { local, ..settings });
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &["read-operations=*"]);
+    twin.knows(&hub, &["read-operations=*"]);
+    nas.backs_up(1).await;
+    let dial = |one: &Instance| {
+        let (links, url, key) = (Arc::clone(&one.links), url.clone(), hub.key);
+        tokio::spawn(async move { links.dial(&url, key).await.unwrap().ending })
+    };
+    let first = dial(&nas);
+    hub.holds(nas.key, 1).await;
+    let connected = dial(&twin);
+    let ending = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap();
+    assert_eq!(ending.code(), "replaced");
+    let returned = tokio::time::timeout(PATIENCE, dial(&nas)).await.unwrap().unwrap();
+    assert_eq!(returned.code(), "clone", "its boot id was seen before the other's");
+    let ending = tokio::time::timeout(PATIENCE, connected).await.unwrap().unwrap();
+    assert_eq!(ending.code(), "clone", "nobody knows which of them is real");
+    shutdown.complete().await;
+}
+
+#[tokio::test]
 async fn s2_after_a_session_has_ended_the_other_direction_may_take_the_pair() {
     let (a, b) = (instance(1, "a"), instance(2, "b"));
     let (smaller, larger) = if a.key < b.key { (a, b) } else { (b, a) };

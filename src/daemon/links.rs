@@ -322,13 +322,20 @@ impl Links {
     fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
         let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
-        let generation = match locked(&self.pairs).claim(opened.key, by, opened.boot_id) {
-            Claim::Takes { generation, .. } => generation,
-            Claim::Duplicate => return Err(Code::Duplicate),
-            Claim::Clone => return Err(Code::Clone),
-            Claim::SelfDial => return Err(Code::SelfDial),
-        };
-        Ok(self.take_lane((opened.key, by), generation, peer.grants))
+        // Held until the lane is taken: of two that claim at once, the newer displaces the older.
+        let mut pairs = locked(&self.pairs);
+        match pairs.claim(opened.key, by, opened.boot_id) {
+            Claim::Takes { generation, .. } => {
+                Ok(self.take_lane((opened.key, by), generation, peer.grants))
+            }
+            Claim::Duplicate => Err(Code::Duplicate),
+            Claim::Clone => {
+                // Nobody knows which of the two is connected now: both are refused.
+                self.close(&opened.key, Code::Clone);
+                Err(Code::Clone)
+            }
+            Claim::SelfDial => Err(Code::SelfDial),
+        }
     }
 
     fn take_lane(

@@ -120,7 +120,7 @@ impl<H: Host> Running<H> {
                     self.feed.said.push(message);
                     self.feed.hungry = true;
                 }
-                Event::BatchWithheld => self.feed.again = true,
+                Event::Withheld => self.feed.again = true,
                 Event::Closed(ending) => return Some(ending),
                 other => self.host.note(self.peer, other),
             }
@@ -137,6 +137,9 @@ impl<H: Host> Running<H> {
         tokio::select! {
             place = link.outgoing.reserve(), if sends => match place {
                 Ok(place) => {
+                    if self.standing.grants.has_changed().unwrap_or(false) {
+                        self.follow_grants();
+                    }
                     if let Some(envelope) = self.session.poll_transmit(now()) {
                         place.send(envelope);
                     }
