@@ -1,6 +1,8 @@
 //! Two instances over real TCP with real databases: pair with a token, then hold each other's log.
 #![allow(clippy::unwrap_used)]
 
+mod mitm;
+
 use holdfast::clock;
 use holdfast::config::LiveConfig;
 use holdfast::crypto::Identity;
@@ -12,7 +14,7 @@ use holdfast::model::{
     FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
 };
 use holdfast::net::drive::Ground;
-use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
+use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
 use holdfast::pairing::{PairingSecret, PeerUrl, TokenRow};
 use holdfast::reconcile::Quota;
 use holdfast::session::{Code, Local, Timing};
@@ -21,6 +23,7 @@ use holdfast::store::history::{Filter, Owner, Whose};
 use holdfast::store::trust::Peer;
 use holdfast::store::{History, Trust};
 use holdfast::wire::handshake::{Purpose, Redemption};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,9 +69,14 @@ fn instance(seed: u8, name: &'static str) -> Instance {
 impl Instance {
     /// Listens on a free port; the URL of it.
     async fn listen(&self, shutdown: &Shutdown) -> PeerUrl {
+        let address = self.listen_with(None, shutdown).await;
+        format!("http://{address}").parse().unwrap()
+    }
+
+    async fn listen_with(&self, tls: Option<TlsServer>, shutdown: &Shutdown) -> SocketAddr {
         let listener =
             Listener::bind("127.0.0.1:0".parse().unwrap(), Answers::SyncOnly).await.unwrap();
-        let url = format!("http://{}", listener.local_address().unwrap()).parse().unwrap();
+        let address = listener.local_address().unwrap();
         let links = Arc::clone(&self.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),
@@ -76,8 +84,8 @@ impl Instance {
             limits: Limits::default(),
         };
         let guard = shutdown.guard();
-        tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), guard));
-        url
+        tokio::spawn(serve(vec![listener], tls, accept, axum::Router::new(), guard));
+        address
     }
 
     fn knows(&self, other: &Instance, grants: &[&str]) {
