@@ -311,9 +311,8 @@ fn connect(
     let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
         ground: Ground {
-            identity: Arc::clone(&identity),
-            history: history.clone(),
             pasts: pasts.clone(),
+            ..Ground::new(Arc::clone(&identity), history.clone())
         },
         trust: Arc::clone(&trust),
         roster: Arc::clone(&roster),
