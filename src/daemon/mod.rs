@@ -19,6 +19,7 @@ pub mod presence;
 pub mod roster;
 mod services;
 mod start;
+mod warden;
 
 pub use logs::LogCalls;
 pub use node::Node;
