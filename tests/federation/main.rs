@@ -15,14 +15,14 @@ use holdfast::model::{
 };
 use holdfast::net::drive::Ground;
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
-use holdfast::pairing::{PairingSecret, PeerUrl, TokenRow};
+use holdfast::pairing::{PairingSecret, PeerUrl, Token, TokenRow};
 use holdfast::reconcile::Quota;
 use holdfast::session::{Code, Local, Timing};
 use holdfast::shutdown::Shutdown;
 use holdfast::store::history::{Filter, Owner, Whose};
 use holdfast::store::trust::Peer;
 use holdfast::store::{History, Trust};
-use holdfast::wire::handshake::{Purpose, Redemption};
+use holdfast::wire::handshake::Purpose;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,8 +172,16 @@ async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
 
     let secret = PairingSecret::from_bytes([7; 32]);
     hub.trust.add_token(&token(&secret)).unwrap();
-    let redemption = Redemption { secret: secret.reveal(), grants: Vec::new() };
-    let paired = nas.links.present(&url, hub.key, Purpose::Pair, redemption).await.unwrap();
+    let named = |name: &str| Token {
+        listener: hub.key,
+        instance: name.parse().unwrap(),
+        secret: PairingSecret::from_bytes([7; 32]),
+    };
+    let none = Grants::none();
+    let wrong = nas.links.present(&url, &named("nas"), Purpose::Pair, &none).await.unwrap();
+    assert_eq!(wrong.ending.code(), "wrong-instance");
+    assert_eq!(hub.trust.tokens().unwrap()[0].uses, 0, "another name is not told the token");
+    let paired = nas.links.present(&url, &named("hub"), Purpose::Pair, &none).await.unwrap();
     assert!(paired.is_done());
     assert_eq!(paired.opened.unwrap().instance.as_str(), "hub");
     nas.knows(&hub, &["read-operations=*"]);
