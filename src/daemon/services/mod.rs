@@ -12,13 +12,26 @@ mod joining;
 mod ladder;
 mod parting;
 mod peers;
+mod describe;
+mod export;
+mod listing;
+mod log_text;
+mod lookup;
+mod operations;
 mod refuse;
+mod snapshots;
 mod status;
 mod tokens;
 mod verify;
 
 use super::node::Node;
 use crate::api::peer_service_server::PeerServiceServer;
+mod stream;
+mod watching;
+
+use super::node::Node;
+use crate::api::operation_service_server::OperationServiceServer;
+use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
 use std::sync::Arc;
@@ -28,5 +41,7 @@ use tonic::service::Routes;
 pub(super) fn routes(node: Arc<Node>) -> Routes {
     Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
         .add_service(TokenServiceServer::new(tokens::Service::new(Arc::clone(&node))))
-        .add_service(PeerServiceServer::new(peers::Service::new(node)))
+        .add_service(PeerServiceServer::new(peers::Service::new(Arc::clone(&node))))
+        .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
+        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
