@@ -7,30 +7,28 @@
 //! 2. No answer carries a secret, but the one that creates a token.
 
 mod addresses;
+mod describe;
+mod export;
 mod grants;
 mod joining;
 mod ladder;
-mod parting;
-mod peers;
-mod describe;
-mod export;
 mod listing;
 mod log_text;
 mod lookup;
 mod operations;
+mod parting;
+mod peers;
 mod refuse;
 mod snapshots;
 mod status;
+mod stream;
 mod tokens;
 mod verify;
-
-use super::node::Node;
-use crate::api::peer_service_server::PeerServiceServer;
-mod stream;
 mod watching;
 
 use super::node::Node;
 use crate::api::operation_service_server::OperationServiceServer;
+use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
