@@ -34,6 +34,7 @@ impl StatusService for Service {
         let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
         attention.extend(store_trouble(&store));
         attention.extend(peers.iter().filter_map(link_trouble));
+        attention.extend(peers.iter().filter_map(|peer| sync_trouble(node, peer)));
         attention.extend(log_troubles(node, &peers).await);
         Ok(Response::new(Document {
             instance: node.config.current().instance.to_string(),
@@ -104,6 +105,17 @@ fn link_trouble(peer: &Peer) -> Option<Attention> {
         remedy: peer.remedy.clone(),
         since: peer.since.clone(),
         ..row("peer", &peer.instance, format!("{}{reason}", peer.state))
+    })
+}
+
+/// What log sync with a peer cannot settle by itself.
+fn sync_trouble(node: &Node, peer: &Peer) -> Option<Attention> {
+    let presence = node.presences.of(&peer.key_id.parse().ok()?);
+    let (message, since) = presence.alert?;
+    Some(Attention {
+        remedy: Some(format!("holdfast peer verify {}", peer.instance)),
+        since: Some(since.to_string()),
+        ..row("history", &peer.instance, message)
     })
 }
 
