@@ -11,6 +11,7 @@
 mod admission;
 mod attend;
 pub mod dialing;
+mod expectations;
 pub mod links;
 mod logs;
 mod node;

@@ -6,15 +6,36 @@
 //! 1. A refused call names the field and what to do, and has changed nothing.
 //! 2. No answer carries a secret, but the one that creates a token.
 
+mod config;
+mod fleet;
+mod plans;
 mod refuse;
+mod repos;
+mod started;
 mod status;
 
+use super::expectations;
 use super::node::Node;
+use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::plan_service_server::PlanServiceServer;
+use crate::api::repo_service_server::RepoServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
+use started::started;
 use std::sync::Arc;
 use tonic::service::Routes;
 
 /// Everything that is answered on the socket.
 pub(super) fn routes(node: Arc<Node>) -> Routes {
-    Routes::new(StatusServiceServer::new(status::Service::new(node)))
+    Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
+        .add_service(ConfigServiceServer::new(config::Service::new(Arc::clone(&node))))
+        .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
+        .add_service(RepoServiceServer::new(repos::Service::new(node)))
+}
+
+/// Peers are to know what the plans promise from now on.
+async fn expectations_changed(node: &Node) {
+    let config = node.config.current();
+    if let Err(error) = expectations::refresh(config, &node.trust, &node.history).await {
+        tracing::error!(%error, "peers do not know yet what the plans promise now");
+    }
 }
