@@ -6,10 +6,10 @@ use super::stream::{Answers, Outlet, Stop, streamed};
 use crate::api::snapshot_service_server::SnapshotService;
 use crate::api::{Error, ListSnapshotsRequest, Operation, RestoreRequest, Snapshot as Document};
 use crate::daemon::Node;
-use crate::daemon::ports::{Named, Repos};
-use crate::job::{Choice, RestoreRequest as Wish};
+use crate::daemon::ports::{Named, Repos, place};
+use crate::job::{Choice, JobError, RestoreRequest as Wish};
 use crate::model::{OperationId, PlanId, RepoId};
-use crate::restic::{Snapshot, SnapshotFilter, SnapshotId};
+use crate::restic::{Failure, Reason, Snapshot, SnapshotFilter, SnapshotId};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,6 +163,19 @@ async fn usable_repos(node: &Node) -> Result<Vec<RepoId>, Status> {
     read.await.map_err(refuse::store)
 }
 
+/// Whether a repo is one that its first use will create: it has no snapshots, which is no fault.
+async fn is_not_made_yet(node: &Node, repo: &RepoId, error: &JobError) -> bool {
+    let JobError::Failed(Failure { reason: Reason::RepositoryMissing, .. }) = error else {
+        return false;
+    };
+    let config = node.config.current();
+    let Some(own) = config.repo(repo).filter(|repo| repo.auto_init) else { return false };
+    let Ok(access) = own.access().await else { return false };
+    let (repo, place) = (repo.clone(), place(&access.uri));
+    let known = node.with_trust(move |trust, _| trust.repo_guid(&repo, &place)).await;
+    known.is_ok_and(|guid| guid.is_none())
+}
+
 /// The names under which an instance made its snapshots.
 #[derive(Debug)]
 struct Makers(Vec<String>);
@@ -202,6 +215,7 @@ impl Query {
             let filter = SnapshotFilter { plan: self.plan.clone(), ..Default::default() };
             match node.engine.snapshots(repo, filter).await {
                 Ok(found) => self.send_repo(repo, found, &mut listed, &outlet).await?,
+                Err(error) if is_not_made_yet(&node, repo, &error).await => {}
                 Err(error) => unread.push(format!("repo {repo}: {error}")),
             }
         }
