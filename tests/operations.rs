@@ -31,13 +31,13 @@ fn at(n: u16) -> Timestamp {
 }
 
 fn backup(n: u16, instance: &str, plan: &str) -> Operation {
-    let status = if n % 10 == 0 { Status::Failed } else { Status::Succeeded };
+    let status = if n.is_multiple_of(10) { Status::Failed } else { Status::Succeeded };
     Operation {
         id: id(n),
         flow: FlowId::from(id(n - n % 2)),
         revision: 1,
         instance: instance.parse().unwrap(),
-        kind: if n % 3 == 0 { OperationKind::Forget } else { OperationKind::Backup },
+        kind: if n.is_multiple_of(3) { OperationKind::Forget } else { OperationKind::Backup },
         status,
         repo: Some("vault".parse().unwrap()),
         plan: Some(plan.parse().unwrap()),
