@@ -80,7 +80,19 @@ fn a_repo_is_created_once_and_a_plan_backs_up_into_it() {
     assert_eq!(plans[0]["last_status"], "succeeded");
     assert_eq!(plans[0]["last_success"], plans[0]["last_run"]);
     assert!(plans[0]["age_s"].as_u64().unwrap() < 3600);
-    assert_eq!(nas.ask(&["fleet"]), plans);
+    assert_eq!(nas.ask(&["fleet"])[0]["state"], "fresh");
+    let again = nas.ask(&["plan", "backup", "home"]);
+    assert_eq!(
+        (again["status"].as_str(), again["kind"].as_str()),
+        (Some("succeeded"), Some("backup"))
+    );
+    let operations = nas.cli(&["ops"]).lines();
+    let kinds: Vec<_> = operations.iter().map(|operation| operation["kind"].as_str()).collect();
+    assert_eq!(kinds[..2], [Some("init"), Some("backup")], "{operations:?}");
+    assert!(operations.iter().any(|operation| *operation == again), "{operations:?}");
+    let snapshots = nas.cli(&["snapshots"]).lines();
+    assert_eq!(snapshots.len(), 2);
+    assert!(snapshots.iter().all(|snapshot| snapshot["plan"] == "home"), "{snapshots:?}");
 
     let text = config(&nas);
     assert!(text.contains("# kept as it is\n"), "{text}");

@@ -7,18 +7,29 @@
 //! 2. No answer carries a secret, but the one that creates a token.
 
 mod config;
+mod describe;
+mod export;
 mod fleet;
+mod listing;
+mod log_text;
+mod lookup;
+mod operations;
 mod plans;
 mod refuse;
 mod repos;
+mod snapshots;
 mod started;
 mod status;
+mod stream;
+mod watching;
 
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
 use crate::api::repo_service_server::RepoServiceServer;
+use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use started::started;
 use std::sync::Arc;
@@ -28,8 +39,10 @@ use tonic::service::Routes;
 pub(super) fn routes(node: Arc<Node>) -> Routes {
     Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
         .add_service(ConfigServiceServer::new(config::Service::new(Arc::clone(&node))))
+        .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
-        .add_service(RepoServiceServer::new(repos::Service::new(node)))
+        .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
+        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 
 /// Peers are to know what the plans promise from now on.
