@@ -13,6 +13,7 @@ use machine::Machine;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -30,13 +31,13 @@ fn at(n: u16) -> Timestamp {
 }
 
 fn backup(n: u16, instance: &str, plan: &str) -> Operation {
-    let status = if n % 10 == 0 { Status::Failed } else { Status::Succeeded };
+    let status = if n.is_multiple_of(10) { Status::Failed } else { Status::Succeeded };
     Operation {
         id: id(n),
         flow: FlowId::from(id(n - n % 2)),
         revision: 1,
         instance: instance.parse().unwrap(),
-        kind: if n % 3 == 0 { OperationKind::Forget } else { OperationKind::Backup },
+        kind: if n.is_multiple_of(3) { OperationKind::Forget } else { OperationKind::Backup },
         status,
         repo: Some("vault".parse().unwrap()),
         plan: Some(plan.parse().unwrap()),
@@ -328,15 +329,55 @@ fn snapshots_are_listed_and_restored_and_followers_see_it() {
 fn a_repo_that_cannot_be_read_is_named_after_the_others() {
     let store = tempfile::tempdir().unwrap();
     let config = repository(store.path(), "nas");
+    fs::write(store.path().join("wrong"), "wrong").unwrap();
     let away = format!(
-        "[[repo]]\nid = \"away\"\nuri = \"{0}/gone\"\npassword-file = \"{0}/password\"\n",
+        "[[repo]]\nid = \"away\"\nuri = \"{0}/vault\"\npassword-file = \"{0}/wrong\"\n\
+         [[repo]]\nid = \"new\"\nuri = \"{0}/new\"\npassword-file = \"{0}/password\"\n",
         store.path().display()
     );
     let nas = Machine::start_with("nas", &format!("{away}{config}"));
+    let not_made_yet = nas.cli(&["snapshots", "--repo", "new"]).lines();
+    assert_eq!(not_made_yet.len(), 0);
     let listed = nas.cli(&["snapshots"]);
     assert_eq!(listed.stdout.lines().count(), 1, "{}", listed.stderr);
-    assert!(listed.error()["message"].as_str().unwrap().contains("repo away"));
+    let message = listed.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("repo away") && !message.contains("repo new"), "{message}");
     assert_eq!(listed.refused(), "unreadable");
+}
+
+/// A restic that never ends a restore by itself.
+fn endless(folder: &Path) -> String {
+    let path = folder.join("restic");
+    let script = "#!/bin/sh\n\
+        case \" $* \" in\n\
+        *' restore '*) trap 'kill $!; exit 130' INT TERM; sleep 600 & wait;;\n\
+        *) exec restic \"$@\";;\n\
+        esac\n";
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("restic = \"{}\"\n", path.display())
+}
+
+#[test]
+fn whoever_waits_for_an_operation_hears_that_it_was_cancelled() {
+    let store = tempfile::tempdir().unwrap();
+    let config = repository(store.path(), "nas");
+    let nas = Machine::start_with("nas", &format!("{}{config}", endless(store.path())));
+    let target = store.path().join("back");
+    let restore = ["restore", "latest", "--plan", "home", "--to", target.to_str().unwrap()];
+    let mut waiting = Following::start(&nas, &restore);
+    until_lines(&nas, &["ops", "--status", "running"], |lines| lines.len() == 1);
+    let running = nas.cli(&["ops", "--status", "running"]).lines().remove(0);
+    let id = running["id"].as_str().unwrap();
+    assert_eq!((&running["kind"], &running["ended_at"]), (&"restore".into(), &Value::Null));
+    let mut text = Following::start(&nas, &["op", "log", id, "--follow"]);
+    let answer = nas.ask(&["op", "cancel", id]);
+    assert_eq!((&answer["id"], &answer["status"]), (&id.into(), &"running".into()));
+    let ended = waiting.until(|_| true);
+    assert_eq!((&ended["id"], &ended["status"]), (&id.into(), &"cancelled".into()));
+    assert!(text.child.wait().unwrap().success(), "who follows the log is let go at its end");
+    assert_eq!(nas.ask(&["op", "show", id])["status"], "cancelled");
+    assert_eq!(nas.cli(&["op", "cancel", id]).refused(), "finished");
 }
 
 /// Two instances that declare each other: nas dials hub and lets it read.
@@ -398,15 +439,24 @@ fn g4_the_log_of_a_peers_operation_is_asked_from_it_where_granted() {
     assert!(hub.cli(&["op", "log", &secret]).stdout.contains("nobody else's"));
     assert_eq!(hub.cli(&["op", "cancel", &open]).refused(), "not-here");
 
+    // What happens there is followed here; without its repo a restore ends at once.
+    let mut following = Following::start(&hub, &["ops", "--peer", "nas", "--follow"]);
+    following.until(|one| one["id"] == secret);
+    let there = ["restore", "0123abcd", "--repo", "gone", "--to", "/nowhere/at-all", "--no-wait"];
+    let begun = nas.ask(&there);
+    let seen = following.until(|one| one["id"] == begun["id"] && one["status"] == "failed");
+    assert_eq!(seen["kind"], "restore");
+    drop(following);
+
     // The grant shrinks: what is hidden is neither listed nor told.
     declared(&hub, &nas, ", \"!plan:secret\"");
-    until_lines(&hub, &["ops", "--peer", "nas"], |lines| lines.len() == 1);
+    until_lines(&hub, &["ops", "--peer", "nas"], |lines| lines.len() == 2);
     assert_eq!(hub.cli(&["op", "log", &secret]).refused(), "not-found");
     assert!(hub.cli(&["op", "log", &open]).code == 0);
 
     // The checkpoint of what is visible now can be shown to anybody.
     until_lines(&hub, &["ops", "export", "--proof", "--peer", "nas"], |lines| {
-        lines.iter().filter(|line| kind_of(line) == "shard").count() == 1
+        lines.iter().filter(|line| kind_of(line) == "shard").count() == 2
     });
     let lines = hub.cli(&["ops", "export", "--proof", "--peer", "nas"]).lines();
     let (code, proven) = verify(hub.folder(), &lines);
@@ -417,7 +467,7 @@ fn g4_the_log_of_a_peers_operation_is_asked_from_it_where_granted() {
     for end in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(nas.data().join(format!("history.db{end}")));
     }
-    assert_eq!(hub.cli(&["ops", "--peer", "nas"]).lines().len(), 1, "held while it is away");
+    assert_eq!(hub.cli(&["ops", "--peer", "nas"]).lines().len(), 2, "held while it is away");
     hub.until(&["op", "show", &open], |shown| shown["has_log"] == false);
     assert_eq!(hub.cli(&["op", "log", &open]).refused(), "not-connected");
     nas.restart();

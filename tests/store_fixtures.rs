@@ -45,6 +45,23 @@ fn history_schema_1_opens() {
 }
 
 #[test]
+fn history_schema_2_opens_and_knows_since_when_a_plan_is_known() {
+    let known = |name| {
+        let dir = tempfile::tempdir().expect("a folder");
+        load(name, &dir.path().join("history.db"));
+        let plans = open(dir.path()).read_blocking(|reader| reader.plans(Whose::Own, 9));
+        let plan = plans.expect("it reads").remove(0);
+        let backups: Vec<_> = plan.backups.iter().map(|found| (found.id, found.status)).collect();
+        assert_eq!(backups, [(id(2), Some(Status::Running)), (id(1), Some(Status::Succeeded))]);
+        (plan.known_at, plan.backups[1].started_at)
+    };
+    let (known_at, oldest) = known("history-1.sql");
+    assert_eq!(known_at, Some(oldest), "an earlier schema did not keep it");
+    let (known_at, oldest) = known("history-2.sql");
+    assert!(known_at.is_some_and(|at| at != oldest));
+}
+
+#[test]
 fn trust_schema_1_opens() {
     let dir = tempfile::tempdir().expect("a folder");
     load("trust-1.sql", &dir.path().join("trust.db"));

@@ -11,10 +11,10 @@
 mod admission;
 mod attend;
 pub mod dialing;
+pub mod expectations;
 pub mod links;
 mod logs;
 mod node;
-pub mod expectations;
 pub mod ports;
 pub mod presence;
 mod promises;

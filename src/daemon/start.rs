@@ -141,7 +141,6 @@ fn open_config(path: PathBuf) -> Result<LiveConfig, StartError> {
 struct Running {
     node: Arc<Node>,
     boot_id: [u8; 16],
-    listen: Vec<SocketAddr>,
     proxies: TrustedProxies,
     tls: Option<TlsServer>,
     _lock: DataDirLock,
@@ -155,8 +154,7 @@ impl Running {
             what: "the system gives no random bytes",
             reason: error.to_string(),
         })?;
-        let listen = opened.options.listen.clone();
-        let listeners = bind(&config, &listen).await?;
+        let listeners = bind(&config, &opened.options.listen).await?;
         let bound = listeners.iter().filter_map(|listener| listener.local_address().ok());
         let bound: Vec<_> = bound.collect();
         let names: Vec<_> = config.urls.iter().map(|url| url.host().to_owned()).collect();
@@ -165,7 +163,7 @@ impl Running {
         let settings = settings(&config, &opened.identity, boot_id);
         let (node, conversations, lock) = connect(opened, settings, bound);
         let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-        let running = Self { node, boot_id, listen, proxies, tls, _lock: lock };
+        let running = Self { node, boot_id, proxies, tls, _lock: lock };
         running.spawn_all(conversations, listeners, socket, shutdown).await;
         Ok(running)
     }

@@ -12,6 +12,8 @@ use crate::shutdown;
 enum Wish {
     /// A person, who may say it of a repo with `auto-init = false`.
     Explicit,
+    /// A person, who wants the one that is there or none.
+    Adopt,
     /// Work that needs it.
     BeforeUse,
 }
@@ -27,6 +29,17 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         self.settle(&restic, &repo, (Wish::Explicit, None), &mut cancel).await
+    }
+
+    /// Adopts the repository of a repo and says its guid; creates none.
+    ///
+    /// # Errors
+    /// There is none, it cannot be opened, or it is not the one that was there.
+    pub async fn adopt(&self, repo: &RepoId) -> Result<RepoGuid, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        self.settle(&restic, &repo, (Wish::Adopt, None), &mut cancel).await
     }
 
     /// The snapshots of a repo that meet the filter, oldest first.
@@ -130,6 +143,7 @@ fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {
     let repo_id = repo.id.clone();
     match (repo.standing, wish) {
         (Standing::Received, _) => Err(JobError::OwnerCreates { repo: repo_id }),
+        (_, Wish::Adopt) => Err(JobError::NothingToAdopt { repo: repo_id }),
         (Standing::OwnByHand, Wish::BeforeUse) => Err(JobError::NotInitialised { repo: repo_id }),
         (Standing::Own, _) | (Standing::OwnByHand, Wish::Explicit) => Ok(()),
     }

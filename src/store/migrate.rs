@@ -9,8 +9,13 @@ pub(crate) struct Schema {
     migrations: &'static [&'static str],
 }
 
-pub(crate) const HISTORY: Schema =
-    Schema { file: "history.db", migrations: &[include_str!("sql/history/0001_logs.sql")] };
+pub(crate) const HISTORY: Schema = Schema {
+    file: "history.db",
+    migrations: &[
+        include_str!("sql/history/0001_logs.sql"),
+        include_str!("sql/history/0002_known.sql"),
+    ],
+};
 
 pub(crate) const TRUST: Schema = Schema {
     file: "trust.db",

@@ -9,6 +9,7 @@ use crate::model::{Operation, Timestamp};
 use crate::store::StoreError;
 use crate::store::history::{Filter, Follow, Position, Presence, Recorded, Whose};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tonic::Status;
 
 /// Operations read at once.
@@ -78,18 +79,15 @@ pub(super) async fn list(
     let unrecorded = listing.unrecorded().await?;
     let newest = query.newest.map(|newest| newest.saturating_sub(unrecorded.len()));
     // The place is taken first: what changes while the list is read comes again, and nothing is missed.
-    let (mut place, from) = listing.begin(newest).await?;
+    let (place, from) = listing.begin(newest).await?;
     listing.pages(from).await?;
     for operation in unrecorded {
         listing.outlet.send(describe::operation(&operation, &node.key())).await?;
     }
-    while query.goes_on {
-        place = listing.changed(place).await?;
-        if changes.changed().await.is_err() {
-            break;
-        }
+    match query.goes_on {
+        true => listing.follow(place, changes).await,
+        false => Ok(()),
     }
-    Ok(())
 }
 
 struct Listing<'n> {
@@ -140,6 +138,20 @@ impl Listing<'_> {
             self.send(page.operations).await?;
             from = page.next;
             if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends each change until the history is closed.
+    async fn follow(
+        &self,
+        mut place: Follow,
+        mut changes: watch::Receiver<u64>,
+    ) -> Result<(), Stop> {
+        loop {
+            place = self.changed(place).await?;
+            if changes.changed().await.is_err() {
                 return Ok(());
             }
         }

@@ -1,15 +1,17 @@
 //! What can be restored, and restoring it.
 
-use super::describe;
-use super::refuse;
+use super::describe::Names;
 use super::stream::{Answers, Outlet, Stop, streamed};
+use super::{lookup, refuse};
 use crate::api::snapshot_service_server::SnapshotService;
-use crate::api::{Error, ListSnapshotsRequest, Operation, RestoreRequest, Snapshot as Document};
+use crate::api::{
+    Error, ListSnapshotsRequest, Operation, OperationRequest, RestoreRequest, Snapshot as Document,
+};
 use crate::daemon::Node;
-use crate::daemon::ports::{Named, Repos};
-use crate::job::{Choice, RestoreRequest as Wish};
-use crate::model::{OperationId, PlanId, RepoId};
-use crate::restic::{Snapshot, SnapshotFilter, SnapshotId};
+use crate::daemon::ports::{Named, Repos, place};
+use crate::job::{Choice, JobError, RestoreRequest as Wish};
+use crate::model::{PlanId, RepoId};
+use crate::restic::{Failure, Reason, Snapshot, SnapshotFilter, SnapshotId};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,14 +101,6 @@ impl Service {
             refuse::not_found(message, "holdfast snapshots lists those that it has")
         })
     }
-
-    fn pending(&self, id: OperationId) -> Operation {
-        let live = self.node.engine.watch(id);
-        let begun = live.map(|live| live.borrow().operation.clone());
-        let document = begun.map(|operation| describe::operation(&operation, &self.node.key()));
-        // Ended already: whoever watches it is told how.
-        document.unwrap_or_else(|| Operation { id: id.to_string(), ..Operation::default() })
-    }
 }
 
 #[tonic::async_trait]
@@ -143,7 +137,9 @@ impl SnapshotService for Service {
         let snapshot = self.choice(&repo, &request).await?;
         let wish = Wish { repo, snapshot, target, include: request.include };
         let id = self.node.engine.restore(wish).await.map_err(refuse::job)?;
-        Ok(Response::new(self.pending(id)))
+        let named = OperationRequest { operation: id.to_string(), peer: None };
+        let started = lookup::operation(&self.node, &named).await?;
+        Ok(Response::new(started.document(&Names::read(&self.node).await?)))
     }
 }
 
@@ -161,6 +157,19 @@ async fn usable_repos(node: &Node) -> Result<Vec<RepoId>, Status> {
         Ok(ids)
     });
     read.await.map_err(refuse::store)
+}
+
+/// Whether a repo is one that its first use will create: it has no snapshots, which is no fault.
+async fn is_not_made_yet(node: &Node, repo: &RepoId, error: &JobError) -> bool {
+    let JobError::Failed(Failure { reason: Reason::RepositoryMissing, .. }) = error else {
+        return false;
+    };
+    let config = node.config.current();
+    let Some(own) = config.repo(repo).filter(|repo| repo.auto_init) else { return false };
+    let Ok(access) = own.access().await else { return false };
+    let (repo, place) = (repo.clone(), place(&access.uri));
+    let known = node.with_trust(move |trust, _| trust.repo_guid(&repo, &place)).await;
+    known.is_ok_and(|guid| guid.is_none())
 }
 
 /// The names under which an instance made its snapshots.
@@ -202,6 +211,7 @@ impl Query {
             let filter = SnapshotFilter { plan: self.plan.clone(), ..Default::default() };
             match node.engine.snapshots(repo, filter).await {
                 Ok(found) => self.send_repo(repo, found, &mut listed, &outlet).await?,
+                Err(error) if is_not_made_yet(&node, repo, &error).await => {}
                 Err(error) => unread.push(format!("repo {repo}: {error}")),
             }
         }

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::reconcile::{ArchiveReason, Entry, EntryKind, Shard};
 use crate::store::column::{Col, noun};
 use crate::store::error::{Result, StoreError};
-use crate::wire::log::{decode_expectation, decode_operation};
+use crate::wire::log::decode_operation;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 /// Whose operations.
@@ -293,10 +293,7 @@ impl HistoryReader<'_> {
         let mut found = Vec::new();
         for (log, origin) in self.logs_of(whose)? {
             for shard in rows::shards(self.conn, log)?.iter().filter(|shard| !shard.hidden) {
-                let stored = rows::entry_at(self.conn, shard.id, shard.expectation)?;
-                let payload = stored.and_then(|stored| stored.entry.payload);
-                let read = payload.map(|payload| decode_expectation(&shard.shard, &payload));
-                found.extend(read.and_then(std::result::Result::ok).map(|read| (origin, read)));
+                found.extend(self.expectation(shard)?.map(|read| (origin, read)));
             }
         }
         Ok(found)

@@ -1,8 +1,8 @@
 //! Rows of logs, shards and entries, as both halves read them.
 
-use crate::model::{Epoch, KeyId};
+use crate::model::{Epoch, KeyId, Timestamp};
 use crate::reconcile::{Entry, EntryKind, Found, Hash, Head, Shard};
-use crate::store::column::{Col, noun};
+use crate::store::column::{Col, maybe, noun};
 use crate::store::error::{Result, StoreError};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -18,6 +18,8 @@ pub(super) struct ShardRow {
     pub(super) hidden: bool,
     /// Position of the newest expectation, or 0.
     pub(super) expectation: u64,
+    /// When it was first heard of here.
+    pub(super) known_at: Option<Timestamp>,
 }
 
 /// An entry as stored, with what only the store knows of it.
@@ -83,6 +85,7 @@ fn shard_row(row: &Row<'_>) -> rusqlite::Result<ShardRow> {
         head: Head { seq: seq_out(row, "head_seq")?, chain: row.get("head_chain")? },
         hidden: row.get("hidden")?,
         expectation: seq_out(row, "expectation")?,
+        known_at: maybe(row, "known_at")?,
     })
 }
 
