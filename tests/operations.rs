@@ -396,6 +396,8 @@ fn declared(hub: &Machine, nas: &Machine, more: &str) {
         let text = fs::read_to_string(machine.config()).unwrap();
         let top = text.split("[[").next().unwrap();
         machine.write_config(&format!("{top}{table}"));
+        // Whoever dials comes second: one that is not known yet is refused, and rests.
+        until_lines(hub, &["ops", "--peer", "nas"], |_| true);
     }
 }
 
