@@ -18,8 +18,9 @@ mod ports;
 pub mod presence;
 pub mod roster;
 mod services;
+pub mod sharing;
 mod start;
 
 pub use logs::LogCalls;
 pub use node::Node;
-pub use start::{Options, StartError, run};
+pub use start::{Instance, Options, StartError, run};

@@ -10,6 +10,7 @@
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
 mod guid;
+mod offer;
 mod peer;
 mod repo;
 mod run;
@@ -17,6 +18,7 @@ mod token;
 mod word;
 
 pub use guid::Place;
+pub use offer::OfferedRepo;
 pub use peer::{Boot, Peer, ToldGrant};
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
