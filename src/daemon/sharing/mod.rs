@@ -40,13 +40,17 @@ use super::roster::Roster;
 use crate::model::{KeyId, RepoId, SharedRepo};
 use crate::store::trust::ReceivedRepo;
 use crate::store::{Result, Trust};
-use crate::wire::{SharedRepoRecord, SharedRepoReport, SharedRepoSet};
+use crate::wire::{SharedRepoRecord, SharedRepoReport, SharedRepoSet, TakenRepo};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 /// How many sets are worked out at a time: their secrets may come from commands.
 const RESOLVED_AT_ONCE: usize = 4;
+/// Characters of one text of a peer's report.
+const MAX_REPORTED_TEXT: usize = 300;
+/// What of a peer's list of dropped fields is kept.
+const MAX_REPORTED_DROPPED: usize = 32;
 
 /// What is known of sharing beyond config and store: of the sessions that stand.
 pub struct Sharing {
@@ -171,8 +175,14 @@ impl Sharing {
         pushed.map(|(key, heard)| (*key, heard.clone())).collect()
     }
 
-    fn heard_report(&self, peer: KeyId, report: SharedRepoReport) {
+    fn keep_report(&self, peer: KeyId, report: SharedRepoReport) {
         self.reports.send_modify(|reports| drop(reports.insert(peer, Arc::new(report))));
+    }
+
+    /// Forgets what a removed peer said and was sent.
+    fn forget(&self, peer: &KeyId) {
+        locked(&self.sent).remove(peer);
+        self.reports.send_if_modified(|reports| reports.remove(peer).is_some());
     }
 }
 
@@ -208,5 +218,19 @@ pub(super) async fn heard_records(
 /// A peer says what it made of our repos.
 pub(super) async fn heard_report(node: &Node, peer: KeyId, report: SharedRepoReport) {
     withdraw::acknowledged(node, peer, report.acknowledged.clone()).await;
-    node.sharing.heard_report(peer, report);
+    let offered = node.with_trust(move |trust, _| trust.offered_to(&peer)).await;
+    let offered = offered.unwrap_or_default();
+    // What it was never offered it has nothing to say about, and there is no end to what it could.
+    let is_ours = |taken: &TakenRepo| offered.iter().any(|offered| offered.repo == taken.id);
+    let repos = report.repos.into_iter().filter(is_ours).map(shortened).collect();
+    node.sharing.keep_report(peer, SharedRepoReport { repos, ..report });
+}
+
+/// As much of a report as is worth being shown.
+fn shortened(mut taken: TakenRepo) -> TakenRepo {
+    let cut = |text: &mut String| *text = text.chars().take(MAX_REPORTED_TEXT).collect();
+    cut(&mut taken.detail);
+    taken.dropped.truncate(MAX_REPORTED_DROPPED);
+    taken.dropped.iter_mut().for_each(cut);
+    taken
 }

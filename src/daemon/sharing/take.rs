@@ -74,7 +74,11 @@ pub(super) async fn look_again(node: &Node) -> bool {
     }
 }
 
-fn put_in_order(config: &Config, trust: &Trust, pushed: &[(Peer, Heard)]) -> Result<bool> {
+pub(super) fn put_in_order(
+    config: &Config,
+    trust: &Trust,
+    pushed: &[(Peer, Heard)],
+) -> Result<bool> {
     let stored = trust.received_repos()?;
     if stored.is_empty() && pushed.is_empty() {
         return Ok(false);

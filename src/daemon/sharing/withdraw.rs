@@ -12,8 +12,9 @@ use crate::store::trust::{OfferedRepo, Peer, RecordReason, RepoRecord};
 use crate::wire::{SharedReason, SharedRepoRecord};
 use std::sync::Arc;
 
-/// How many records are sent in one message; the rest follows once these are acknowledged.
-const RECORDS_AT_ONCE: usize = 1000;
+/// How many records are sent in one message; the rest follows once these are acknowledged. A member
+/// remembers more of them than this.
+const RECORDS_AT_ONCE: usize = 200;
 
 /// Why a peer may no longer hold a repo; `None` if it may, or if that is not known: a repo or a
 /// declared peer that is merely absent from the config may be a config that was lost.
@@ -63,6 +64,7 @@ pub async fn unshare(node: &Node, repo: RepoId) -> Result<bool> {
 pub async fn peer_removed(node: &Node, peer: KeyId) -> Result<bool> {
     let any =
         take_back(node, RecordReason::PeerRemoved, move |offered| offered.peer == peer).await?;
+    node.sharing.forget(&peer);
     let open = open_records(node, peer).await?;
     if let Some(outgoing) = node.links.outgoing(&peer).filter(|_| !open.is_empty()) {
         // A session that has ended takes nothing; that it was removed it hears when it dials.

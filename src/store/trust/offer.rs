@@ -5,7 +5,7 @@ use super::{Trust, from_text};
 use crate::model::{KeyId, RepoGuid, RepoId, Timestamp};
 use crate::store::column::{Col, noun};
 use crate::store::error::Result;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, Row};
 
 /// The key in `meta` of the number of the newest set.
 const REVISION: &str = "shared-repos-revision";
@@ -51,14 +51,19 @@ impl Trust {
     pub fn offered_repos(&self) -> Result<Vec<OfferedRepo>> {
         let conn = self.lock();
         let mut rows = conn.prepare("SELECT * FROM offered_repo ORDER BY peer, repo")?;
-        let offered = rows.query_map([], |row| {
-            Ok(OfferedRepo {
-                peer: noun(row, "peer")?,
-                repo: from_text(row, "repo")?,
-                guid: from_text(row, "guid")?,
-            })
-        })?;
-        Ok(offered.collect::<rusqlite::Result<_>>()?)
+        let offered = rows.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+        Ok(offered)
+    }
+
+    /// What this peer may hold.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn offered_to(&self, peer: &KeyId) -> Result<Vec<OfferedRepo>> {
+        let conn = self.lock();
+        let mut rows = conn.prepare("SELECT * FROM offered_repo WHERE peer = ?1 ORDER BY repo")?;
+        let offered = rows.query_map([Col(*peer)], read)?.collect::<rusqlite::Result<_>>()?;
+        Ok(offered)
     }
 
     /// Takes a repo back from a peer: it holds it no longer, and a record says so until it is
@@ -101,4 +106,12 @@ impl Trust {
             Ok(next)
         })
     }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<OfferedRepo> {
+    Ok(OfferedRepo {
+        peer: noun(row, "peer")?,
+        repo: from_text(row, "repo")?,
+        guid: from_text(row, "guid")?,
+    })
 }

@@ -203,7 +203,7 @@ impl Trust {
 }
 
 /// How many records of one peer are remembered: an owner waits for the acknowledgement of far fewer.
-const RECORDS_KEPT: i64 = 1024;
+const RECORDS_KEPT: i64 = 256;
 
 /// `false` if it was seen before. A number that says something else than before is of a peer that
 /// went back to an older copy of its store: that is a record of its own.
