@@ -4,6 +4,7 @@
 
 mod sharing;
 
+use holdfast::clock;
 use holdfast::config::redact_uri;
 use holdfast::daemon::sharing::{self as shared, Again};
 use holdfast::model::{Secret, SharedRepo, Status};
@@ -11,6 +12,7 @@ use holdfast::session::Code;
 use holdfast::store::trust::ReceivedState::{Conflict, Deleted, Disabled, Refused, Taken};
 use holdfast::wire::TakenState;
 use sharing::{Hostile, Machine, Pair, guid, id};
+use std::time::Duration;
 
 const VAULT: &str = "[[repo]]\nid = \"vault\"\nuri = \"DIR/vault\"\npassword = \"swordfish\"\n";
 const PLAN: &str = "[[plan]]\nid = \"home\"\nrepo = \"vault\"\npaths = [\"DIR/home\"]\n";
@@ -119,9 +121,7 @@ async fn a_removed_peer_has_its_repos_taken_back_by_the_close_alone() {
     let pair = Pair::paired("receive-shared-repos=*", &shared_vault()).await;
     pair.becomes("vault", Taken).await;
     let (hub, laptop) = (pair.hub.node(), pair.laptop.key);
-    hub.with_trust(move |trust, _| trust.remove_peer(&laptop, holdfast::clock::now()))
-        .await
-        .unwrap();
+    hub.with_trust(move |trust, _| trust.remove_peer(&laptop, clock::now())).await.unwrap();
     hub.links.close(&laptop, Code::Removed);
     pair.becomes("vault", Disabled).await;
     let repo = pair.received("vault").await.unwrap();
@@ -130,13 +130,45 @@ async fn a_removed_peer_has_its_repos_taken_back_by_the_close_alone() {
 }
 
 #[tokio::test]
+async fn a_peer_removed_while_it_was_away_learns_it_when_it_is_denied() {
+    let mut pair = Pair::paired("receive-shared-repos=*", &shared_vault()).await;
+    pair.becomes("vault", Taken).await;
+    pair.laptop.halt().await;
+    let (hub, laptop) = (pair.hub.node(), pair.laptop.key);
+    let removed = hub.with_trust(move |trust, _| trust.remove_peer(&laptop, clock::now()));
+    removed.await.unwrap();
+    pair.laptop.start().await;
+    pair.becomes("vault", Disabled).await;
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_has_forgotten_its_peers_takes_nothing_back() {
+    let mut pair = Pair::paired("receive-shared-repos=*", &shared_vault()).await;
+    pair.becomes("vault", Taken).await;
+    pair.laptop.halt().await;
+    let (hub, laptop) = (pair.hub.node(), pair.laptop.key);
+    let forgotten = hub.with_trust(move |trust, _| {
+        trust.remove_peer(&laptop, clock::now())?;
+        trust.allow_peer(&laptop)
+    });
+    assert!(forgotten.await.unwrap());
+    pair.laptop.start().await;
+    let node = pair.laptop.node();
+    let mut presence = node.presences.watch(&pair.hub.key);
+    let refused = presence.wait_for(|now| now.reason.as_deref() == Some("unknown-peer"));
+    tokio::time::timeout(Duration::from_secs(60), refused).await.expect("refused").unwrap();
+    assert!(node.links.dismissals().borrow().is_empty());
+    assert_eq!(pair.received("vault").await.unwrap().state, Taken);
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn a_removed_peer_is_told_by_records_before_its_session_ends() {
     let pair = Pair::paired("receive-shared-repos=*", &shared_vault()).await;
     pair.becomes("vault", Taken).await;
     let (hub, laptop) = (pair.hub.node(), pair.laptop.key);
-    hub.with_trust(move |trust, _| trust.remove_peer(&laptop, holdfast::clock::now()))
-        .await
-        .unwrap();
+    hub.with_trust(move |trust, _| trust.remove_peer(&laptop, clock::now())).await.unwrap();
     assert!(shared::peer_removed(hub, laptop).await.unwrap());
     pair.becomes("vault", Disabled).await;
     assert_eq!(pair.received("vault").await.unwrap().detail, "", "a record says it");
