@@ -5,7 +5,7 @@ mod store;
 use holdfast::model::{PeerRole, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::OriginLog as _;
 use holdfast::store::history::{Filter, StoreState, Whose};
-use holdfast::store::trust::{OpenRun, Peer, Place};
+use holdfast::store::trust::{OfferedRepo, OpenRun, Peer, Place};
 use holdfast::store::{StoreError, Trust};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -94,6 +94,18 @@ fn trust_schema_2_opens() {
     assert_eq!(trust.repo_guid(&run.repo, &place()).expect("a guid"), Some(guid()));
 }
 
+#[test]
+fn trust_schema_3_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-3.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.offered_repos().expect("offers"), [offered()]);
+}
+
+fn offered() -> OfferedRepo {
+    OfferedRepo { peer: peer().1, repo: open_run().repo, guid: guid() }
+}
+
 fn open_run() -> OpenRun {
     OpenRun {
         operation: id(1),
@@ -135,6 +147,7 @@ fn write_fixtures() {
     trust.put_peer(&Peer::new(peer().1, name, PeerRole::KnownHost, now)).expect("kept");
     trust.run_started(&open_run()).expect("kept");
     trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
+    trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
     let history = open(dir.path());
     let job = |tx: &mut holdfast::store::history::HistoryTx<'_>| {
         let mut own = tx.own()?;

@@ -20,7 +20,7 @@ enum Wish {
 
 impl Engine {
     /// Adopts the repository of a repo, or creates it (an init operation then tells), and says its
-    /// guid. The owner calls this before a repo is first pushed.
+    /// guid.
     ///
     /// # Errors
     /// It cannot be opened, is not the one that was there, or may not be created here.
@@ -40,6 +40,18 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         self.settle(&restic, &repo, (Wish::Adopt, None), &mut cancel).await
+    }
+
+    /// As [`Engine::init`], but what a person has to create is not created. The owner calls this
+    /// before a repo is first pushed.
+    ///
+    /// # Errors
+    /// As for [`Engine::init`].
+    pub async fn open(&self, repo: &RepoId) -> Result<RepoGuid, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        self.ensure(&restic, &repo, None, &mut cancel).await
     }
 
     /// The snapshots of a repo that meet the filter, oldest first.

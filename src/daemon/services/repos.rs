@@ -10,13 +10,12 @@ mod request;
 use super::refuse;
 use crate::api::repo_service_server::RepoService;
 use crate::api::{self, RemovedRepo, RepoList};
-use crate::clock;
 use crate::config::{Config, Edit, Repo};
 use crate::daemon::Node;
-use crate::daemon::ports::{Named, Obstacle, Repos, disabled_reason, place};
-use crate::model::{RepoGuid, RepoId};
-use crate::store::trust::{Peer, ReceivedRepo, ReceivedState};
-use crate::store::{self, Trust};
+use crate::daemon::ports::{Named, Obstacle, Repos, disabled_reason};
+use crate::daemon::sharing::{self, Again};
+use crate::model::RepoId;
+use crate::store::trust::{Peer, ReceivedRepo};
 use document::Known;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -62,14 +61,17 @@ impl RepoService for Service {
         let id = id(&request.repo)?;
         let found = self.node.with_trust(move |_, roster| roster.find(&request.peer)).await;
         let peer = found.map_err(refuse::store)?.map_err(refuse::no_peer)?;
-        let origin = peer.key;
-        self.take_back(&peer, &id).await?;
+        let again = sharing::take(&self.node, peer.key, id.clone()).await.map_err(refuse::store)?;
+        if again == Again::NotDeleted && !self.is_received(&peer, &id).await? {
+            let message = format!("{} shares no repo {id} with this instance", peer.instance);
+            let remedy = "ask there to share it and to grant receive-shared-repos";
+            return Err(refuse::not_found(message, remedy));
+        }
         super::expectations_changed(&self.node).await;
-        let known = Known::read(&self.node).await?;
-        let documents = known.documents().into_iter();
-        let mut taken = documents.filter(|repo| repo.id == id.as_str());
-        let taken = taken.find(|repo| repo.origin == Some(origin.to_string()));
-        taken.map(Response::new).ok_or_else(|| unknown(&id))
+        let (known, origin) = (Known::read(&self.node).await?, Some(peer.key.to_string()));
+        let mut documents = known.documents().into_iter();
+        let taken = documents.find(|repo| repo.id == id.as_str() && repo.origin == origin);
+        Ok(Response::new(taken.unwrap_or_else(|| awaited(&peer, &id))))
     }
 
     async fn edit(&self, request: Request<api::EditRepoRequest>) -> Answer<api::Repo> {
@@ -85,12 +87,15 @@ impl RepoService for Service {
         let origin = match before.named(&id) {
             Named::Own(_) => {
                 self.write(Edit::RemoveRepo(id.clone())).await?;
+                // Said, not merely absent: members are told.
+                sharing::unshare(&self.node, id.clone()).await.map_err(refuse::store)?;
                 None
             }
             Named::Unusable(_, Obstacle::Removed) | Named::Unknown => return Err(unknown(&id)),
             Named::Received(repo) | Named::Unusable(repo, _) => {
-                self.set(repo, ReceivedState::Deleted).await?;
-                Some(repo.origin.to_string())
+                let (origin, id) = (repo.origin, repo.id.clone());
+                sharing::delete(&self.node, origin, id).await.map_err(refuse::store)?;
+                Some(origin.to_string())
             }
         };
         super::expectations_changed(&self.node).await;
@@ -182,14 +187,6 @@ impl Service {
         self.shown(&id).await
     }
 
-    async fn set(&self, repo: &ReceivedRepo, state: ReceivedState) -> Result<(), Status> {
-        let (origin, id) = (repo.origin, repo.id.clone());
-        let set = self.node.with_trust(move |trust, _| {
-            trust.set_received_state(&origin, &id, state, "", clock::now())
-        });
-        set.await.map(drop).map_err(refuse::store)
-    }
-
     /// The plans on that repo that could run before and cannot now.
     async fn disabled_since(&self, before: &Repos, id: &RepoId) -> Result<Vec<String>, Status> {
         let (config, now) = (self.node.config.current(), self.repos().await?);
@@ -200,39 +197,22 @@ impl Service {
         Ok(stopped.map(|plan| plan.id.to_string()).collect())
     }
 
-    async fn take_back(&self, peer: &Peer, id: &RepoId) -> Result<(), Status> {
+    async fn is_received(&self, peer: &Peer, id: &RepoId) -> Result<bool, Status> {
         let repos = self.repos().await?;
-        let of_peer = |repo: &&ReceivedRepo| repo.origin == peer.key && repo.id == *id;
-        let Some(repo) = repos.received().iter().find(of_peer) else {
-            let message = format!("{} shares no repo {id} with this instance", peer.instance);
-            let remedy = "ask there to share it and to grant receive-shared-repos";
-            return Err(refuse::not_found(message, remedy));
-        };
-        match repos.obstacle(repo) {
-            None => Ok(()),
-            Some(Obstacle::Removed) => {
-                let (config, guid) = (self.node.config.current(), repo.guid.clone());
-                let same = self.node.with_trust(move |trust, _| rival(&config, trust, &guid));
-                match same.await.map_err(refuse::store)? {
-                    None => self.set(repo, ReceivedState::Taken).await,
-                    Some(rival) => {
-                        let message = format!("repo {id} is the same repository as repo {rival}");
-                        Err(refuse::not_now("conflict", message, &format!("use repo {rival}")))
-                    }
-                }
-            }
-            Some(obstacle) => Err(refuse::not_now("unusable", repos.explain(repo, &obstacle), "")),
-        }
+        Ok(repos.received().iter().any(|repo| repo.origin == peer.key && repo.id == *id))
     }
 }
 
-/// A repo of the config that is that repository.
-fn rival(config: &Config, trust: &Trust, guid: &RepoGuid) -> store::Result<Option<RepoId>> {
-    for repo in &config.repos {
-        let Ok(uri) = repo.uri.resolve() else { continue };
-        if trust.repo_guid(&repo.id, &place(&uri))?.as_ref() == Some(guid) {
-            return Ok(Some(repo.id.clone()));
-        }
+/// A repo that a person wants again and whose owner is away.
+fn awaited(peer: &Peer, id: &RepoId) -> api::Repo {
+    api::Repo {
+        id: id.to_string(),
+        shared: true,
+        origin: Some(peer.key.to_string()),
+        origin_instance: Some(peer.instance.to_string()),
+        read_only: true,
+        state: "disabled".to_owned(),
+        reason: Some(format!("{} sends it when it is connected next", peer.instance)),
+        ..api::Repo::default()
     }
-    Ok(None)
 }
