@@ -10,7 +10,7 @@ use crate::model::KeyId;
 use crate::net::drive::{Feeding, Ground};
 use crate::pairing::{PairingSecret, Refusal};
 use crate::session::{Admission, Applicant, Code};
-use crate::store::trust::{Newcomer, Peer, ToldGrant};
+use crate::store::trust::{Newcomer, Peer};
 use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose};
 use crate::wire::tell;
@@ -99,7 +99,7 @@ impl Admissions {
         if !applicant.purpose.is_session() {
             return Ok((accept(&peer, urls, None), None));
         }
-        let (feed, hello) = Feeding::open(&self.ground, &peer.grants).await?;
+        let (feed, hello) = Feeding::open(&self.ground, &key, &peer.grants).await?;
         Ok((accept(&peer, urls, hello), Some(feed)))
     }
 
@@ -134,15 +134,10 @@ fn presented(
 ) -> Option<(crate::pairing::SecretHash, Newcomer)> {
     let redemption = applicant.redemption.as_ref()?;
     let secret = PairingSecret::from_text(redemption.secret.expose())?.hash();
-    let told = redemption.grants.iter().map(|grant| ToldGrant {
-        permission: grant.permission.clone(),
-        scopes: grant.scopes.clone(),
-        exceptions: grant.exceptions,
-    });
     let newcomer = Newcomer {
         public_key: applicant.public_key,
         instance: applicant.instance.clone(),
-        grants_received: told.collect(),
+        grants_received: redemption.grants.clone(),
         address,
         software: Some(applicant.software.clone()),
     };
@@ -184,7 +179,7 @@ mod tests {
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(dir.path(), owner).unwrap();
         let trust = Arc::new(Trust::open(dir.path()).unwrap());
-        let ground = Ground { identity, history };
+        let ground = Ground::new(identity, history);
         let file = dir.path().join("config.toml");
         std::fs::write(&file, "instance = \"hub\"\n").unwrap();
         let config = Arc::new(crate::config::LiveConfig::open(file).unwrap());

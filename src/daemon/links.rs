@@ -14,7 +14,7 @@ use crate::grant::Grants;
 use crate::model::{KeyId, LinkState};
 use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
 use crate::net::{DialError, Dialer, Ladder, Link};
-use crate::pairing::PeerUrl;
+use crate::pairing::{PeerUrl, Token};
 use crate::reconcile::Quota;
 use crate::session::{
     Admission, Applicant, Claim, Code, DialledBy, Ending, Errand, Event, Local, Opened, Pairs,
@@ -214,29 +214,33 @@ impl Links {
         let read = tokio::task::spawn_blocking(move || roster.peer(&listener)).await;
         let peer = read.unwrap_or(Err(StoreError::Closed))?;
         let grants = peer.map(|peer| peer.grants).unwrap_or_default();
-        let (feed, sync_hello) = Feeding::open(&self.base.ground, &grants).await?;
+        let (feed, sync_hello) = Feeding::open(&self.base.ground, &listener, &grants).await?;
         let opening = Opening { granted: tell(&grants), sync_hello };
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
         let link = self.dialer.dial(url).await?;
-        let visit = self.run(link, errand, Some(feed)).await?;
+        let visit = self.run(link, self.session(errand)?, Some(feed)).await?;
         self.note_dismissal(listener, &visit.ending);
         Ok(visit)
     }
 
-    /// Presents a token to its listener: to see what it offers, or to pair.
+    /// Presents a token to the listener that it names and to no other: to see what it offers, or to
+    /// pair. `grants` is what the listener is told that it may do here.
     ///
     /// # Errors
     /// Nobody was reached.
     pub async fn present(
         self: &Arc<Self>,
         url: &PeerUrl,
-        listener: KeyId,
+        token: &Token,
         purpose: Purpose,
-        redemption: Redemption,
+        grants: &Grants,
     ) -> Result<Visit, DialFailure> {
         let link = self.dialer.dial(url).await?;
-        self.run(link, errand(listener, purpose, Some(redemption)), None).await
+        let redemption = Redemption { secret: token.secret.reveal(), grants: tell(grants) };
+        let mut session = self.session(errand(token.listener, purpose, Some(redemption)))?;
+        session.expect_instance(token.instance.clone());
+        self.run(link, session, None).await
     }
 
     /// Climbs to a listener and asks whether it would take a session; each step is noted.
@@ -250,19 +254,21 @@ impl Links {
         ladder: &mut Ladder,
     ) -> Result<Visit, DialFailure> {
         let link = self.dialer.climb(url, ladder).await?;
-        self.run(link, errand(listener, Purpose::Probe, None), None).await
+        self.run(link, self.session(errand(listener, Purpose::Probe, None))?, None).await
+    }
+
+    fn session(&self, errand: Errand) -> Result<Session, DialFailure> {
+        let settings = self.settings();
+        Ok(Session::dial(settings.local.clone(), errand, jittered(settings.timing), now())?)
     }
 
     async fn run(
         self: &Arc<Self>,
         link: Link,
-        errand: Errand,
+        session: Session,
         feed: Option<Feeding>,
     ) -> Result<Visit, DialFailure> {
-        let settings = self.settings();
         let address = Some(link.remote.socket.to_string());
-        let timing = jittered(settings.timing);
-        let session = Session::dial(settings.local.clone(), errand, timing, now())?;
         let side = Arc::new(Side::new(self, DialledBy::Us, address));
         let ground = self.base.ground.clone();
         let ending = drive(session, link, feed, ground, Arc::clone(&side)).await;
@@ -343,13 +349,20 @@ impl Links {
     fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
         let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
-        let generation = match locked(&self.pairs).claim(opened.key, by, opened.boot_id) {
-            Claim::Takes { generation, .. } => generation,
-            Claim::Duplicate => return Err(Code::Duplicate),
-            Claim::Clone => return Err(Code::Clone),
-            Claim::SelfDial => return Err(Code::SelfDial),
-        };
-        Ok(self.take_lane((opened.key, by), generation, peer.grants))
+        // Held until the lane is taken: of two that claim at once, the newer displaces the older.
+        let mut pairs = locked(&self.pairs);
+        match pairs.claim(opened.key, by, opened.boot_id) {
+            Claim::Takes { generation, .. } => {
+                Ok(self.take_lane((opened.key, by), generation, peer.grants))
+            }
+            Claim::Duplicate => Err(Code::Duplicate),
+            Claim::Clone => {
+                // Nobody knows which of the two is connected now: both are refused.
+                self.close(&opened.key, Code::Clone);
+                Err(Code::Clone)
+            }
+            Claim::SelfDial => Err(Code::SelfDial),
+        }
     }
 
     fn take_lane(
@@ -513,6 +526,7 @@ impl Host for Side {
         self.links.dismissals.send_if_modified(|dismissed| dismissed.remove(&opened.key));
         self.links.base.presences.update(&opened.key, |presence| {
             presence.becomes(LinkState::Connected, None);
+            presence.alert = None;
             presence.address.clone_from(&self.address);
         });
         // Nobody attends: then sessions do log sync and nothing else.
@@ -545,5 +559,7 @@ impl Host for Side {
 
     fn alert(&self, peer: KeyId, message: String) {
         tracing::warn!(%peer, message, "log sync needs a look");
+        let since = crate::clock::now();
+        self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }

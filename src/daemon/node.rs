@@ -10,6 +10,8 @@ use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
 use crate::crypto::Identity;
 use crate::job::Engine;
 use crate::model::KeyId;
+use crate::net::drive::Pasts;
+use crate::session::Code;
 use crate::store::{History, StoreError, Trust};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Node {
     pub sharing: Arc<Sharing>,
     /// Log texts asked of peers.
     pub log_calls: LogCalls,
+    /// What earlier sessions left of log sync.
+    pub pasts: Pasts,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
 }
@@ -80,6 +84,12 @@ impl Node {
             }
             Err(error) => tracing::error!(%error, "grants cannot be read; sessions keep theirs"),
         }
+    }
+
+    /// Every session begins anew, with nothing remembered of earlier ones.
+    pub fn restart_sessions(&self) {
+        self.pasts.forget_all();
+        self.links.close_all(Code::Restart);
     }
 
     /// Edits the owner's file, all edits or none, and takes the result into effect.

@@ -8,15 +8,15 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
-use super::services;
 use super::sharing::{self, Sharing};
+use super::{promises, services, upkeep, warden};
 use crate::config::{
     self, Config, DataDir, IdentityFileError, LiveConfig, LoadError, create_default,
     instance_of_this_host,
 };
 use crate::crypto::Identity;
 use crate::job::Engine;
-use crate::net::drive::Ground;
+use crate::net::drive::{Ground, Pasts};
 use crate::net::local::{self, LocalError, LocalSocket};
 use crate::net::{
     Answers, Limits, ListenError, Listener, SyncAccept, TlsError, TlsServer, TrustedProxies, serve,
@@ -215,6 +215,7 @@ impl Running {
         tokio::spawn(attend_all(Arc::clone(node), conversations));
         tokio::spawn(Arc::clone(&node.dialing).run(shutdown.guard()));
         tokio::spawn(sharing::keep(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(warden::watch(Arc::clone(node), shutdown.guard()));
         let links = Arc::clone(&node.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),
@@ -230,6 +231,8 @@ impl Running {
                 tracing::error!(%error, "the local API has ended");
             }
         });
+        tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -336,9 +339,12 @@ fn connect(
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
     let Opened { options, _lock: lock, config, data, identity, trust, history, guard } = opened;
     let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
-    let presences = Arc::<Presences>::default();
+    let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
-        ground: Ground { identity: Arc::clone(&identity), history: history.clone() },
+        ground: Ground {
+            pasts: pasts.clone(),
+            ..Ground::new(Arc::clone(&identity), history.clone())
+        },
         trust: Arc::clone(&trust),
         roster: Arc::clone(&roster),
         presences: Arc::clone(&presences),
@@ -365,6 +371,7 @@ fn connect(
         dialing,
         sharing: Arc::<Sharing>::default(),
         log_calls,
+        pasts,
         listening,
     };
     (Arc::new(node), conversations, lock)

@@ -199,9 +199,9 @@ pub enum Event {
     FromOrigin(FromOrigin),
     /// About our log.
     FromHub(FromHub),
-    /// A batch was not sent, because the grants changed after it was read: begin again with a
-    /// SyncHello.
-    BatchWithheld,
+    /// A message of the own log was not sent, because the grants changed after it was read: begin
+    /// again with a SyncHello.
+    Withheld,
     /// How far a running operation of the peer is.
     Progress(RunProgress),
     /// Repos that the peer shares.
@@ -235,7 +235,7 @@ impl Event {
             Self::ClockAhead { .. } => "clock-ahead",
             Self::FromOrigin(_) => "from-origin",
             Self::FromHub(_) => "from-hub",
-            Self::BatchWithheld => "batch-withheld",
+            Self::Withheld => "withheld",
             Self::Progress(_) => "progress",
             Self::SharedRepos(_) => "shared-repos",
             Self::SharedRepoRecords(_) => "shared-repo-records",
@@ -282,6 +282,8 @@ pub struct Session {
     local: Local,
     timing: Timing,
     grants: Grants,
+    /// What a dialer's listener has to be called.
+    expected: Option<InstanceId>,
     state: State,
     deadline: Timestamp,
     transmit: VecDeque<Envelope>,
@@ -307,6 +309,11 @@ impl Session {
         Ok(session)
     }
 
+    /// A dialer tells a listener with another name nothing more, a token least of all.
+    pub fn expect_instance(&mut self, instance: InstanceId) {
+        self.expected = Some(instance);
+    }
+
     /// A listener, for a stream that was just accepted.
     #[must_use]
     pub fn listen(local: Local, timing: Timing, now: Now) -> Self {
@@ -320,6 +327,7 @@ impl Session {
             local,
             timing,
             grants,
+            expected: None,
             state: State::Closed,
             deadline: now.monotonic.plus(timing.handshake),
             transmit: VecDeque::new(),

@@ -379,7 +379,7 @@ fn links(
     std::fs::write(&file, "instance = \"hub\"\n").unwrap();
     let config = Arc::new(LiveConfig::open(file).unwrap());
     let base = Base {
-        ground: Ground { identity: Arc::clone(identity), history },
+        ground: Ground::new(Arc::clone(identity), history),
         trust: Arc::clone(trust),
         roster: Arc::new(Roster::new(config, Arc::clone(trust))),
         presences: Arc::<Presences>::default(),

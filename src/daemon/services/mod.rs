@@ -6,15 +6,40 @@
 //! 1. A refused call names the field and what to do, and has changed nothing.
 //! 2. No answer carries a secret, but the one that creates a token.
 
+mod addresses;
+mod describe;
+mod export;
+mod grants;
+mod joining;
+mod ladder;
+mod listing;
+mod log_text;
+mod lookup;
+mod operations;
+mod parting;
+mod peers;
 mod refuse;
+mod snapshots;
 mod status;
+mod stream;
+mod tokens;
+mod verify;
+mod watching;
 
 use super::node::Node;
+use crate::api::operation_service_server::OperationServiceServer;
+use crate::api::peer_service_server::PeerServiceServer;
+use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
+use crate::api::token_service_server::TokenServiceServer;
 use std::sync::Arc;
 use tonic::service::Routes;
 
 /// Everything that is answered on the socket.
 pub(super) fn routes(node: Arc<Node>) -> Routes {
-    Routes::new(StatusServiceServer::new(status::Service::new(node)))
+    Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
+        .add_service(TokenServiceServer::new(tokens::Service::new(Arc::clone(&node))))
+        .add_service(PeerServiceServer::new(peers::Service::new(Arc::clone(&node))))
+        .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
+        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }

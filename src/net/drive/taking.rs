@@ -7,7 +7,7 @@ use super::Ground;
 use crate::clock;
 use crate::crypto::verify_checkpoint;
 use crate::model::KeyId;
-use crate::reconcile::{FromHub, FromOrigin, Intake, Quota};
+use crate::reconcile::{FromHub, FromOrigin, Intake, Quota, Trouble};
 use crate::store::{History, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,6 @@ use tokio::sync::mpsc;
 
 /// Messages in one commit.
 const GROUP: usize = 16;
-/// Batches that the peer may have under way: with 64 KiB each, 1 MiB.
-const WINDOW: u32 = 15;
 
 /// Which session takes, of its pair.
 #[derive(Clone)]
@@ -31,6 +29,14 @@ impl Turn {
     }
 }
 
+/// What came of one group.
+pub(super) struct Taken {
+    /// To be sent.
+    pub(super) out: Vec<FromHub>,
+    /// What is wrong with the peer's log since now.
+    pub(super) trouble: Option<Trouble>,
+}
+
 /// Takes messages until their channel closes; answers by `answers`.
 pub(super) async fn take(
     ground: Ground,
@@ -38,31 +44,39 @@ pub(super) async fn take(
     quota: Quota,
     turn: Turn,
     mut messages: mpsc::Receiver<FromOrigin>,
-    answers: mpsc::Sender<Result<Vec<FromHub>, StoreError>>,
+    answers: mpsc::Sender<Result<Taken, StoreError>>,
 ) {
     let origin = KeyId::of(&public_key);
     let verify = move |epoch: &_, checkpoint: &crate::reconcile::Checkpoint| {
         let (root, time) = (&checkpoint.root, checkpoint.time);
         verify_checkpoint(&public_key, epoch, root, time, &checkpoint.signature).is_ok()
     };
-    let mut intake = Intake::new(origin, quota, Box::new(verify));
-    let mut window = WINDOW;
+    let mut intake =
+        Intake::new(origin, quota, Box::new(verify)).resumed(ground.pasts.refusals(&origin));
+    let window = ground.credit.take();
+    let (mut give, mut said) = (Some(window.batches), None);
     let mut group = Vec::with_capacity(GROUP);
     while messages.recv_many(&mut group, GROUP).await > 0 {
         let now_taken = std::mem::take(&mut group);
-        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, window };
+        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, give };
         let done = step.commit(intake, &ground.history).await;
         let (answer, left) = match done {
-            Ok((left, out)) => (Ok(out), Some(left)),
+            Ok((left, out)) => {
+                let trouble = left.trouble().filter(|now| said.as_ref() != Some(*now)).cloned();
+                said = left.trouble().cloned();
+                (Ok(Taken { out, trouble }), Some(left))
+            }
             Err(error) => (Err(error), None),
         };
         let stop = answers.send(answer).await.is_err();
         match left {
             Some(left) if !stop => intake = left,
-            _ => return,
+            Some(left) => return ground.pasts.keep_refusals(origin, left.into_refusals()),
+            None => return,
         }
-        window = 0;
+        give = None;
     }
+    ground.pasts.keep_refusals(origin, intake.into_refusals());
 }
 
 struct Step {
@@ -70,7 +84,8 @@ struct Step {
     public_key: [u8; 32],
     turn: Turn,
     messages: Vec<FromOrigin>,
-    window: u32,
+    /// In the first group of the session: what the peer may have under way beside one batch.
+    give: Option<u32>,
 }
 
 impl Step {
@@ -89,10 +104,12 @@ impl Step {
                 for message in self.messages {
                     intake.handle(&mut held, message, clock::now(), &mut out)?;
                 }
-                if self.window > 0 {
-                    // The first group of the session: what a proof of this log is checked with.
+                if let Some(batches) = self.give {
+                    // What a proof of this log is checked with.
                     tx.remember_key(&self.public_key)?;
-                    intake.give(self.window, &mut out);
+                    if batches > 0 {
+                        intake.give(batches, &mut out);
+                    }
                 }
                 Ok((intake, out))
             })
