@@ -212,8 +212,8 @@ impl Running {
         tokio::spawn(async move { engine.sweep().await });
         tokio::spawn(attend_all(Arc::clone(node), conversations));
         tokio::spawn(Arc::clone(&node.dialing).run(shutdown.guard()));
-        tokio::spawn(warden::watch(Arc::clone(node), shutdown.guard()));
         tokio::spawn(sharing::keep(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(warden::watch(Arc::clone(node), shutdown.guard()));
         let links = Arc::clone(&node.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A machine whose plan `home` saves a few real files into a repository of its own.
-pub fn backs_up(machine: &Machine) {
+pub(crate) fn backs_up(machine: &Machine) {
     let files = machine.folder().join("files");
     fs::create_dir_all(&files).unwrap();
     fs::write(files.join("letter.txt"), format!("from {}", machine.name)).unwrap();
@@ -32,30 +32,30 @@ pub fn backs_up(machine: &Machine) {
 }
 
 /// One more backup; the operation.
-pub fn backup(machine: &Machine) -> Value {
+pub(crate) fn backup(machine: &Machine) -> Value {
     let operation = machine.ask(&["plan", "backup", "home"]);
     assert_eq!(operation["status"], "succeeded", "{operation}");
     operation
 }
 
-pub fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
 /// `member` joins `hub` and lets it read everything.
-pub fn pair(member: &Machine, hub: &Machine) {
+pub(crate) fn pair(member: &Machine, hub: &Machine) {
     let joined = member.joins(hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
     assert_eq!(joined["state"], "connected", "{joined}");
 }
 
 /// What the hub says of the member.
-pub fn seen(hub: &Machine, member: &Machine) -> Value {
+pub(crate) fn seen(hub: &Machine, member: &Machine) -> Value {
     hub.ask(&["peer", "show", &member.name])
 }
 
 /// Waits until the hub holds that many live operations of the member, verified.
 #[track_caller]
-pub fn holds(hub: &Machine, member: &Machine, operations: u64) {
+pub(crate) fn holds(hub: &Machine, member: &Machine, operations: u64) {
     hub.until(&["peer", "show", &member.name], |peer| {
         peer["log"]["operations"] == operations && peer["log"]["behind"] == false
     });
@@ -63,17 +63,17 @@ pub fn holds(hub: &Machine, member: &Machine, operations: u64) {
 
 /// Waits until the link is as wanted, as this machine sees it.
 #[track_caller]
-pub fn link(machine: &Machine, peer: &Machine, state: &str) -> Value {
+pub(crate) fn link(machine: &Machine, peer: &Machine, state: &str) -> Value {
     machine.until(&["peer", "show", &peer.name], |peer| peer["state"] == state)
 }
 
 /// The operations that a machine lists with these arguments.
-pub fn operations(machine: &Machine, more: &[&str]) -> Vec<Value> {
+pub(crate) fn operations(machine: &Machine, more: &[&str]) -> Vec<Value> {
     machine.cli(&[&["ops"], more].concat()).lines()
 }
 
 /// Puts finished operations of one entry each into the log of a machine that is not running.
-pub fn fill(machine: &Machine, count: u32) {
+pub(crate) fn fill(machine: &Machine, count: u32) {
     let identity = read_or_create_identity(&machine.data().join("identity.key")).unwrap();
     let owner = Owner { public_key: identity.public_key() };
     let history = History::open(&machine.data(), owner).unwrap();
@@ -118,7 +118,7 @@ fn finished(instance: &str, number: u32, began: Timestamp) -> Operation {
 }
 
 /// Copies a folder of plain files.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -129,13 +129,13 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 /// A wire to an address. When held up, its connections stay open and nothing gets through.
-pub struct Wire {
-    pub url: String,
+pub(crate) struct Wire {
+    pub(crate) url: String,
     held: Arc<AtomicBool>,
 }
 
 impl Wire {
-    pub fn to(port: u16) -> Self {
+    pub(crate) fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let held = Arc::new(AtomicBool::new(false));
@@ -156,7 +156,7 @@ impl Wire {
     }
 
     /// From now on, or no longer, what is sent is swallowed.
-    pub fn hold(&self, held: bool) {
+    pub(crate) fn hold(&self, held: bool) {
         self.held.store(held, Ordering::SeqCst);
     }
 }

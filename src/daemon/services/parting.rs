@@ -33,7 +33,11 @@ pub(super) async fn remove(node: &Node, peer: Peer) -> Result<RemovedPeer, Statu
         Ok(shared)
     });
     let shared = shared.await.map_err(refuse::store)?;
-    sharing::peer_removed(node, key).await.map_err(refuse::store)?;
+    if let Err(error) = sharing::peer_removed(node, key).await {
+        // It is denied already, which it takes for the same.
+        tracing::warn!(%error, peer = %key, "what it is to give back was not noted");
+    }
+    node.shared_changed();
     say_goodbye(node, &key).await;
     node.roster.changed();
     Ok(RemovedPeer {
