@@ -1,9 +1,14 @@
 # The one place that says how holdfast is built and proved. Everything here runs on a fresh clone.
 SEEDS ?= 1000
-.PHONY: build test lint unit sim stories
+.PHONY: build demo test lint sim
 
 build: ## target/release/holdfast
 	cargo build --release --locked
+
+demo: ## three paired machines in a temporary folder, a real backup each; ends by itself
+	./.ci/install
+	cargo build --release --locked
+	target/release/holdfast demo
 
 test: ## what CI runs: format, lints, documentation, unit tests, stories with real parts, simulation
 	./.ci/install

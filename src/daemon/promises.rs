@@ -16,7 +16,6 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Follows the configuration, the peers, what they share, the runs and the state of the store.
 pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
     let (mut config, mut runs) = (node.config.subscribe(), node.engine.changes());
-    let mut shared = node.sharing.changes();
     let (mut peers, mut store) = (node.roster.changes(), node.history.state());
     let mut shared = node.sharing.changes();
     let mut under_way = usize::MAX;
