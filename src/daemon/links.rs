@@ -4,7 +4,8 @@
 //!
 //! 1. S2: who claims a pair and who is displaced is decided under one lock, for both roles.
 //! 2. A claim ends with its link, so that the other direction may take the pair.
-//! 3. G2: a change of a peer's grants is published to its running session by [`Links::regrant`].
+//! 3. G2: a change of a peer's grants is published to its running session by [`Links::regrant`],
+//!    which reads what is stored: of two changes at once, the one published last has seen both.
 //! 4. What waits for an attendant is bounded: a peer that talks faster than it is heard is cut.
 
 use super::admission::Admissions;
@@ -68,6 +69,8 @@ pub struct Links {
     dialer: Dialer,
     pairs: Mutex<Pairs>,
     lanes: Mutex<HashMap<KeyId, Lane>>,
+    /// Held while grants are read and published, so that none is published that is older than another.
+    granting: Mutex<()>,
     conversations: mpsc::UnboundedSender<Conversation>,
     dismissals: watch::Sender<BTreeSet<KeyId>>,
 }
@@ -170,6 +173,7 @@ impl Links {
             dialer: Dialer::default(),
             pairs: Mutex::new(Pairs::new(own)),
             lanes: Mutex::default(),
+            granting: Mutex::default(),
             conversations,
             dismissals: watch::Sender::default(),
         });
@@ -277,8 +281,32 @@ impl Links {
         Ok(Visit { ending, stood, opened, offer })
     }
 
-    /// The running session with this peer obeys these grants before its next message.
-    pub fn regrant(&self, peer: &KeyId, grants: Grants) {
+    /// The running session with this peer obeys the grants that it has now, before its next message.
+    /// Reads the store, so it blocks.
+    pub fn regrant(&self, peer: &KeyId) {
+        let _turn = locked(&self.granting);
+        match self.grants_of(peer) {
+            Ok(grants) => self.publish(peer, grants),
+            Err(error) => {
+                tracing::error!(%error, %peer, "its grants cannot be read; its session ends");
+                self.publish(peer, Grants::none());
+                self.close(peer, Code::Internal);
+            }
+        }
+    }
+
+    /// As [`Links::regrant`], for every peer.
+    pub fn regrant_all(&self) {
+        let peers: Vec<_> = locked(&self.lanes).keys().copied().collect();
+        peers.iter().for_each(|peer| self.regrant(peer));
+    }
+
+    fn grants_of(&self, peer: &KeyId) -> Result<Grants, StoreError> {
+        let known = self.base.roster.peer(peer)?.filter(|known| known.removed_at.is_none());
+        Ok(known.map(|known| known.grants).unwrap_or_default())
+    }
+
+    fn publish(&self, peer: &KeyId, grants: Grants) {
         if let Some(lane) = locked(&self.lanes).get(peer) {
             lane.grants.send_if_modified(|now| {
                 let is_changed = *now != grants;
@@ -347,6 +375,8 @@ impl Links {
     }
 
     fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
+        // What is read now is not published after what is granted next.
+        let _turn = locked(&self.granting);
         let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
         // Held until the lane is taken: of two that claim at once, the newer displaces the older.

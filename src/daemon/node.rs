@@ -76,14 +76,9 @@ impl Node {
 
     /// Every running session obeys the grants that its peer has now, before its next message (G2).
     pub async fn regrant_all(&self) {
-        match self.with_trust(|_, roster| roster.peers()).await {
-            Ok(peers) => {
-                for peer in peers {
-                    self.links.regrant(&peer.key, peer.grants);
-                }
-            }
-            Err(error) => tracing::error!(%error, "grants cannot be read; sessions keep theirs"),
-        }
+        let links = Arc::clone(&self.links);
+        // An error means that the runtime goes down, and every session with it.
+        let _ = tokio::task::spawn_blocking(move || links.regrant_all()).await;
     }
 
     /// Every session begins anew, with nothing remembered of earlier ones.

@@ -6,17 +6,18 @@
 //! 3. The secret is told to the listener that the token names (P2) and is kept nowhere.
 
 use super::{addresses, grants, peers, refuse};
-use crate::api::{Error, JoinRequest, Joined, Offer, PreviewRequest};
+use crate::api::{Error, Grant, JoinRequest, Joined, Offer, PreviewRequest};
 use crate::clock;
 use crate::daemon::Node;
 use crate::daemon::links::Visit;
 use crate::daemon::presence::Presence;
-use crate::grant::Grants;
+use crate::grant::{GrantError, Grants};
 use crate::model::{LinkState, PeerRole};
 use crate::pairing::{Invitation, PeerUrl, Refusal, Token};
 use crate::session::{Ending, Opened};
 use crate::store::trust::Peer;
 use crate::wire::handshake::Purpose;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -43,16 +44,14 @@ pub(super) async fn preview(node: &Node, request: PreviewRequest) -> Result<Offe
 /// Redeems a token, or connects where that was done before.
 pub(super) async fn join(node: &Node, request: JoinRequest) -> Result<Joined, Status> {
     let invited = Invited::read(node, &request.token, &request.urls)?;
-    let wish = Wish {
-        grants: grants::read(&request.grants)?,
-        folders: addresses::folders(&request.allowed_paths)?,
-    };
+    // Refused before anybody is asked, where it is not well formed.
+    grants::read(&request.grants)?;
+    let wish =
+        Wish { grants: request.grants, folders: addresses::folders(&request.allowed_paths)? };
     let (kept, url) = match known(node, &invited.token).await? {
         Some(peer) => invited.again(node, wish, peer).await?,
         None => invited.first(node, wish, request.accept_asks).await?,
     };
-    node.links.regrant(&kept.key, kept.grants.clone());
-    node.roster.changed();
     let state = settled(node, &kept).await;
     Ok(Joined {
         peer: kept.instance.to_string(),
@@ -94,7 +93,8 @@ async fn settled(node: &Node, peer: &Peer) -> LinkState {
 
 /// What whoever joins lets the listener do here.
 struct Wish {
-    grants: Grants,
+    /// As written: an exclusion narrows what is granted already.
+    grants: Vec<Grant>,
     folders: Vec<String>,
 }
 
@@ -149,17 +149,19 @@ impl Invited {
     ) -> Result<(Peer, PeerUrl), Status> {
         self.name_must_be_free(node).await?;
         if accept_asks {
-            wish.grants.unite(self.asks(node).await?);
+            wish.grants.extend(grants::shown(&self.asks(node).await?));
         }
-        let (url, visit) = self.call(node, Purpose::Pair, &wish.grants).await?;
+        let granted = grants::read(&wish.grants)?;
+        let (url, visit) = self.call(node, Purpose::Pair, &granted).await?;
         let opened = visit.opened.ok_or_else(|| no_sense(&url))?;
         let new = Peer::new(opened.key, opened.instance.clone(), PeerRole::KnownHost, clock::now());
         let urls = self.urls_from(&url);
-        let kept = node.with_trust(move |trust, _| {
-            let mut peer = new;
-            wish.add_to(&mut peer);
+        let kept = node.with_trust(move |trust, roster| {
+            let mut peer = Peer { grants: granted, ..new };
+            wish.open_folders(&mut peer);
             learn(&mut peer, &opened, urls);
             trust.put_peer(&peer)?;
+            roster.changed();
             Ok(peer)
         });
         let kept = kept.await.map_err(refuse::store)?;
@@ -173,8 +175,7 @@ impl Invited {
         if !wish.is_empty() {
             peers::must_not_be_declared(node, &peer)?;
         }
-        let mut granted = peer.grants.clone();
-        granted.unite(wish.grants.clone());
+        let granted = grants::united(&peer.grants, &wish.grants).map_err(grants::refused)?;
         let called = match node.links.is_connected(&peer.key) {
             true => None,
             false => match self.call(node, Purpose::Pair, &granted).await {
@@ -189,18 +190,23 @@ impl Invited {
             None => (self.urls[0].clone(), None),
         };
         let (key, urls) = (peer.key, self.urls_from(&url));
+        let links = Arc::clone(&node.links);
         let kept = node.with_trust(move |_, roster| {
+            let mut outcome = Ok(());
             roster.learn(&key, |peer| {
-                wish.add_to(peer);
+                outcome = wish.grant_to(peer);
                 match &opened {
                     Some(opened) => learn(peer, opened, urls),
                     None if peer.role == PeerRole::KnownHost => add_urls(peer, urls),
                     None => {}
                 }
             })?;
-            roster.peer(&key)
+            links.regrant(&key);
+            roster.changed();
+            Ok(outcome.map(|()| roster.peer(&key)))
         });
-        Ok((kept.await.map_err(refuse::store)?.unwrap_or(peer), url))
+        let kept = kept.await.map_err(refuse::store)?.map_err(grants::refused)?;
+        Ok((kept.map_err(refuse::store)?.unwrap_or(peer), url))
     }
 
     /// The address that answered, then the others.
@@ -304,8 +310,13 @@ impl Wish {
         self.grants.is_empty() && self.folders.is_empty()
     }
 
-    fn add_to(self, peer: &mut Peer) {
-        peer.grants.unite(self.grants);
+    fn grant_to(self, peer: &mut Peer) -> Result<(), GrantError> {
+        peer.grants = grants::united(&peer.grants, &self.grants)?;
+        self.open_folders(peer);
+        Ok(())
+    }
+
+    fn open_folders(self, peer: &mut Peer) {
         for folder in self.folders {
             if !peer.allowed_paths.contains(&folder) {
                 peer.allowed_paths.push(folder);
@@ -347,4 +358,24 @@ fn united(mut errors: Vec<Error>) -> Error {
 fn no_sense(url: &PeerUrl) -> Status {
     let message = format!("{url} agreed without saying to what");
     refuse::not_now("protocol", message, "update the older side")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::KeyId;
+
+    #[test]
+    fn g1_an_exclusion_in_a_later_join_does_not_widen_what_was_granted() {
+        let key = KeyId::from_bytes([1; 32]);
+        let mut hub = Peer::new(key, "hub".parse().unwrap(), PeerRole::KnownHost, clock::now());
+        hub.grants = Grants::parse(["read-operations=repo:a"]).unwrap();
+        let scopes = vec!["!plan:x".to_owned()];
+        let exclusion = Grant { permission: "read-operations".to_owned(), scopes };
+        let wish = Wish { grants: vec![exclusion], folders: vec!["/srv".to_owned()] };
+        wish.grant_to(&mut hub).unwrap();
+        assert_eq!(hub.grants.to_string(), "read-operations=repo:a,!plan:x");
+        assert_eq!(hub.allowed_paths, ["/srv"]);
+    }
 }

@@ -7,11 +7,11 @@ use crate::api::{AllowedPeer, RemovedPeer};
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::{Node, sharing};
-use crate::grant::Grants;
 use crate::model::{KeyId, LinkState};
 use crate::session::{Code, Send};
 use crate::store::trust::{Peer, ReceivedRepo, ReceivedState};
 use crate::wire::Notice;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
 
@@ -19,10 +19,12 @@ use tonic::Status;
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Tells it, closes its session, and refuses its key from now on.
-pub(super) async fn remove(node: &Node, peer: Peer) -> Result<RemovedPeer, Status> {
+pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, Status> {
     let key = peer.key;
+    let links = Arc::clone(&node.links);
     let shared = node.with_trust(move |trust, _| {
         trust.remove_peer(&key, clock::now())?;
+        links.regrant(&key);
         let mut shared = trust.received_repos()?;
         shared.retain(|repo| repo.origin == key && repo.state == ReceivedState::Taken);
         for repo in &shared {
@@ -33,12 +35,12 @@ pub(super) async fn remove(node: &Node, peer: Peer) -> Result<RemovedPeer, Statu
         Ok(shared)
     });
     let shared = shared.await.map_err(refuse::store)?;
-    if let Err(error) = sharing::peer_removed(node, key).await {
+    if let Err(error) = sharing::peer_removed(&node, key).await {
         // It is denied already, which it takes for the same.
         tracing::warn!(%error, peer = %key, "what it is to give back was not noted");
     }
     node.shared_changed();
-    say_goodbye(node, &key).await;
+    say_goodbye(&node, &key).await;
     node.roster.changed();
     Ok(RemovedPeer {
         instance: peer.instance.to_string(),
@@ -48,7 +50,6 @@ pub(super) async fn remove(node: &Node, peer: Peer) -> Result<RemovedPeer, Statu
 }
 
 async fn say_goodbye(node: &Node, key: &KeyId) {
-    node.links.regrant(key, Grants::none());
     if let Some(outgoing) = node.links.outgoing(key) {
         // Whoever does not hear it is told at its next call.
         let said = outgoing.send(Send::Notice(Notice::Removed));

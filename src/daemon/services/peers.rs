@@ -11,6 +11,7 @@ use crate::daemon::Node;
 use crate::daemon::presence::Presence;
 use crate::grant::{GrantError, Grants, Permission};
 use crate::model::{KeyId, LinkState, PeerRole, Timestamp};
+use crate::store::StoreError;
 use crate::store::history::LogSummary;
 use crate::store::trust::Peer;
 use std::collections::HashMap;
@@ -53,10 +54,12 @@ impl Service {
         key: KeyId,
         change: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> Result<Peer, Status> {
-        let changed = self.node.with_trust(move |trust, _| trust.update_peer(&key, change)).await;
-        let peer = changed.map_err(refuse::store)?;
-        self.node.roster.changed();
-        Ok(peer)
+        let changed = self.node.with_trust(move |trust, roster| {
+            let peer = trust.update_peer(&key, change)?;
+            roster.changed();
+            Ok(peer)
+        });
+        changed.await.map_err(refuse::store)
     }
 
     /// All of a change or nothing; the running session obeys before its next message (G2).
@@ -65,18 +68,19 @@ impl Service {
         key: KeyId,
         change: impl FnOnce(&Grants) -> Result<Grants, GrantError> + Send + 'static,
     ) -> Result<Peer, Status> {
-        let changed = self.node.with_trust(move |trust, _| {
+        let links = Arc::clone(&self.node.links);
+        // In one go: whoever asked may be gone before it is done.
+        let changed = self.node.with_trust(move |trust, roster| {
             let mut outcome = Ok(());
             let peer = trust.update_peer(&key, |peer| match change(&peer.grants) {
                 Ok(grants) => peer.grants = grants,
                 Err(error) => outcome = Err(error),
             })?;
+            links.regrant(&key);
+            roster.changed();
             Ok(outcome.map(|()| peer))
         });
-        let peer = changed.await.map_err(refuse::store)?.map_err(grants::refused)?;
-        self.node.links.regrant(&key, peer.grants.clone());
-        self.node.roster.changed();
-        Ok(peer)
+        changed.await.map_err(refuse::store)?.map_err(grants::refused)
     }
 
     async fn must_be_free(&self, label: &str, but: &KeyId) -> Result<(), Status> {
@@ -169,7 +173,9 @@ impl PeerService for Service {
 
     async fn remove(&self, request: Request<PeerRequest>) -> Answer<RemovedPeer> {
         let peer = self.find_ours(&request.into_inner().peer).await?;
-        parting::remove(&self.node, peer).await.map(Response::new)
+        // To its end, also where whoever asked does not wait for it.
+        let removed = tokio::spawn(parting::remove(Arc::clone(&self.node), peer)).await;
+        removed.unwrap_or_else(|_| Err(refuse::store(StoreError::Closed))).map(Response::new)
     }
 
     async fn allow(&self, request: Request<PeerRequest>) -> Answer<AllowedPeer> {
