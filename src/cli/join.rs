@@ -28,7 +28,7 @@ pub(crate) struct Args {
     url: Vec<PeerUrl>,
     /// What it may do here: PERM[=SCOPE,..]; may be repeated
     #[arg(long, value_name = "GRANT", value_parser = parse::grant)]
-    allow: Vec<parse::Written>,
+    allow: Vec<Grant>,
     /// Grant what it asks for
     #[arg(long)]
     accept_asks: bool,
@@ -43,7 +43,7 @@ impl Args {
         let token = invitation.token.reveal();
         let urls = self.urls(&invitation)?;
         let client = context.client().await?;
-        let mut grants = parse::united(&self.allow)?;
+        let mut grants = self.allow.clone();
         let decided = self.accept_asks || !grants.is_empty();
         if !decided && context.output.is_interactive() {
             let offer = preview(&client, &token, &urls).await?;

@@ -1,27 +1,23 @@
 //! Readers for what is typed: grants, durations, times and paths.
 
 use super::Failure;
+use crate::api::Grant;
 use crate::clock;
 use crate::grant::{GrantError, Grants};
 use crate::model::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// One `PERM[=SCOPE,..]`, well formed and kept as written: what "all except" means is known only
-/// once everything of a command was read.
-#[derive(Debug, Clone)]
-pub(crate) struct Written(String);
-
-/// One `PERM[=SCOPE,..]`.
-pub(crate) fn grant(text: &str) -> Result<Written, GrantError> {
-    Grants::parse([text]).map(|_| Written(text.to_owned()))
-}
-
-/// All of a command, read together.
-pub(crate) fn united(written: &[Written]) -> Result<Vec<crate::api::Grant>, Failure> {
-    let texts = written.iter().map(|Written(text)| text.as_str());
-    let grants = Grants::parse(texts).map_err(|error| Failure::usage(error.to_string(), ""))?;
-    Ok(super::words::to_api(&grants))
+/// One `PERM[=SCOPE,..]`, well formed and kept as written: what "all except" means only the daemon
+/// knows, which unites it with what is granted already.
+pub(crate) fn grant(text: &str) -> Result<Grant, GrantError> {
+    Grants::parse([text])?;
+    let (permission, scopes) = match text.split_once('=') {
+        Some((permission, scopes)) => (permission, scopes.split(',').collect()),
+        None => (text, Vec::new()),
+    };
+    let scopes = scopes.into_iter().map(|scope| scope.trim().to_owned()).collect();
+    Ok(Grant { permission: permission.trim().to_owned(), scopes })
 }
 
 /// `36h`, `7d`.
@@ -90,16 +86,11 @@ mod tests {
     }
 
     #[test]
-    fn g1_an_exclusion_given_apart_does_not_widen_what_was_named() {
-        let given = vec![
-            grant("read-operations=repo:a").unwrap(),
-            grant("read-operations=!plan:x").unwrap(),
-        ];
-        let both = united(&given).unwrap();
-        assert_eq!(both.len(), 1);
-        assert_eq!(both[0].scopes, ["repo:a", "!plan:x"]);
-        let alone = united(&given[1..]).unwrap();
-        assert_eq!(alone[0].scopes, ["*", "!plan:x"], "all except");
+    fn g1_an_exclusion_is_sent_as_written() {
+        let given = grant("read-operations=!repo:b, !plan:x").unwrap();
+        assert_eq!(given.permission, "read-operations");
+        assert_eq!(given.scopes, ["!repo:b", "!plan:x"], "`*` would widen what is granted already");
+        assert!(grant("send-shared-repos").unwrap().scopes.is_empty());
     }
 
     #[test]

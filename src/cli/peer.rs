@@ -37,7 +37,7 @@ pub(crate) enum Command {
         named: Named,
         /// PERM[=SCOPE,..]
         #[arg(required = true, value_name = "GRANT", value_parser = parse::grant)]
-        grants: Vec<parse::Written>,
+        grants: Vec<crate::api::Grant>,
     },
     /// Take permissions away from a peer, at once
     #[command(after_help = "Example:\n  holdfast peer revoke hub read-operations")]
@@ -134,7 +134,7 @@ impl Command {
                 show(output, &peers.rename(request).await?.into_inner())?;
             }
             Self::Grant { named, grants } => {
-                let request = GrantRequest { peer: named.peer, grants: parse::united(&grants)? };
+                let request = GrantRequest { peer: named.peer, grants };
                 show(output, &peers.grant(request).await?.into_inner())?;
             }
             Self::Revoke { named, permissions } => {

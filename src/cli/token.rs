@@ -39,10 +39,10 @@ pub(crate) struct Create {
     max_uses: u32,
     /// What they get: PERM[=SCOPE,..]; may be repeated
     #[arg(long, value_name = "GRANT", value_parser = parse::grant)]
-    grant: Vec<parse::Written>,
+    grant: Vec<crate::api::Grant>,
     /// What they are asked for: PERM[=SCOPE,..]; may be repeated
     #[arg(long, value_name = "GRANT", value_parser = parse::grant)]
-    ask: Vec<parse::Written>,
+    ask: Vec<crate::api::Grant>,
     /// Whoever uses it takes over this peer's grants, history and repos; its old key is refused
     #[arg(long, value_name = "PEER")]
     replaces: Option<String>,
@@ -57,7 +57,7 @@ impl Command {
         let output = context.output;
         match self {
             Self::Create(create) => {
-                let created = tokens.create(create.request()?).await?.into_inner();
+                let created = tokens.create(create.request()).await?.into_inner();
                 output.show(&created, || rendered(&created, clock::now()))?;
             }
             Self::List => {
@@ -74,20 +74,20 @@ impl Command {
 }
 
 impl Create {
-    fn request(self) -> Result<CreateTokenRequest, Failure> {
+    fn request(self) -> CreateTokenRequest {
         let ttl_s = match self.ttl {
             Ttl::For(time) => Some(time.as_secs()),
             Ttl::Never => None,
         };
-        Ok(CreateTokenRequest {
+        CreateTokenRequest {
             label: self.label,
             ttl_s,
             max_uses: self.max_uses,
-            grants: parse::united(&self.grant)?,
-            asks: parse::united(&self.ask)?,
+            grants: self.grant,
+            asks: self.ask,
             replaces: self.replaces,
             urls: self.url.iter().map(ToString::to_string).collect(),
-        })
+        }
     }
 }
 
