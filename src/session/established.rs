@@ -124,7 +124,7 @@ impl Session {
             Send::SharedRepoReport(report) => outbox.report = Some(report),
             Send::LogRequest(request) => outbox.log_request = Some(request),
             Send::LogChunk(chunk) => outbox.log_chunk = Some(chunk),
-            Send::Notice(notice) => outbox.notices.push_back(notice),
+            Send::Notice(notice) => outbox.push_notice(notice),
         }
         if outbox.overflows() {
             self.close(Code::Protocol);

@@ -5,7 +5,7 @@
 //! without reading the answers.
 
 use crate::model::OperationId;
-use crate::reconcile::{FromHub, FromOrigin};
+use crate::reconcile::{Found, FromHub, FromOrigin, Shard};
 use crate::wire::{
     LogChunk, LogRequest, Message, Notice, RunProgress, SharedRepoRecord, SharedRepoReport,
     SharedRepoSet, ToldGrant,
@@ -14,6 +14,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The most answers about the peer's log that wait.
 const MAX_HUB_MESSAGES: usize = 16 * 1024;
+/// The same in bytes: a few of the largest answers. Whoever asks for more reads none of them.
+const MAX_HUB_BYTES: usize = 8 << 20;
+/// The most of the own log that waits: one answer for each shard that a hub holds.
+const MAX_ORIGIN_MESSAGES: usize = 32 * 1024;
+/// The most notices that wait.
+const MAX_NOTICES: usize = 16;
 /// The most operations whose progress waits.
 const MAX_PROGRESS: usize = 64;
 
@@ -25,6 +31,7 @@ pub(super) struct Outbox {
     pub(super) heartbeat: Option<u64>,
     pub(super) notices: VecDeque<Notice>,
     hub: VecDeque<FromHub>,
+    hub_bytes: usize,
     origin: VecDeque<FromOrigin>,
     pub(super) records: Option<Vec<SharedRepoRecord>>,
     pub(super) shared_repos: Option<SharedRepoSet>,
@@ -64,8 +71,19 @@ impl Outbox {
             | FromHub::Refused { .. }
             | FromHub::Want { .. }
             | FromHub::Entries { .. }
-            | FromHub::Stopped { .. } => self.hub.push_back(message),
+            | FromHub::Stopped { .. } => {
+                self.hub_bytes = self.hub_bytes.saturating_add(bytes_of(&message));
+                self.hub.push_back(message);
+            }
         }
+    }
+
+    /// The oldest make room: of names and addresses the newest count.
+    pub(super) fn push_notice(&mut self, notice: Notice) {
+        if self.notices.len() >= MAX_NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
     }
 
     pub(super) fn push_origin(&mut self, message: FromOrigin) {
@@ -102,6 +120,8 @@ impl Outbox {
 
     pub(super) fn overflows(&self) -> bool {
         self.hub.len() > MAX_HUB_MESSAGES
+            || self.hub_bytes > MAX_HUB_BYTES
+            || self.origin.len() > MAX_ORIGIN_MESSAGES
     }
 
     /// The next message by urgency; the heartbeat is made by the caller, who knows the time.
@@ -116,6 +136,7 @@ impl Outbox {
             return Some(Message::Notice(notice));
         }
         if let Some(message) = self.hub.pop_front() {
+            self.hub_bytes = self.hub_bytes.saturating_sub(bytes_of(&message));
             return Some(Message::FromHub(message));
         }
         if let Some(records) = self.records.take() {
@@ -137,5 +158,49 @@ impl Outbox {
             return Some(Message::FromOrigin(message));
         }
         self.log_chunk.take().map(Message::LogChunk)
+    }
+}
+
+/// What an answer takes up, roughly; acks and credits are merged and count nothing.
+fn bytes_of(message: &FromHub) -> usize {
+    let name = |shard: &Shard| shard.repo.len() + shard.plan.len();
+    match message {
+        FromHub::Heads { held, .. } => held.iter().map(|one| name(&one.shard) + 64).sum(),
+        FromHub::Match { points, .. } => points.len() * 16 + 128,
+        FromHub::Want { seqs, .. } => seqs.len() * 8 + 128,
+        FromHub::Entries { seqs, found, .. } => {
+            let payload = |found: &Found| found.entry.payload.as_ref().map_or(0, |p| p.len()) + 128;
+            found.iter().map(payload).sum::<usize>() + seqs.len() * 8 + 128
+        }
+        FromHub::InSync { .. } | FromHub::Refused { .. } | FromHub::Stopped { .. } => 128,
+        FromHub::Ack { .. } | FromHub::Credit { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::Held;
+
+    fn heads(shards: usize) -> FromHub {
+        let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+        let held = Held { shard, seq: 1, chain: [0; 8], hidden: false };
+        FromHub::Heads { number: 1, held: vec![held; shards] }
+    }
+
+    #[test]
+    fn whoever_asks_without_reading_the_answers_is_noticed_before_they_fill_the_memory() {
+        let mut outbox = Outbox::default();
+        // The most that one honest question brings.
+        outbox.push_hub(heads(crate::reconcile::MAX_LISTED));
+        assert!(!outbox.overflows());
+        let flood = (0..16).take_while(|_| {
+            outbox.push_hub(heads(crate::reconcile::MAX_LISTED));
+            !outbox.overflows()
+        });
+        assert!(flood.count() < 16);
+        while outbox.pop().is_some() {}
+        assert!(outbox.is_empty() && !outbox.overflows(), "what was read counts no more");
+        assert_eq!(outbox.hub_bytes, 0);
     }
 }
