@@ -2,7 +2,7 @@
 
 use super::feeding::{Read, Work};
 use super::taking::{Taken, Turn, take};
-use super::{Feeding, Ground, Host, Link, Messages, Standing, farewell, now, until};
+use super::{Feeding, Ground, Host, Link, Messages, Pasts, Standing, farewell, now, until};
 use crate::clock;
 use crate::model::KeyId;
 use crate::reconcile::{FeedOutput, FromHub, FromOrigin, Shard};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// Messages about the peer's log that wait for the disk; when full, the link is not read.
+/// Messages about either log that wait for the disk; when full, the link is not read.
 const WAITING_FOR_DISK: usize = 64;
 
 /// The shortest wait for a checkpoint: one that stays due must not spin.
@@ -93,22 +93,12 @@ impl<H: Host> Running<H> {
         self.follow_grants();
         loop {
             if let Some(ending) = self.events() {
-                self.keep_past().await;
-                farewell(self.session, link).await;
+                let past = keep_past(self.feed, self.ground.pasts, self.peer);
+                tokio::join!(past, farewell(self.session, link));
                 return ending;
             }
             self.start_reading();
             self.turn(&mut link).await;
-        }
-    }
-
-    async fn keep_past(&mut self) {
-        let feeding = match self.feed.job.take() {
-            Some(job) => job.await.ok().and_then(Result::ok).map(|read| read.feeding),
-            None => self.feed.rest.take(),
-        };
-        if let Some(feeding) = feeding {
-            self.ground.pasts.keep_feed(self.peer, feeding.into_past());
         }
     }
 
@@ -132,7 +122,8 @@ impl<H: Host> Running<H> {
     async fn turn(&mut self, link: &mut Link) {
         let idle = self.idle_for();
         let sends = self.session.wants_transmit();
-        let reads = self.untaken.is_empty();
+        let reads = self.untaken.is_empty() && self.feed.said.len() < WAITING_FOR_DISK;
+        let takes = !self.untaken.is_empty();
         let take = self.take.clone();
         tokio::select! {
             place = link.outgoing.reserve(), if sends => match place {
@@ -150,12 +141,12 @@ impl<H: Host> Running<H> {
                 Some(Ok(envelope)) => self.session.handle_envelope(envelope, now()),
                 Some(Err(_)) | None => self.session.handle_cut(),
             },
-            place = take.reserve(), if !reads => match place {
+            place = take.reserve(), if takes => match place {
                 Ok(place) => place.send(self.untaken.remove(0)),
                 Err(_) => self.session.close(Code::Internal),
             },
             Some(answer) = self.answers.recv() => self.answered(answer),
-            read = finished(&mut self.feed.job) => self.read_done(read).await,
+            read = finished(&mut self.feed.job) => self.read_done(read),
             Ok(()) = self.own_changes.changed() => {
                 self.feed.announce = true;
                 self.feed.hungry = true;
@@ -223,10 +214,14 @@ impl<H: Host> Running<H> {
         };
         feed.hungry &= !read;
         let (history, identity) = (self.ground.history.clone(), self.ground.identity.clone());
-        feed.job = Some(tokio::spawn(async move { feeding.work(work, &history, identity).await }));
+        feed.job = Some(tokio::spawn(async move {
+            let read = feeding.work(work, &history, identity).await?;
+            mend(&history, &read.outputs).await?;
+            Ok(read)
+        }));
     }
 
-    async fn read_done(&mut self, read: Result<Read, StoreError>) {
+    fn read_done(&mut self, read: Result<Read, StoreError>) {
         self.feed.job = None;
         let Read { feeding, outputs, next } = match read {
             Ok(read) => read,
@@ -235,32 +230,44 @@ impl<H: Host> Running<H> {
         self.feed.rest = Some(feeding);
         self.feed.hungry |= next.is_some() || !outputs.is_empty();
         for output in outputs {
-            self.output(output).await;
+            self.output(output);
         }
         if let Some(next) = next {
             self.session.send(Outgoing::FromOrigin(next));
         }
     }
 
-    async fn output(&mut self, output: FeedOutput) {
-        let history = self.ground.history.clone();
-        let done = match output {
-            FeedOutput::Send(message) => {
-                self.session.send(Outgoing::FromOrigin(message));
-                Ok(())
-            }
-            FeedOutput::Alert(message) => {
-                self.host.alert(self.peer, message);
-                Ok(())
-            }
-            FeedOutput::Heal { shard, found } => {
-                history.write(move |tx| tx.own()?.heal(&shard, &found)).await
-            }
-            FeedOutput::Scrub(shard) => scrub(&history, shard).await,
-        };
-        if let Err(error) = done {
-            self.fail(&error);
+    fn output(&mut self, output: FeedOutput) {
+        match output {
+            FeedOutput::Send(message) => self.session.send(Outgoing::FromOrigin(message)),
+            FeedOutput::Alert(message) => self.host.alert(self.peer, message),
+            // Done by the job.
+            FeedOutput::Heal { .. } | FeedOutput::Scrub(_) => {}
         }
+    }
+}
+
+/// Does what a read asked for of the own log: beside the session, which goes on with heartbeats.
+async fn mend(history: &History, outputs: &[FeedOutput]) -> Result<(), StoreError> {
+    for output in outputs.iter().cloned() {
+        match output {
+            FeedOutput::Heal { shard, found } => {
+                history.write(move |tx| tx.own()?.heal(&shard, &found)).await?;
+            }
+            FeedOutput::Scrub(shard) => scrub(history, shard).await?,
+            FeedOutput::Send(_) | FeedOutput::Alert(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn keep_past(feed: Feed, pasts: Pasts, peer: KeyId) {
+    let feeding = match feed.job {
+        Some(job) => job.await.ok().and_then(Result::ok).map(|read| read.feeding),
+        None => feed.rest,
+    };
+    if let Some(feeding) = feeding {
+        pasts.keep_feed(peer, feeding.into_past());
     }
 }
 
