@@ -114,11 +114,12 @@ async fn lost(node: &Node, origin: KeyId) -> Result<u64, StoreError> {
 /// A fresh session compares everything, takes what was stopped, and asks for what is lost.
 async fn start_again(node: &Node, peer: &Peer) {
     let mut presence = node.presences.watch(&peer.key);
+    // First: an authorized client is back at once.
+    node.pasts.forget(&peer.key);
     node.links.close(&peer.key, Code::Restart);
     let is_down = presence.wait_for(|presence| presence.state != LinkState::Connected);
-    // Late: then the session that ends leaves its refusals, and the next verify takes them away.
+    // Late is no failure: what that session leaves is not kept, and the next one begins anew.
     let _ = tokio::time::timeout(CLOSE_WITHIN, is_down).await;
-    node.pasts.forget(&peer.key);
     // An authorized client dials again by itself.
     node.dialing.at_once(&peer.key);
 }

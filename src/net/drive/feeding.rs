@@ -3,6 +3,7 @@
 //! One job is under way at a time. It takes what the hub said meanwhile, then reads at most one
 //! message to send; so a slow peer slows only its own reading.
 
+use super::pasts::Life;
 use super::{Ground, Identity};
 use crate::grant::{Grants, Permission, Target};
 use crate::model::KeyId;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Feeding {
     feed: Feed,
+    life: Life,
     greeted: bool,
 }
 
@@ -43,13 +45,13 @@ impl Feeding {
     /// For a peer that may read no operations yet.
     #[must_use]
     pub fn closed(ground: &Ground, hub: &KeyId) -> Self {
-        let feed = Feed::resumed(ground.identity.key_id(), ground.pasts.feed(hub));
-        Self { feed, greeted: false }
+        let (life, past) = ground.pasts.feed(hub);
+        Self { feed: Feed::resumed(ground.identity.key_id(), past), life, greeted: false }
     }
 
     /// What the next session with this hub begins with.
-    pub(super) fn into_past(self) -> FeedPast {
-        self.feed.into_past()
+    pub(super) fn into_past(self) -> (Life, FeedPast) {
+        (self.life, self.feed.into_past())
     }
 
     /// For a session whose handshake carries the SyncHello; `None` beside it where the peer may

@@ -51,8 +51,8 @@ pub(super) async fn take(
         let (root, time) = (&checkpoint.root, checkpoint.time);
         verify_checkpoint(&public_key, epoch, root, time, &checkpoint.signature).is_ok()
     };
-    let mut intake =
-        Intake::new(origin, quota, Box::new(verify)).resumed(ground.pasts.refusals(&origin));
+    let (life, refusals) = ground.pasts.refusals(&origin);
+    let mut intake = Intake::new(origin, quota, Box::new(verify)).resumed(refusals);
     let window = ground.credit.take();
     let (mut give, mut said) = (Some(window.batches), None);
     let mut group = Vec::with_capacity(GROUP);
@@ -71,12 +71,12 @@ pub(super) async fn take(
         let stop = answers.send(answer).await.is_err();
         match left {
             Some(left) if !stop => intake = left,
-            Some(left) => return ground.pasts.keep_refusals(origin, left.into_refusals()),
+            Some(left) => return ground.pasts.keep_refusals(origin, (life, left.into_refusals())),
             None => return,
         }
         give = None;
     }
-    ground.pasts.keep_refusals(origin, intake.into_refusals());
+    ground.pasts.keep_refusals(origin, (life, intake.into_refusals()));
 }
 
 struct Step {
