@@ -77,6 +77,9 @@ impl Admissions {
         let Some((secret, newcomer)) = presented(applicant, address) else {
             return Ok(refuse(Code::TokenUnknown));
         };
+        if let Some(peer) = self.declared(applicant.key).await? {
+            return Ok((accept(&peer, urls, None), None));
+        }
         let redeemed = self.store(move |trust| trust.redeem(&secret, &newcomer, clock::now()));
         Ok(match redeemed.await? {
             Ok(redeemed) => {
@@ -85,6 +88,16 @@ impl Admissions {
             }
             Err(refusal) => refuse(code_of(refusal)),
         })
+    }
+
+    /// Who the owner's file declares is known: it just connects, whatever token it brings.
+    async fn declared(&self, key: KeyId) -> Result<Option<Peer>, StoreError> {
+        let roster = Arc::clone(&self.roster);
+        self.store(move |_| match roster.is_declared(&key) {
+            true => roster.peer(&key),
+            false => Ok(None),
+        })
+        .await
     }
 
     async fn connect(&self, applicant: &Applicant, urls: Vec<String>) -> Decided {
@@ -170,6 +183,7 @@ mod tests {
     struct Hub {
         admissions: Admissions,
         trust: Arc<Trust>,
+        config: Arc<crate::config::LiveConfig>,
         _dir: tempfile::TempDir,
     }
 
@@ -183,9 +197,9 @@ mod tests {
         let file = dir.path().join("config.toml");
         std::fs::write(&file, "instance = \"hub\"\n").unwrap();
         let config = Arc::new(crate::config::LiveConfig::open(file).unwrap());
-        let roster = Arc::new(Roster::new(config, Arc::clone(&trust)));
+        let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
         let admissions = Admissions::new(Arc::clone(&trust), roster, ground);
-        Hub { admissions, trust, _dir: dir }
+        Hub { admissions, trust, config, _dir: dir }
     }
 
     fn secret() -> PairingSecret {
@@ -281,6 +295,25 @@ mod tests {
         assert_eq!(refusal(&answer(&hub, &nas).await), Some("denied"));
         let session = answer(&hub, &applicant(1, "nas", Purpose::Session)).await;
         assert_eq!(refusal(&session), Some("denied"));
+    }
+
+    #[tokio::test]
+    async fn who_the_file_declares_uses_no_token() {
+        let hub = hub();
+        hub.trust.add_token(&token(1, None)).unwrap();
+        let nas = applicant(1, "nas", Purpose::Pair);
+        let declared = format!(
+            "instance = \"hub\"\n[[authorized-client]]\ninstance = \"nas\"\nkey-id = \"{}\"\n\
+             grants = [{{ permission = \"read-operations\", scopes = [\"repo:a\"] }}]\n",
+            nas.key
+        );
+        std::fs::write(hub._dir.path().join("config.toml"), declared).unwrap();
+        hub.config.reload();
+        let Admission::Accept { grants, .. } = answer(&hub, &nas).await else {
+            panic!("it is known already")
+        };
+        assert_eq!(grants.to_string(), "read-operations=repo:a");
+        assert_eq!(hub.trust.tokens().unwrap()[0].uses, 0);
     }
 
     #[tokio::test]
