@@ -52,7 +52,12 @@ async fn until_next(node: &Node) -> Duration {
     let read = node.with_trust(|trust, _| trust.meta(DONE_AT)).await;
     let text = read.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
     let done = text.as_deref().and_then(Timestamp::parse);
-    done.map_or(Duration::ZERO, |at| at.plus(DAY).since(clock::now()))
+    done.map_or(Duration::ZERO, |done| due_in(done, clock::now()))
+}
+
+/// A clock that was ahead for a while does not put it off for longer than a day.
+fn due_in(done: Timestamp, now: Timestamp) -> Duration {
+    done.plus(DAY).since(now).min(DAY)
 }
 
 async fn round(node: &Node) -> Result<(), StoreError> {
@@ -144,4 +149,17 @@ async fn retain(node: &Node) -> Result<(), StoreError> {
         tokio::time::sleep(BREATH).await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_years_ahead_puts_the_daily_round_off_for_a_day_at_most() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        assert_eq!(due_in(now.minus(DAY), now), Duration::ZERO);
+        assert_eq!(due_in(now.minus(DAY / 2), now), DAY / 2);
+        assert_eq!(due_in(now.plus(DAY * 3650), now), DAY);
+    }
 }
