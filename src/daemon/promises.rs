@@ -18,7 +18,7 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
     let (mut config, mut runs) = (node.config.subscribe(), node.engine.changes());
     let (mut peers, mut store) = (node.roster.changes(), node.history.state());
     let mut shared = node.sharing.changes();
-    let mut under_way = usize::MAX;
+    let mut under_way = None;
     loop {
         let wait = match refresh(&node).await {
             true => Duration::MAX,
@@ -34,8 +34,10 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
                 Ok(()) = store.changed() => break,
                 Ok(()) = runs.changed() => {
                     // Progress is a change as well; only a beginning or an end counts.
-                    let now = node.engine.live().len();
-                    if std::mem::replace(&mut under_way, now) != now {
+                    let live = node.engine.live();
+                    let now = Some(live.iter().map(|live| live.operation.id).collect::<Vec<_>>());
+                    if now != under_way {
+                        under_way = now;
                         break;
                     }
                 }
