@@ -167,10 +167,21 @@ impl Attendant {
     /// Keeps what was learned of the peer. A fault of the store does not end the session.
     async fn learn(&self, change: impl FnOnce(&mut Peer) + Send + 'static) {
         let peer = self.peer();
-        let learned = self.node.with_trust(move |_, roster| roster.learn(&peer, change)).await;
-        match learned {
-            Ok(_) => self.node.roster.changed(),
-            Err(StoreError::Unknown { .. }) => {}
+        let learned = self.node.with_trust(move |_, roster| {
+            let mut is_news = false;
+            roster.learn(&peer, |known| {
+                let before = known.clone();
+                change(known);
+                is_news = is_another(&before, known);
+            })?;
+            // Not at every call of every peer: all of them are looked at then.
+            if is_news {
+                roster.changed();
+            }
+            Ok(())
+        });
+        match learned.await {
+            Ok(()) | Err(StoreError::Unknown { .. }) => {}
             Err(error) => tracing::warn!(%error, %peer, "what a peer said was not kept"),
         }
     }
@@ -213,6 +224,18 @@ impl Attendant {
     }
 }
 
+/// Whether a peer is another one than before, beyond when and as what it was last heard.
+fn is_another(before: &Peer, now: &Peer) -> bool {
+    let as_before = Peer {
+        public_key: before.public_key,
+        last_heard: before.last_heard,
+        last_address: before.last_address.clone(),
+        software: before.software.clone(),
+        ..now.clone()
+    };
+    *before != as_before
+}
+
 /// A run of ours as this peer may see it.
 fn visible(live: &Live, grants: &Grants) -> Option<RunProgress> {
     let operation = &live.operation;
@@ -250,3 +273,21 @@ fn replace_urls(peer: &mut Peer, urls: Vec<String>) {
 
 /// How many addresses of a peer are kept.
 const MAX_URLS: usize = 8;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_others_look_at_makes_a_peer_another_one() {
+        let key = KeyId::from_bytes([1; 32]);
+        let peer = Peer::new(key, "nas".parse().unwrap(), PeerRole::KnownHost, clock::now());
+        let heard = Peer { last_heard: Some(clock::now()), ..peer.clone() };
+        assert!(!is_another(&peer, &heard), "a thousand that reconnect are no news");
+        let renamed = Peer { instance: "vault".parse().unwrap(), ..heard.clone() };
+        assert!(is_another(&peer, &renamed));
+        let moved = Peer { urls: vec!["https://nas.example".to_owned()], ..heard };
+        assert!(is_another(&peer, &moved));
+    }
+}
