@@ -13,10 +13,11 @@
 use super::links::{DialFailure, Links, Visit, said, state_after};
 use super::presence::Presences;
 use super::roster::Roster;
+use crate::clock;
 use crate::model::{KeyId, LinkState};
 use crate::net::{Awake, Backoff, Outcome, Pause};
 use crate::pairing::PeerUrl;
-use crate::session::{Ending, Verdict};
+use crate::session::{Code, Ending, Verdict};
 use crate::shutdown::Guard;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,12 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// How long the other direction's session may take to show itself after a `duplicate`.
 const OTHER_DIRECTION: Duration = Duration::from_secs(5);
+/// After a session this long a fault counts as the first.
+const LONG: Duration = Duration::from_secs(600);
+/// How long a session may take to say goodbye to who is dialled no longer.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Without a change it is looked again this often: a store that could not be read, a task that died.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// All known hosts that are being dialled.
 pub struct Dialing {
@@ -77,15 +84,19 @@ impl Dialing {
         loop {
             changes.mark_unchanged();
             let wanted = self.wanted().await;
-            running.retain(|peer, task| wanted.contains(peer) || self.drop_call(peer, task));
+            while tasks.try_join_next().is_some() {}
+            running.retain(|peer, task| {
+                !task.is_finished() && (wanted.contains(peer) || self.drop_call(peer, task))
+            });
             for peer in wanted {
                 running
                     .entry(peer)
                     .or_insert_with(|| tasks.spawn(self.caller(peer, awake.subscribe()).keep()));
             }
-            let more = guard.run(changes.changed()).await;
-            if !matches!(more, Some(Ok(()))) {
-                return;
+            tokio::select! {
+                () = guard.asked() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
     }
@@ -108,7 +119,12 @@ impl Dialing {
     }
 
     fn drop_call(&self, peer: &KeyId, task: &AbortHandle) -> bool {
-        task.abort();
+        let task = task.clone();
+        // It may be removed just now, and is being told so.
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            task.abort();
+        });
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(peer);
         false
     }
@@ -144,15 +160,17 @@ impl Caller {
     async fn keep(mut self) {
         let mut backoff = Backoff::default();
         loop {
-            if !self.links.is_connected(&self.peer) {
-                self.presences.update(&self.peer, |presence| {
-                    // A refusal stays in sight while it is tried again.
-                    if presence.state == LinkState::Offline && presence.reason.is_none() {
-                        presence.becomes(LinkState::Connecting, None);
-                    }
-                });
-            }
+            self.links.show_apart(&self.peer, |presence| {
+                // A refusal stays in sight while it is tried again.
+                if presence.state == LinkState::Offline && presence.reason.is_none() {
+                    presence.becomes(LinkState::Connecting, None);
+                }
+            });
+            let began = clock::monotonic();
             let outcome = self.attempt().await;
+            if clock::monotonic().since(began) >= LONG {
+                backoff.reset();
+            }
             match backoff.after(outcome, random()) {
                 Pause::For(pause) => {
                     if self.pause(pause).await {
@@ -221,9 +239,7 @@ impl Caller {
     }
 
     fn show(&self, state: LinkState, why: (String, String)) {
-        if !self.links.is_connected(&self.peer) {
-            self.presences.update(&self.peer, |presence| presence.becomes(state, Some(why)));
-        }
+        self.links.show_apart(&self.peer, |presence| presence.becomes(state, Some(why)));
     }
 
     /// Waits; `true` if there is a reason to believe that it works now.
@@ -266,12 +282,18 @@ impl Caller {
 
 fn outcome_of(visit: &Visit) -> Outcome {
     match visit.ending.verdict() {
-        // Who never got as far as a session is asked less and less often.
-        Verdict::Retry if visit.stood => Outcome::Lost,
+        // Who never got as far as a session, or has a fault of its own, is asked less and less often.
+        Verdict::Retry if visit.stood && !is_fault(&visit.ending) => Outcome::Lost,
         Verdict::Retry => Outcome::Unreachable,
         Verdict::Refused | Verdict::Incompatible => Outcome::Refused(retry_after(&visit.ending)),
         Verdict::Duplicate => Outcome::Duplicate,
     }
+}
+
+/// An ending that the next session may have at once again: a full disk, a broken protocol.
+fn is_fault(ending: &Ending) -> bool {
+    let code = Code::parse(ending.code());
+    matches!(code, Some(Code::Internal | Code::Protocol | Code::Busy))
 }
 
 fn retry_after(ending: &Ending) -> Option<Duration> {
@@ -291,4 +313,23 @@ fn random() -> u32 {
     let mut bytes = [0; 4];
     // Without randomness every pause is the longest of its kind.
     getrandom::fill(&mut bytes).map_or(u32::MAX, |()| u32::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_a_fault_ends_at_once_is_not_dialled_again_at_once_for_ever() {
+        let visit = |code: Code| {
+            let ending = Ending::Theirs(code.reason());
+            outcome_of(&Visit { ending, stood: true, ..Visit::cut() })
+        };
+        for fault in [Code::Internal, Code::Protocol, Code::Busy] {
+            assert_eq!(visit(fault), Outcome::Unreachable, "{}", fault.as_str());
+        }
+        assert_eq!(visit(Code::Restart), Outcome::Lost);
+        let cut = Visit { stood: true, ..Visit::cut() };
+        assert_eq!(outcome_of(&cut), Outcome::Lost);
+    }
 }

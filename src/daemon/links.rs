@@ -9,7 +9,7 @@
 //! 4. What waits for an attendant is bounded: a peer that talks faster than it is heard is cut.
 
 use super::admission::Admissions;
-use super::presence::Presences;
+use super::presence::{Presence, Presences};
 use super::roster::Roster;
 use crate::grant::Grants;
 use crate::model::{KeyId, LinkState};
@@ -26,7 +26,7 @@ use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::tell;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -73,6 +73,7 @@ pub struct Links {
     granting: Mutex<()>,
     conversations: mpsc::UnboundedSender<Conversation>,
     dismissals: watch::Sender<BTreeSet<KeyId>>,
+    stopping: AtomicBool,
 }
 
 /// A session that stands, for whoever attends it: everything that is not log sync.
@@ -176,6 +177,7 @@ impl Links {
             granting: Mutex::default(),
             conversations,
             dismissals: watch::Sender::default(),
+            stopping: AtomicBool::new(false),
         });
         (links, attend)
     }
@@ -323,6 +325,33 @@ impl Links {
         }
     }
 
+    /// Ends that session, and none that has taken its place.
+    fn close_one(&self, place: &Place, code: Code) {
+        if let Some((generation, closing)) =
+            locked(&self.lanes).get(&place.peer).and_then(|lane| lane.closing.as_ref())
+            && *generation == place.generation
+        {
+            closing.send_replace(Some(code));
+        }
+    }
+
+    /// Ends every session, lets none begin any more, and returns once all have said goodbye.
+    pub async fn stop(&self) {
+        {
+            // Whoever claims a pair holds this until its lane can be seen.
+            let _pairs = locked(&self.pairs);
+            self.stopping.store(true, Ordering::Release);
+        }
+        self.close_all(Code::Shutdown);
+        let mut changes = self.base.presences.changes();
+        loop {
+            changes.mark_unchanged();
+            if self.connected().is_empty() || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Ends every running session.
     pub fn close_all(&self, code: Code) {
         for lane in locked(&self.lanes).values() {
@@ -381,6 +410,9 @@ impl Links {
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
         // Held until the lane is taken: of two that claim at once, the newer displaces the older.
         let mut pairs = locked(&self.pairs);
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Code::Shutdown);
+        }
         match pairs.claim(opened.key, by, opened.boot_id) {
             Claim::Takes { generation, .. } => {
                 Ok(self.take_lane((opened.key, by), generation, peer.grants))
@@ -436,13 +468,25 @@ impl Links {
         let Some(place) = locked(&side.claimed).take() else { return false };
         self.release(&place);
         self.note_dismissal(place.peer, ending);
-        if !self.is_connected(&place.peer) {
-            self.base.presences.update(&place.peer, |presence| {
-                presence.becomes(state_after(ending), Some(said(ending)));
-            });
-            self.base.roster.heard(&place.peer, None);
+        let is_gone = self.show_apart(&place.peer, |presence| {
+            presence.becomes(state_after(ending), Some(said(ending)));
+        });
+        if is_gone {
+            let (roster, peer) = (Arc::clone(&self.base.roster), place.peer);
+            drop(tokio::task::spawn_blocking(move || roster.heard(&peer, None)));
         }
         true
+    }
+
+    /// Changes how a peer is seen, unless a session with it stands; whether none does.
+    pub(super) fn show_apart(&self, peer: &KeyId, change: impl FnOnce(&mut Presence)) -> bool {
+        // Held over both: a session that stands meanwhile says so afterwards.
+        let pairs = locked(&self.pairs);
+        let is_apart = pairs.current(peer).is_none();
+        if is_apart {
+            self.base.presences.update(peer, change);
+        }
+        is_apart
     }
 
     fn release(&self, place: &Place) {
@@ -524,7 +568,7 @@ impl Side {
     fn refused(&self, peer: KeyId, code: Code) {
         if code == Code::Clone {
             let why = Some((code.as_str().to_owned(), code.remedy().to_owned()));
-            let refused = |presence: &mut super::presence::Presence| {
+            let refused = |presence: &mut Presence| {
                 presence.becomes(LinkState::Refused, why);
             };
             self.links.base.presences.update(&peer, refused);
@@ -537,6 +581,9 @@ impl Drop for Side {
         // A task that was cut off in the middle leaves its pair as well.
         if let Some(place) = locked(&self.claimed).take() {
             self.links.release(&place);
+            self.links.show_apart(&place.peer, |presence| {
+                presence.becomes(LinkState::Offline, Some(said(&Ending::Cut)));
+            });
         }
     }
 }
@@ -578,7 +625,7 @@ impl Host for Side {
             Err(mpsc::error::TrySendError::Full(Event::Progress(_))) => {}
             Err(mpsc::error::TrySendError::Full(event)) => {
                 tracing::warn!(%peer, event = event.name(), "a peer says more than can be heard");
-                self.links.close(&peer, Code::Busy);
+                self.links.close_one(place, Code::Busy);
             }
         }
     }

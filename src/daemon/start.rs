@@ -23,7 +23,7 @@ use crate::net::{
 };
 use crate::reconcile::Quota;
 use crate::restic::{self, Locator};
-use crate::session::{Code, Local, Timing};
+use crate::session::{Local, Timing};
 use crate::shutdown::{Guard, Shutdown};
 use crate::store::history::Owner;
 use crate::store::{DataDirLock, History, StoreError, Trust};
@@ -37,6 +37,10 @@ use tokio::sync::mpsc;
 
 /// Name and version of this program, as peers see it.
 const SOFTWARE: &str = concat!("holdfast ", env!("CARGO_PKG_VERSION"));
+/// For the end of an interrupted run to reach who is connected.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// How long peers may take to hear of the stop.
+const GOODBYE: Duration = Duration::from_secs(4);
 /// How long everything may take to end, once restic has.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -287,8 +291,14 @@ impl Running {
     /// Restic first, so that it unlocks and its end is recorded and sent; then everything else.
     async fn stop(self, shutdown: Shutdown) {
         tracing::info!("stopping");
+        let was_at_work = !self.node.engine.live().is_empty();
         self.node.engine.stop().await;
-        self.node.links.close_all(Code::Shutdown);
+        if was_at_work {
+            tokio::time::sleep(LAST_WORD).await;
+        }
+        if tokio::time::timeout(GOODBYE, self.node.links.stop()).await.is_err() {
+            tracing::warn!("not every peer was told of the stop in time");
+        }
         if tokio::time::timeout(STOP_WITHIN, shutdown.complete()).await.is_err() {
             tracing::warn!("not everything ended in time");
         }

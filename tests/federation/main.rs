@@ -11,7 +11,8 @@ use holdfast::daemon::presence::Presences;
 use holdfast::daemon::roster::Roster;
 use holdfast::grant::Grants;
 use holdfast::model::{
-    FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
+    FlowId, ItemErrors, KeyId, LinkState, Operation, OperationId, OperationKind, PeerRole, Status,
+    Timestamp,
 };
 use holdfast::net::drive::Ground;
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
@@ -33,6 +34,7 @@ struct Instance {
     links: Arc<Links>,
     trust: Arc<Trust>,
     history: History,
+    presences: Arc<Presences>,
     name: &'static str,
     key: KeyId,
     _dir: tempfile::TempDir,
@@ -54,16 +56,17 @@ fn instance(seed: u8, name: &'static str) -> Instance {
     let file = dir.path().join("config.toml");
     std::fs::write(&file, format!("instance = \"{name}\"\n")).unwrap();
     let config = Arc::new(LiveConfig::open(file).unwrap());
+    let presences = Arc::<Presences>::default();
     let base = Base {
         ground,
         trust: Arc::clone(&trust),
         roster: Arc::new(Roster::new(config, Arc::clone(&trust))),
-        presences: Arc::<Presences>::default(),
+        presences: Arc::clone(&presences),
     };
     let (timing, quota) = (Timing::default(), Quota::default());
     // Nobody attends these sessions: log sync needs nobody.
     let (links, _) = Links::new(Settings { local, timing, urls: Vec::new(), quota }, base);
-    Instance { links, trust, history, name, key: identity.key_id(), _dir: dir }
+    Instance { links, trust, history, presences, name, key: identity.key_id(), _dir: dir }
 }
 
 impl Instance {
@@ -103,6 +106,16 @@ impl Instance {
             operations.iter().try_for_each(|operation| own.append(operation).map(|_| ()))
         });
         appended.await.unwrap();
+    }
+
+    async fn connects(&self, other: &Instance) {
+        self.becomes(other, LinkState::Connected).await;
+    }
+
+    async fn becomes(&self, other: &Instance, state: LinkState) {
+        let mut presence = self.presences.watch(&other.key);
+        let became = presence.wait_for(|presence| presence.state == state);
+        tokio::time::timeout(PATIENCE, became).await.expect("the link changes").unwrap();
     }
 
     async fn holds(&self, origin: KeyId, count: usize) {
@@ -284,5 +297,58 @@ async fn s2_after_a_session_has_ended_the_other_direction_may_take_the_pair() {
     larger.links.close(&smaller.key, Code::Shutdown);
     let ended = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
     assert_eq!(ended.ending.code(), "shutdown");
+    shutdown.complete().await;
+}
+
+#[tokio::test]
+async fn g2_a_running_session_obeys_the_grants_that_are_stored() {
+    let (hub, nas) = (instance(2, "hub"), instance(1, "nas"));
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &["read-operations=repo:other"]);
+    nas.backs_up(3).await;
+    let (links, key) = (Arc::clone(&nas.links), hub.key);
+    let session = tokio::spawn(async move { links.dial(&url, key).await });
+    hub.connects(&nas).await;
+    nas.knows(&hub, &["read-operations=*"]);
+    nas.links.regrant(&hub.key);
+    hub.holds(nas.key, 3).await;
+    session.abort();
+    shutdown.complete().await;
+}
+
+#[tokio::test]
+async fn a_session_whose_task_is_cut_off_is_not_seen_as_connected() {
+    let (hub, nas) = (instance(2, "hub"), instance(1, "nas"));
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &[]);
+    let (links, key) = (Arc::clone(&nas.links), hub.key);
+    let session = tokio::spawn(async move { links.dial(&url, key).await });
+    nas.connects(&hub).await;
+    session.abort();
+    nas.becomes(&hub, LinkState::Offline).await;
+    assert!(!nas.links.is_connected(&hub.key));
+    shutdown.complete().await;
+}
+
+#[tokio::test]
+async fn a_stop_says_goodbye_to_everybody_and_lets_nobody_in_after() {
+    let (hub, nas) = (instance(2, "hub"), instance(1, "nas"));
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &[]);
+    let (links, to, key) = (Arc::clone(&nas.links), url.clone(), hub.key);
+    let session = tokio::spawn(async move { links.dial(&to, key).await });
+    hub.connects(&nas).await;
+    tokio::time::timeout(PATIENCE, hub.links.stop()).await.expect("all have ended");
+    let ending = tokio::time::timeout(PATIENCE, session).await.unwrap().unwrap().unwrap();
+    assert_eq!(ending.ending.code(), "shutdown");
+    let late = nas.links.dial(&url, hub.key).await.unwrap();
+    assert_eq!(late.ending.code(), "shutdown");
+    assert!(!hub.links.is_connected(&nas.key));
     shutdown.complete().await;
 }
