@@ -3,7 +3,7 @@
 use super::{peers, plans, repos};
 use crate::api::status_service_server::StatusService;
 use crate::api::{
-    Attention, GetIdentityRequest, GetStatusRequest, Identity, Peer, Plan, Repo,
+    Attention, Error, GetIdentityRequest, GetStatusRequest, Identity, Peer, Plan, Repo,
     Status as Document, Store,
 };
 use crate::daemon::Node;
@@ -27,10 +27,11 @@ impl Service {
 impl StatusService for Service {
     async fn get(&self, _: Request<GetStatusRequest>) -> Result<Response<Document>, Status> {
         let node = &self.node;
-        let peers = peers::documents(node).await?;
-        let (plans, repos) = (plans::documents(node).await?, repos::documents(node).await?);
-        let store = node.history.state().borrow().clone();
         let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
+        let peers = readable("peers", peers::documents(node).await, &mut attention);
+        let plans = readable("plans", plans::documents(node).await, &mut attention);
+        let repos = readable("repos", repos::documents(node).await, &mut attention);
+        let store = node.history.state().borrow().clone();
         attention.extend(store_trouble(&store));
         attention.extend(plans.iter().filter_map(plan_trouble));
         attention.extend(repos.iter().filter_map(repo_trouble));
@@ -69,6 +70,19 @@ fn row(kind: &str, subject: impl Into<String>, message: impl Into<String>) -> At
         remedy: None,
         since: None,
     }
+}
+
+/// A store that cannot be read does not silence the rest: that is when a person looks here.
+fn readable<T>(
+    subject: &str,
+    read: Result<Vec<T>, Status>,
+    attention: &mut Vec<Attention>,
+) -> Vec<T> {
+    read.unwrap_or_else(|status| {
+        let Error { message, remedy, .. } = Error::of_status(&status);
+        attention.push(Attention { remedy, ..row("store", subject, message) });
+        Vec::new()
+    })
 }
 
 fn config_trouble(node: &Node) -> Option<Attention> {
@@ -115,14 +129,26 @@ fn plan_trouble(plan: &Plan) -> Option<Attention> {
 }
 
 fn repo_trouble(repo: &Repo) -> Option<Attention> {
-    let message = match (repo.state.as_str(), &repo.conflict) {
-        ("conflict", Some(conflict)) => conflict.clone(),
-        ("missing", _) => "the repository was known and is not there".to_owned(),
-        ("unreachable", _) => "the storage cannot be reached".to_owned(),
-        ("disabled", conflict) => conflict.clone().unwrap_or_else(|| "disabled".to_owned()),
+    let (message, remedy) = match (repo.state.as_str(), &repo.conflict) {
+        ("conflict", Some(conflict)) => (
+            conflict.clone(),
+            "remove or rename one of the two; a received one goes with `holdfast repo remove`",
+        ),
+        ("missing", _) => (
+            "the repository was known and is not there".to_owned(),
+            "mount its disk or restore it; it is not created a second time",
+        ),
+        ("unreachable", _) => (
+            "the storage cannot be reached".to_owned(),
+            "check the network and the credentials; see `holdfast ops` for what restic said",
+        ),
+        ("disabled", conflict) => (
+            conflict.clone().unwrap_or_else(|| "disabled".to_owned()),
+            "ask its owner, or give the plans that use it another repo",
+        ),
         _ => return None,
     };
-    Some(row("repo", &repo.id, message))
+    Some(Attention { remedy: Some(remedy.to_owned()), ..row("repo", &repo.id, message) })
 }
 
 /// Being offline alone is nothing that needs a person.
@@ -213,5 +239,18 @@ mod tests {
         let trouble = store_trouble(&empty).unwrap();
         assert_eq!(trouble.message, reason);
         assert_eq!(trouble.since.as_deref(), Some("1970-01-01T00:00:00.000Z"));
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_said_and_the_rest_is_shown() {
+        let mut attention = Vec::new();
+        let failed =
+            Err(super::super::refuse::not_now("store", "trust.db: disk I/O error", "fsck"));
+        let peers: Vec<Peer> = readable("peers", failed, &mut attention);
+        assert!(peers.is_empty());
+        let said = &attention[0];
+        assert_eq!((said.kind.as_str(), said.subject.as_str()), ("store", "peers"));
+        assert_eq!(said.message, "trust.db: disk I/O error");
+        assert_eq!(said.remedy.as_deref(), Some("fsck"));
     }
 }
