@@ -15,6 +15,7 @@ use crate::daemon::Node;
 use crate::daemon::ports::{Named, Obstacle, Repos, disabled_reason};
 use crate::daemon::sharing::{self, Again};
 use crate::model::RepoId;
+use crate::store::StoreError;
 use crate::store::trust::{Peer, ReceivedRepo};
 use document::Known;
 use std::sync::Arc;
@@ -83,24 +84,10 @@ impl RepoService for Service {
 
     async fn remove(&self, request: Request<api::RepoRequest>) -> Answer<RemovedRepo> {
         let id = id(&request.into_inner().repo)?;
-        let before = self.repos().await?;
-        let origin = match before.named(&id) {
-            Named::Own(_) => {
-                self.write(Edit::RemoveRepo(id.clone())).await?;
-                // Said, not merely absent: members are told.
-                sharing::unshare(&self.node, id.clone()).await.map_err(refuse::store)?;
-                None
-            }
-            Named::Unusable(_, Obstacle::Removed) | Named::Unknown => return Err(unknown(&id)),
-            Named::Received(repo) | Named::Unusable(repo, _) => {
-                let (origin, id) = (repo.origin, repo.id.clone());
-                sharing::delete(&self.node, origin, id).await.map_err(refuse::store)?;
-                Some(origin.to_string())
-            }
-        };
-        super::expectations_changed(&self.node).await;
-        let disabled_plans = self.disabled_since(&before, &id).await?;
-        Ok(Response::new(RemovedRepo { repo: id.to_string(), origin, disabled_plans }))
+        let service = Self::new(Arc::clone(&self.node));
+        // To its end, also where whoever asked does not wait for it: members are told, or it stays.
+        let removed = tokio::spawn(async move { service.removed(id).await }).await;
+        removed.unwrap_or_else(|_| Err(refuse::store(StoreError::Closed))).map(Response::new)
     }
 
     async fn share(&self, request: Request<api::ShareRepoRequest>) -> Answer<api::Repo> {
@@ -149,6 +136,27 @@ impl Service {
         let config = self.node.config.current();
         let read = self.node.with_trust(move |trust, _| Repos::read(config, trust)).await;
         read.map_err(refuse::store)
+    }
+
+    async fn removed(&self, id: RepoId) -> Result<RemovedRepo, Status> {
+        let before = self.repos().await?;
+        let origin = match before.named(&id) {
+            Named::Own(_) => {
+                self.write(Edit::RemoveRepo(id.clone())).await?;
+                // Said, not merely absent: members are told.
+                sharing::unshare(&self.node, id.clone()).await.map_err(refuse::store)?;
+                None
+            }
+            Named::Unusable(_, Obstacle::Removed) | Named::Unknown => return Err(unknown(&id)),
+            Named::Received(repo) | Named::Unusable(repo, _) => {
+                let (origin, id) = (repo.origin, repo.id.clone());
+                sharing::delete(&self.node, origin, id).await.map_err(refuse::store)?;
+                Some(origin.to_string())
+            }
+        };
+        super::expectations_changed(&self.node).await;
+        let disabled_plans = self.disabled_since(&before, &id).await?;
+        Ok(RemovedRepo { repo: id.to_string(), origin, disabled_plans })
     }
 
     /// A repo of the config; anything else cannot be changed here.
