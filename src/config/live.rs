@@ -107,8 +107,14 @@ impl LiveConfig {
         let mut outcome = Reload::Unchanged;
         // Loading within the update keeps two reloads from publishing in the wrong order.
         self.published.send_if_modified(|snapshot| {
+            let before = snapshot.trouble.clone();
             outcome = self.take(load(&self.path), snapshot);
-            outcome != Reload::Unchanged
+            match outcome {
+                Reload::Changed => true,
+                Reload::Unchanged => false,
+                // It is looked at every minute; what is wrong is said once.
+                Reload::Refused(_) => before != snapshot.trouble,
+            }
         });
         outcome
     }

@@ -50,6 +50,10 @@ fn reload_says_what_it_came_to() {
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(live.reload(), Reload::Refused(LoadError::Unreadable { .. })));
     assert!(live.trouble().is_some());
+    let mut changes = live.subscribe();
+    changes.mark_unchanged();
+    assert!(matches!(live.reload(), Reload::Refused(_)));
+    assert!(!changes.has_changed().unwrap(), "the same trouble is said once");
     std::fs::write(&path, "instance = \"one\"").unwrap();
     assert_eq!(live.reload(), Reload::Changed);
     assert_eq!((live.trouble(), live.current().instance.as_str()), (None, "one"));
