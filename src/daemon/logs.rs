@@ -11,8 +11,8 @@ use crate::wire::{LogChunk, LogRequest};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 /// The largest part of a text in one message.
 const PART: usize = 64 << 10;
@@ -59,11 +59,22 @@ fn refusal(request: &LogRequest, why: &str) -> LogChunk {
 pub struct LogCalls {
     waiting: Mutex<HashMap<(KeyId, u32), oneshot::Sender<LogChunk>>>,
     number: AtomicU32,
+    turns: Mutex<HashMap<KeyId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl LogCalls {
     fn waiting(&self) -> MutexGuard<'_, HashMap<(KeyId, u32), oneshot::Sender<LogChunk>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else asks this peer: one request is outstanding at a time, and another
+    /// would take its place on the way. The turn ends when what is returned is dropped.
+    pub async fn turn(&self, peer: KeyId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(peer).or_default())
+        };
+        turn.lock_owned().await
     }
 
     /// A request to be sent to this peer, and where its answer will come.
@@ -93,5 +104,25 @@ impl LogCalls {
     /// The session with this peer has ended: nobody will answer.
     pub(super) fn cut(&self, peer: KeyId) {
         self.waiting().retain(|(asked, _), _| *asked != peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future as _;
+    use std::task::{Context, Waker};
+
+    #[tokio::test]
+    async fn two_who_ask_one_peer_take_turns_and_another_peer_is_asked_at_once() {
+        let calls = LogCalls::default();
+        let (hub, nas) = (KeyId::from_bytes([1; 32]), KeyId::from_bytes([2; 32]));
+        let first = calls.turn(hub).await;
+        drop(calls.turn(nas).await);
+        let mut second = std::pin::pin!(calls.turn(hub));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        drop(first);
+        assert!(second.as_mut().poll(&mut context).is_ready());
     }
 }

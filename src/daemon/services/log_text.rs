@@ -96,6 +96,7 @@ impl Source<'_> {
         let Some(outgoing) = self.node.links.outgoing(&self.of) else {
             return Err(self.unreachable("is not connected").await);
         };
+        let _turn = self.node.log_calls.turn(self.of).await;
         let (request, answer) = self.node.log_calls.ask(self.of, self.operation, offset);
         let exchange = async {
             outgoing.send(session::Send::LogRequest(request)).await.ok()?;
