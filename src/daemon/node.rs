@@ -87,6 +87,16 @@ impl Node {
         self.links.close_all(Code::Restart);
     }
 
+    /// Sessions whose log sync cannot go on begin anew, where room was made for it: a peer whose quota
+    /// was reached sends nothing that would have it looked at again.
+    pub fn restart_troubled(&self) {
+        for peer in self.links.connected() {
+            if self.presences.of(&peer).alert.is_some() {
+                self.links.close(&peer, Code::Restart);
+            }
+        }
+    }
+
     /// Edits the owner's file, all edits or none, and takes the result into effect.
     ///
     /// # Errors

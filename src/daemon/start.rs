@@ -407,7 +407,11 @@ impl Follower {
 
     async fn apply(&self, config: &Config) {
         let node = &self.node;
+        let before = node.links.settings().quota;
         node.links.resettle(settings(config, &node.identity, self.boot_id));
+        if node.links.settings().quota != before {
+            node.restart_troubled();
+        }
         self.proxies.replace(config.trusted_proxies.clone());
         node.regrant_all().await;
         node.roster.changed();

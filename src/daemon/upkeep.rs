@@ -1,7 +1,8 @@
 //! What nobody has to ask for: the daily scrub, retention, and new sessions where the history is new.
 //!
 //! 1. A scrub takes few entries at a time: the writer has others to serve.
-//! 2. What is old leaves by its own clock: ours after `keep`, our peers' after `keep-peers`.
+//! 2. What is old leaves by its own clock: ours after `keep`, our peers' after `keep-peers`; never on
+//!    the first day of a clock that leapt.
 //! 3. After a scrub that changed something, sessions begin anew and ask for what is lost.
 
 use super::node::Node;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A machine is rarely off for longer.
+const LEAP: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A daemon that just started has better things to do.
 const SETTLE: Duration = Duration::from_secs(300);
 /// Entries in one transaction of a scrub.
@@ -49,10 +52,19 @@ pub(super) async fn run(node: Arc<Node>, mut guard: Guard) {
 }
 
 async fn until_next(node: &Node) -> Duration {
+    last_done(node).await.map_or(Duration::ZERO, |done| due_in(done, clock::now()))
+}
+
+async fn last_done(node: &Node) -> Option<Timestamp> {
     let read = node.with_trust(|trust, _| trust.meta(DONE_AT)).await;
     let text = read.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-    let done = text.as_deref().and_then(Timestamp::parse);
-    done.map_or(Duration::ZERO, |done| due_in(done, clock::now()))
+    text.as_deref().and_then(Timestamp::parse)
+}
+
+/// Whether the clock is far beyond where it was in the last round. What is old by it is not removed
+/// before the next one: by then a clock that was set wrong has mostly been put right.
+fn has_leapt(done: Option<Timestamp>, now: Timestamp) -> bool {
+    done.is_some_and(|done| now.since(done) > LEAP)
 }
 
 /// A clock that was ahead for a while does not put it off for longer than a day.
@@ -65,7 +77,11 @@ async fn round(node: &Node) -> Result<(), StoreError> {
     for origin in node.history.read(|reader| reader.origins()).await? {
         changed += scrub(&node.history, whose(node, origin), BREATH).await?.changed;
     }
-    retain(node).await?;
+    if has_leapt(last_done(node).await, clock::now()) {
+        tracing::warn!("the clock has leapt since the last round: nothing is removed as old today");
+    } else {
+        retain(node).await?;
+    }
     if changed > 0 {
         tracing::warn!(changed, "damage was found in the history and is being repaired");
         node.restart_sessions();
@@ -133,6 +149,7 @@ async fn retain(node: &Node) -> Result<(), StoreError> {
     let keep = node.config.current().history;
     let now = clock::now();
     let (own, peers) = (now.minus(keep.keep.0), now.minus(keep.keep_peers.0));
+    let mut trimmed = 0;
     for origin in node.history.read(|reader| reader.origins()).await? {
         let log = whose(node, origin);
         let step = move || {
@@ -141,9 +158,17 @@ async fn retain(node: &Node) -> Result<(), StoreError> {
                 Log::Held(origin) => tx.hub(origin)?.retain(peers),
             })
         };
-        while step().await? > 0 {
+        loop {
+            let gone = step().await?;
+            if gone == 0 {
+                break;
+            }
+            trimmed += gone;
             tokio::time::sleep(BREATH).await;
         }
+    }
+    if trimmed > 0 {
+        node.restart_troubled();
     }
     while node.history.write(move |tx| tx.retain_logs(own)).await? > 0 {
         tokio::time::sleep(BREATH).await;
@@ -161,5 +186,14 @@ mod tests {
         assert_eq!(due_in(now.minus(DAY), now), Duration::ZERO);
         assert_eq!(due_in(now.minus(DAY / 2), now), DAY / 2);
         assert_eq!(due_in(now.plus(DAY * 3650), now), DAY);
+    }
+
+    #[test]
+    fn a_clock_that_leapt_removes_nothing_on_its_first_day() {
+        let done = Timestamp::from_millis(1_800_000_000_000);
+        assert!(has_leapt(Some(done), done.plus(DAY * 3650)));
+        assert!(!has_leapt(Some(done), done.plus(DAY)), "the round of every day");
+        assert!(!has_leapt(Some(done), done.minus(DAY * 3650)));
+        assert!(!has_leapt(None, done), "the first of all");
     }
 }
