@@ -21,5 +21,6 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-sim: ## random histories of log sync; SEEDS=n, and HOLDFAST_SEED=s replays one
+sim: ## random histories of log sync, then of whole sessions; SEEDS=n, and HOLDFAST_SEED=s replays one
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test reconcile_histories -- --nocapture
+	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test session_histories -- --nocapture
