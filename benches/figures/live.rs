@@ -1,0 +1,189 @@
+//! Two instances over loopback, in this process: how soon the hub shows what was committed.
+
+use crate::own::Shape;
+use crate::report::{Goal, Report, millis};
+use crate::scale::{PAYLOAD, SHARDS, Scale};
+use crate::talk::Instance;
+use anyhow::Context as _;
+use holdfast::clock;
+use holdfast::daemon::links::Links;
+use holdfast::grant::Grants;
+use holdfast::model::PeerRole;
+use holdfast::net::drive::Ground;
+use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
+use holdfast::pairing::PeerUrl;
+use holdfast::session::{Code, Local, Timing};
+use holdfast::shutdown::Shutdown;
+use holdfast::store::Trust;
+use holdfast::store::trust::Peer;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const RATE: u64 = 5_000;
+const TICK: Duration = Duration::from_millis(2);
+
+/// When each position of each plan was durable at the origin.
+type Committed = Arc<Mutex<HashMap<(String, u64), Instant>>>;
+
+pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commit_to_visible(scale, folder, report))
+}
+
+struct Node {
+    instance: Instance,
+    trust: Arc<Trust>,
+    links: Arc<Links>,
+    name: &'static str,
+}
+
+fn node(folder: &Path, seed: u8, name: &'static str) -> anyhow::Result<Node> {
+    let instance = Instance::open(&folder.join(name), seed)?;
+    let trust = Arc::new(Trust::open(&instance.dir)?);
+    let identity = Arc::clone(&instance.identity);
+    let local = Local {
+        identity: Arc::clone(&identity),
+        instance: name.parse()?,
+        boot_id: [seed; 16],
+        software: "holdfast bench".to_owned(),
+    };
+    let ground = Ground { identity, history: instance.history.clone() };
+    let links = Links::new(local, Timing::default(), ground, Arc::clone(&trust), Vec::new());
+    Ok(Node { instance, trust, links, name })
+}
+
+impl Node {
+    fn knows(&self, other: &Self, grants: &[&str]) -> anyhow::Result<()> {
+        let (key, name) = (other.instance.key(), other.name.parse()?);
+        let mut peer = Peer::new(key, name, PeerRole::KnownHost, clock::now());
+        peer.grants = Grants::parse(grants.iter().copied())?;
+        Ok(self.trust.put_peer(&peer)?)
+    }
+
+    async fn listen(&self, shutdown: &Shutdown) -> anyhow::Result<PeerUrl> {
+        let listener = Listener::bind("127.0.0.1:0".parse()?, Answers::SyncOnly).await?;
+        let url = format!("http://{}", listener.local_address()?).parse()?;
+        let links = Arc::clone(&self.links);
+        let accept = SyncAccept {
+            on_link: Arc::new(move |link| links.accept(link)),
+            trusted_proxies: TrustedProxies::new(Vec::new()),
+            limits: Limits::default(),
+        };
+        let guard = shutdown.guard();
+        tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), guard));
+        Ok(url)
+    }
+}
+
+async fn commit_to_visible(
+    scale: &Scale,
+    folder: &Path,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (hub, nas) = (node(folder, 2, "live-hub")?, node(folder, 1, "live-nas")?);
+    hub.knows(&nas, &[])?;
+    nas.knows(&hub, &["read-operations=*"])?;
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await?;
+    let (links, key) = (Arc::clone(&nas.links), hub.instance.key());
+    let session = tokio::spawn(async move { links.dial(&url, key).await });
+    let committed = Committed::default();
+    let count = RATE * scale.seconds;
+    let watching = tokio::task::spawn_blocking({
+        let (committed, file) = (Arc::clone(&committed), hub.instance.file());
+        let (changes, origin) = (hub.instance.history.changes(), nas.instance.key());
+        let runtime = tokio::runtime::Handle::current();
+        move || watch(&file, origin.as_bytes(), count, changes, &committed, &runtime)
+    });
+    let since = Instant::now();
+    append(&nas, count, &committed).await?;
+    let took = since.elapsed();
+    let mut latencies = tokio::time::timeout(Duration::from_secs(60), watching).await???;
+    latencies.sort_unstable();
+    let at = |share: f64| {
+        let index = (latencies.len() as f64 * share) as usize;
+        millis(latencies.get(index).or(latencies.last()).copied().unwrap_or_default())
+    };
+    let rate = count as f64 / took.as_secs_f64();
+    let note = format!("{count} operations in {SHARDS} plans at {rate:.0} a second, over TCP");
+    report.note("commit to visible: p50", at(0.5), "ms", Goal::None, note.clone());
+    report.note("commit to visible: p99", at(0.99), "ms", Goal::AtMost(50.0), note);
+    nas.links.close(&hub.instance.key(), Code::Shutdown);
+    session.await??;
+    shutdown.complete().await;
+    Ok(())
+}
+
+/// Appends at the rate, and notes when each was durable.
+async fn append(nas: &Node, count: u64, committed: &Committed) -> anyhow::Result<()> {
+    let shape = Shape::new(nas.name.parse()?, SHARDS, PAYLOAD);
+    let mut ticks = tokio::time::interval(TICK);
+    let since = Instant::now();
+    let mut done = 0;
+    while done < count {
+        ticks.tick().await;
+        let due = count.min((since.elapsed().as_secs_f64() * RATE as f64) as u64);
+        if due == done {
+            continue;
+        }
+        let made: Result<Vec<_>, _> =
+            (done..due).map(|n| shape.operation(n, clock::now())).collect();
+        let operations = made?;
+        // The n-th operation is of plan n mod SHARDS: its position there is known.
+        let places: Vec<_> = (done..due)
+            .zip(&operations)
+            .map(|(n, operation)| (plan_of(operation), n / SHARDS + 1))
+            .collect();
+        let written = nas.instance.history.write(move |tx| {
+            let mut own = tx.own()?;
+            operations.iter().try_for_each(|operation| own.append(operation).map(drop))
+        });
+        // Visible before we hear of the commit counts as at once.
+        written.await?;
+        let now = Instant::now();
+        let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
+        committed.extend(places.into_iter().map(|place| (place, now)));
+        done = due;
+    }
+    Ok(())
+}
+
+fn plan_of(operation: &holdfast::model::Operation) -> String {
+    operation.plan.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Reads the heads that the hub holds after each of its commits, until all have come.
+fn watch(
+    file: &Path,
+    origin: &[u8; 32],
+    count: u64,
+    mut changes: tokio::sync::watch::Receiver<u64>,
+    committed: &Committed,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Vec<Duration>> {
+    let conn = rusqlite::Connection::open(file)?;
+    let mut heads = conn.prepare(
+        "SELECT plan, head_seq FROM shard WHERE log = (SELECT id FROM log WHERE origin = ?1)",
+    )?;
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    let mut arrived = Vec::new();
+    let total = |seen: &HashMap<String, u64>| seen.values().sum::<u64>();
+    while total(&seen) < count {
+        runtime.block_on(changes.changed()).context("the hub is open")?;
+        let now = Instant::now();
+        let rows = heads.query_map([origin], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        for row in rows {
+            let (plan, head): (String, i64) = row?;
+            let before = seen.insert(plan.clone(), head.unsigned_abs()).unwrap_or(0);
+            arrived
+                .extend((before + 1..=head.unsigned_abs()).map(|seq| ((plan.clone(), seq), now)));
+        }
+    }
+    // The last commit is noted just after it is visible here.
+    let committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
+    let latency =
+        |(place, at): (_, Instant)| Some(at.saturating_duration_since(*committed.get(&place)?));
+    Ok(arrived.into_iter().filter_map(latency).collect())
+}
