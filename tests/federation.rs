@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use holdfast::clock;
+use holdfast::config::LiveConfig;
 use holdfast::crypto::Identity;
-use holdfast::daemon::links::Links;
+use holdfast::daemon::links::{Base, Links, Settings};
+use holdfast::daemon::presence::Presences;
+use holdfast::daemon::roster::Roster;
 use holdfast::grant::Grants;
 use holdfast::model::{
     FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
@@ -11,12 +14,13 @@ use holdfast::model::{
 use holdfast::net::drive::Ground;
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
 use holdfast::pairing::{PairingSecret, PeerUrl, TokenRow};
+use holdfast::reconcile::Quota;
 use holdfast::session::{Code, Local, Timing};
 use holdfast::shutdown::Shutdown;
 use holdfast::store::history::{Filter, Owner, Whose};
 use holdfast::store::trust::Peer;
 use holdfast::store::{History, Trust};
-use holdfast::wire::handshake::Redemption;
+use holdfast::wire::handshake::{Purpose, Redemption};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +48,18 @@ fn instance(seed: u8, name: &'static str) -> Instance {
         boot_id: [seed; 16],
         software: "holdfast test".to_owned(),
     };
-    let links = Links::new(local, Timing::default(), ground, Arc::clone(&trust), Vec::new());
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, format!("instance = \"{name}\"\n")).unwrap();
+    let config = Arc::new(LiveConfig::open(file).unwrap());
+    let base = Base {
+        ground,
+        trust: Arc::clone(&trust),
+        roster: Arc::new(Roster::new(config, Arc::clone(&trust))),
+        presences: Arc::<Presences>::default(),
+    };
+    let (timing, quota) = (Timing::default(), Quota::default());
+    // Nobody attends these sessions: log sync needs nobody.
+    let (links, _) = Links::new(Settings { local, timing, urls: Vec::new(), quota }, base);
     Instance { links, trust, history, name, key: identity.key_id(), _dir: dir }
 }
 
@@ -145,13 +160,14 @@ async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
     nas.backs_up(10).await;
 
     let stranger = nas.links.dial(&url, hub.key).await.unwrap();
-    assert_eq!(stranger.code(), "unknown-peer");
+    assert_eq!(stranger.ending.code(), "unknown-peer");
 
     let secret = PairingSecret::from_bytes([7; 32]);
     hub.trust.add_token(&token(&secret)).unwrap();
     let redemption = Redemption { secret: secret.reveal(), grants: Vec::new() };
-    let paired = nas.links.pair(&url, hub.key, redemption).await.unwrap();
-    assert_eq!(paired.code(), "done");
+    let paired = nas.links.present(&url, hub.key, Purpose::Pair, redemption).await.unwrap();
+    assert!(paired.is_done());
+    assert_eq!(paired.opened.unwrap().instance.as_str(), "hub");
     nas.knows(&hub, &["read-operations=*"]);
 
     let links = Arc::clone(&nas.links);
@@ -163,7 +179,7 @@ async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
 
     hub.links.close(&nas.key, Code::Removed);
     let ending = tokio::time::timeout(PATIENCE, session).await.unwrap().unwrap().unwrap();
-    assert_eq!(ending.code(), "removed");
+    assert_eq!(ending.ending.code(), "removed");
     shutdown.complete().await;
 }
 
@@ -182,12 +198,12 @@ async fn s2_a_second_session_of_the_same_dialer_replaces_the_first() {
     hub.holds(nas.key, 1).await;
     let second = dial(Arc::clone(&nas.links), url, hub.key);
     let ending = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
-    assert_eq!(ending.code(), "replaced");
+    assert_eq!(ending.ending.code(), "replaced");
     nas.backs_up(2).await;
     hub.holds(nas.key, 3).await;
     nas.links.close(&hub.key, Code::Shutdown);
     let ending = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap().unwrap();
-    assert_eq!(ending.code(), "shutdown");
+    assert_eq!(ending.ending.code(), "shutdown");
     shutdown.complete().await;
 }
 
@@ -204,18 +220,18 @@ async fn s2_after_a_session_has_ended_the_other_direction_may_take_the_pair() {
     let first = tokio::spawn(async move { links.dial(&to_larger, key).await });
     larger.holds(smaller.key, 1).await;
     let refused = larger.links.dial(&to_smaller, smaller.key).await.unwrap();
-    assert_eq!(refused.code(), "duplicate", "the session dialled by the smaller key stays");
+    assert_eq!(refused.ending.code(), "duplicate", "the session dialled by the smaller key stays");
 
     larger.links.close(&smaller.key, Code::Shutdown);
     let ended = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap().unwrap();
-    assert_eq!(ended.code(), "shutdown");
+    assert_eq!(ended.ending.code(), "shutdown");
     larger.backs_up(2).await;
     let (links, key) = (Arc::clone(&larger.links), smaller.key);
     let second = tokio::spawn(async move {
         loop {
             // Either side may still be taking its leave.
             let ending = links.dial(&to_smaller, key).await.unwrap();
-            if ending.code() != "duplicate" {
+            if ending.ending.code() != "duplicate" {
                 return ending;
             }
         }
@@ -223,6 +239,6 @@ async fn s2_after_a_session_has_ended_the_other_direction_may_take_the_pair() {
     smaller.holds(larger.key, 2).await;
     larger.links.close(&smaller.key, Code::Shutdown);
     let ended = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
-    assert_eq!(ended.code(), "shutdown");
+    assert_eq!(ended.ending.code(), "shutdown");
     shutdown.complete().await;
 }

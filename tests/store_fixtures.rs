@@ -2,10 +2,10 @@
 
 mod store;
 
-use holdfast::model::{PeerRole, Status, Timestamp};
+use holdfast::model::{PeerRole, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::OriginLog as _;
 use holdfast::store::history::{Filter, StoreState, Whose};
-use holdfast::store::trust::Peer;
+use holdfast::store::trust::{OpenRun, Peer, Place};
 use holdfast::store::{StoreError, Trust};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -54,6 +54,49 @@ fn trust_schema_1_opens() {
 }
 
 #[test]
+fn the_last_runs_of_trust_schema_1_are_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("trust.db");
+    load("trust-1.sql", &file);
+    let insert = "INSERT INTO plan_run VALUES ('home', zeroblob(16), 1, 2, 4711, 1)";
+    Connection::open(&file).expect("a file").execute_batch(insert).expect("a row");
+    let runs = Trust::open(dir.path()).expect("it opens").plan_runs().expect("runs");
+    assert_eq!((runs[0].plan.as_str(), runs[0].repo.as_ref()), ("home", None));
+    assert_eq!(runs[0].last_success, Some(Timestamp::from_millis(1)));
+}
+
+#[test]
+fn trust_schema_2_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-2.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.peers().expect("peers").len(), 1);
+    let run = open_run();
+    assert_eq!(trust.open_runs().expect("runs"), [run.clone()]);
+    assert_eq!(trust.plan_runs().expect("runs")[0].repo, Some(run.repo.clone()));
+    assert_eq!(trust.repo_guid(&run.repo, &place()).expect("a guid"), Some(guid()));
+}
+
+fn open_run() -> OpenRun {
+    OpenRun {
+        operation: id(1),
+        repo: "vault".parse().expect("an id"),
+        plan: Some("home".parse().expect("an id")),
+        pid: 4711,
+        since: Timestamp::from_millis(NOON),
+        ended: None,
+    }
+}
+
+fn place() -> Place {
+    Place::of("/mnt/disk")
+}
+
+fn guid() -> RepoGuid {
+    "ab".repeat(32).parse().expect("a guid")
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().expect("a folder");
     drop(Trust::open(dir.path()).expect("it opens"));
@@ -64,7 +107,7 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, .. })), "{refused:?}");
 }
 
-/// Writes the fixtures of the present schemas; run once when a schema is released.
+/// Writes the fixtures of the present schemas where there are none; run once when a schema is released.
 #[test]
 #[ignore = "writes the fixtures of a schema that is released"]
 fn write_fixtures() {
@@ -73,6 +116,8 @@ fn write_fixtures() {
     let now = Timestamp::from_millis(NOON);
     let name = "hub".parse().expect("a name");
     trust.put_peer(&Peer::new(peer().1, name, PeerRole::KnownHost, now)).expect("kept");
+    trust.run_started(&open_run()).expect("kept");
+    trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
     let history = open(dir.path());
     let job = |tx: &mut holdfast::store::history::HistoryTx<'_>| {
         let mut own = tx.own()?;
@@ -83,13 +128,16 @@ fn write_fixtures() {
     };
     history.write_blocking(job).expect("written");
     for name in ["history", "trust"] {
-        let text = dump(&dir.path().join(format!("{name}.db")));
-        fs::write(fixture(&format!("{name}-1.sql")), text).expect("written");
+        let (version, text) = dump(&dir.path().join(format!("{name}.db")));
+        let fixture = fixture(&format!("{name}-{version}.sql"));
+        if !fixture.exists() {
+            fs::write(fixture, text).expect("written");
+        }
     }
 }
 
-/// Schema and rows as SQL text.
-fn dump(database: &Path) -> String {
+/// The number of the schema; schema and rows as SQL text.
+fn dump(database: &Path) -> (u32, String) {
     let conn = Connection::open(database).expect("it opens");
     let texts = |sql: &str| -> Vec<String> {
         let mut select = conn.prepare(sql).expect("a query");
@@ -114,5 +162,5 @@ fn dump(database: &Path) -> String {
             writeln!(out, "INSERT INTO {table} VALUES ({values});").expect("written");
         }
     }
-    out
+    (version, out)
 }

@@ -2,12 +2,13 @@
 
 use holdfast::grant::{Grants, Permission};
 use holdfast::model::{
-    Dropped, InstanceId, KeyId, OperationId, PeerRole, RepoGuid, Secret, Timestamp,
+    Dropped, InstanceId, KeyId, OperationId, PeerRole, RepoGuid, Secret, Status, Timestamp,
 };
 use holdfast::pairing::{Admission, PairingSecret, Refusal, SecretHash, TokenId, TokenRow};
 use holdfast::store::Trust;
 use holdfast::store::trust::{
-    Boot, Newcomer, Peer, ReceivedRepo, ReceivedState, RecordReason, RepoRecord, RunEnd, ToldGrant,
+    Boot, Newcomer, OpenRun, Peer, Place, ReceivedRepo, ReceivedState, RecordReason, RepoRecord,
+    RunEnd, ToldGrant,
 };
 use std::sync::Barrier;
 
@@ -257,30 +258,66 @@ fn records_are_sent_until_acknowledged_and_acted_on_once() {
 }
 
 #[test]
-fn repositories_once_known_stay_known() {
-    let (_dir, trust) = trust();
-    assert!(!trust.is_known_repo(&guid()).expect("read"));
-    trust.know_repo("/mnt/disk", &guid(), at(1)).expect("kept");
-    trust.know_repo("/mnt/disk", &guid(), at(2)).expect("kept");
-    assert_eq!(trust.known_at("/mnt/disk").expect("read"), [guid()]);
-    assert!(trust.is_known_repo(&guid()).expect("read"));
+fn a_repository_once_known_stays_known_at_its_place() {
+    let (dir, trust) = trust();
+    let (vault, other) = ("vault".parse().expect("an id"), "other".parse().expect("an id"));
+    let (disk, server) = (Place::of("/mnt/disk"), Place::of("rest:https://vault.example/nas"));
+    trust.keep_repo_guid(&vault, &disk, &guid(), at(1)).expect("kept");
+    let another: RepoGuid = "cd".repeat(32).parse().expect("a guid");
+    trust.keep_repo_guid(&vault, &disk, &another, at(2)).expect("left as it is");
+    drop(trust);
+    let trust = Trust::open(dir.path()).expect("trust");
+    assert_eq!(trust.repo_guid(&vault, &disk).expect("read"), Some(guid()));
+    assert_eq!(trust.repo_guid(&vault, &server).expect("read"), None);
+    assert_eq!(trust.repo_guid(&other, &disk).expect("read"), None);
+    assert_eq!(trust.known_as(&guid()).expect("read"), [vault]);
+    assert!(trust.known_as(&another).expect("read").is_empty());
+}
+
+fn run(n: u8, plan: Option<&str>, repo: &str, since: i64) -> OpenRun {
+    OpenRun {
+        operation: OperationId::from_bytes([n; 16]),
+        repo: repo.parse().expect("an id"),
+        plan: plan.map(|plan| plan.parse().expect("an id")),
+        pid: 4711,
+        since: at(since),
+        ended: None,
+    }
 }
 
 #[test]
-fn runs_without_an_end_are_found_after_a_kill() {
+fn processes_are_open_until_they_are_closed_also_after_a_kill() {
     let (dir, trust) = trust();
-    let (home, etc) = ("home".parse().expect("an id"), "etc".parse().expect("an id"));
-    let operation = OperationId::from_bytes([3; 16]);
-    trust.run_began(&home, operation, at(1)).expect("kept");
-    trust.run_pid(&home, operation, Some(4711)).expect("kept");
-    trust.run_began(&etc, operation, at(2)).expect("kept");
-    trust.run_ended(&etc, operation, at(3), RunEnd::Good).expect("kept");
+    let (backup, init) = (run(3, Some("home"), "vault", 1), run(4, None, "vault", 2));
+    trust.run_started(&backup).expect("kept");
+    trust.run_started(&init).expect("kept");
     drop(trust);
     let trust = Trust::open(dir.path()).expect("trust");
-    let open = trust.open_runs().expect("runs");
-    assert_eq!((open.len(), open[0].pid, open[0].plan.as_str()), (1, Some(4711), "home"));
-    trust.run_began(&etc, OperationId::from_bytes([4; 16]), at(9)).expect("kept");
-    trust.run_ended(&etc, OperationId::from_bytes([4; 16]), at(10), RunEnd::NotGood).expect("kept");
-    let runs = trust.plan_runs().expect("runs");
-    assert_eq!((runs[0].last_success, runs[0].ended_at), (Some(at(2)), Some(at(10))));
+    assert_eq!(trust.open_runs().expect("runs"), [backup.clone(), init.clone()]);
+    let lost = Status::Lost;
+    trust.run_ended(backup.operation, lost, RunEnd::NotGood, at(3)).expect("kept");
+    trust.run_closed(init.operation).expect("kept");
+    let left = OpenRun { ended: Some(lost), ..backup };
+    assert_eq!(trust.open_runs().expect("runs"), [left]);
+}
+
+#[test]
+fn the_last_success_of_a_plan_is_of_the_repo_it_saves_to_now() {
+    let (_dir, trust) = trust();
+    let last = || trust.plan_runs().expect("runs").remove(0);
+    let ended = |run: &OpenRun, status, end, millis| {
+        trust.run_ended(run.operation, status, end, at(millis)).expect("kept");
+    };
+    let good = run(3, Some("home"), "vault", 2);
+    trust.run_started(&good).expect("kept");
+    assert_eq!((last().ended_at, last().last_success), (None, None));
+    ended(&good, Status::Succeeded, RunEnd::Good, 3);
+    let failed = run(4, Some("home"), "vault", 9);
+    trust.run_started(&failed).expect("kept");
+    ended(&failed, Status::Failed, RunEnd::NotGood, 10);
+    assert_eq!((last().last_success, last().ended_at), (Some(at(2)), Some(at(10))));
+    let elsewhere = run(5, Some("home"), "disk", 11);
+    trust.run_started(&elsewhere).expect("kept");
+    assert_eq!((last().repo, last().last_success), (Some(elsewhere.repo), None));
+    assert_eq!(trust.plan_runs().expect("runs").len(), 1);
 }

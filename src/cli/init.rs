@@ -4,9 +4,6 @@ use super::{Context, Exit, Failure};
 use crate::api::Identity;
 use crate::config::{self, DataDir};
 use crate::model::InstanceId;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Write a commented config file and an identity
@@ -37,7 +34,8 @@ impl Args {
 /// Config and identity, written where there is none.
 fn prepare(path: &Path, data_dir: &Path, name: Option<InstanceId>) -> Result<Identity, Failure> {
     let instance = write_config(path, name)?;
-    folder(data_dir)?;
+    let made = config::create_private_dir(data_dir);
+    made.map_err(|error| Failure::file(data_dir, &error))?;
     let file = DataDir::new(data_dir.to_owned()).identity();
     let identity = config::read_or_create_identity(&file)
         .map_err(|error| Failure::local("identity", error.to_string(), ""))?;
@@ -55,17 +53,10 @@ fn write_config(path: &Path, name: Option<InstanceId>) -> Result<InstanceId, Fai
         Some(name) => name,
         None => of_host()?,
     };
-    if let Some(parent) = path.parent() {
-        folder(parent)?;
-    }
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match created {
-        Ok(mut file) => file
-            .write_all(config::default_text(&wanted).as_bytes())
-            .map(|()| wanted)
-            .map_err(|error| Failure::file(path, &error)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => present(path, name),
-        Err(error) => Err(Failure::file(path, &error)),
+    match config::create_default(path, &wanted) {
+        Ok(true) => Ok(wanted),
+        Ok(false) => present(path, name),
+        Err(error) => Err(Failure::local("config", error.to_string(), "")),
     }
 }
 
@@ -90,12 +81,6 @@ fn of_host() -> Result<InstanceId, Failure> {
     config::instance_from_host(&name.nodename().to_string_lossy()).ok_or_else(|| {
         Failure::usage("the host name makes no instance id", "give one with --instance")
     })
-}
-
-/// Made where it is missing, for this user alone.
-fn folder(path: &Path) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| Failure::file(path, &error))
 }
 
 #[cfg(test)]

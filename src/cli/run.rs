@@ -1,6 +1,7 @@
 //! `holdfast run`.
 
 use super::{Context, Exit, Failure};
+use crate::daemon::{self, Options};
 use crate::telemetry;
 use std::path::PathBuf;
 
@@ -13,17 +14,9 @@ pub(crate) struct Args {
     /// Listen here instead of where the config says; may be repeated
     #[arg(long, value_name = "ADDR", env = "HOLDFAST_LISTEN", value_delimiter = ',')]
     listen: Vec<std::net::SocketAddr>,
-}
-
-/// What the daemon is started with.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The config file.
-    pub config: PathBuf,
-    /// The data directory.
-    pub data_dir: PathBuf,
-    /// Addresses instead of the config's; empty: the config's.
-    pub listen: Vec<std::net::SocketAddr>,
+    /// The restic binary, instead of the one in the config or on PATH
+    #[arg(long, value_name = "FILE", env = "HOLDFAST_RESTIC")]
+    restic: Option<PathBuf>,
 }
 
 impl Args {
@@ -35,17 +28,14 @@ impl Args {
         };
         telemetry::start(format, "info")
             .map_err(|error| Failure::usage(error.to_string(), "unset HOLDFAST_LOG"))?;
-        daemon(Options {
+        let options = Options {
             config: context.config.clone(),
             data_dir: context.data_dir.clone(),
             listen: self.listen,
-        })
-        .await?;
+            restic: self.restic,
+        };
+        let ran = daemon::run(options).await;
+        ran.map_err(|error| Failure::local("not-started", error.to_string(), ""))?;
         Ok(Exit::Done)
     }
-}
-
-/// Runs the daemon until it is asked to stop.
-async fn daemon(_options: Options) -> Result<(), Failure> {
-    Err(Failure::local("not-linked", "the daemon is not part of this build", ""))
 }

@@ -48,13 +48,21 @@ pub fn create_default(path: &Path, instance: &InstanceId) -> Result<bool, LoadEr
     }
 }
 
+/// Makes a folder where it is missing, for this user alone.
+///
+/// # Errors
+/// The system does not let it be made.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// Whole or not at all; with mode 0600, as the owner may write secrets into it.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     if path.exists() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    create_private_dir(folder)?;
     let mut file = tempfile::Builder::new().prefix(".holdfast-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;

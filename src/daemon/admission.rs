@@ -4,6 +4,7 @@
 //! the peer (P1), and the grants stored for a peer are what its session begins with. A purpose
 //! other than a session changes no peer and opens no log.
 
+use super::roster::Roster;
 use crate::clock;
 use crate::model::KeyId;
 use crate::net::drive::{Feeding, Ground};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Admissions {
     trust: Arc<Trust>,
+    roster: Arc<Roster>,
     ground: Ground,
 }
 
@@ -27,8 +29,8 @@ type Decided = Result<(Admission, Option<Feeding>), StoreError>;
 impl Admissions {
     /// Over the pairings of this instance.
     #[must_use]
-    pub const fn new(trust: Arc<Trust>, ground: Ground) -> Self {
-        Self { trust, ground }
+    pub const fn new(trust: Arc<Trust>, roster: Arc<Roster>, ground: Ground) -> Self {
+        Self { trust, roster, ground }
     }
 
     /// Decides. `urls` is where this instance says it is reached, `address` whence it is asked.
@@ -77,14 +79,18 @@ impl Admissions {
         };
         let redeemed = self.store(move |trust| trust.redeem(&secret, &newcomer, clock::now()));
         Ok(match redeemed.await? {
-            Ok(redeemed) => (accept(&redeemed.peer, urls, None), None),
+            Ok(redeemed) => {
+                self.roster.changed();
+                (accept(&redeemed.peer, urls, None), None)
+            }
             Err(refusal) => refuse(code_of(refusal)),
         })
     }
 
     async fn connect(&self, applicant: &Applicant, urls: Vec<String>) -> Decided {
         let key: KeyId = applicant.key;
-        let Some(peer) = self.store(move |trust| trust.peer(&key)).await? else {
+        let roster = Arc::clone(&self.roster);
+        let Some(peer) = self.store(move |_| roster.peer(&key)).await? else {
             return Ok(refuse(Code::UnknownPeer));
         };
         if peer.removed_at.is_some() {
@@ -179,7 +185,12 @@ mod tests {
         let history = History::open(dir.path(), owner).unwrap();
         let trust = Arc::new(Trust::open(dir.path()).unwrap());
         let ground = Ground { identity, history };
-        Hub { admissions: Admissions::new(Arc::clone(&trust), ground), trust, _dir: dir }
+        let file = dir.path().join("config.toml");
+        std::fs::write(&file, "instance = \"hub\"\n").unwrap();
+        let config = Arc::new(crate::config::LiveConfig::open(file).unwrap());
+        let roster = Arc::new(Roster::new(config, Arc::clone(&trust)));
+        let admissions = Admissions::new(Arc::clone(&trust), roster, ground);
+        Hub { admissions, trust, _dir: dir }
     }
 
     fn secret() -> PairingSecret {

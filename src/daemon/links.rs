@@ -1,42 +1,88 @@
 //! The sessions of an instance: accepts and dials links, and keeps one session per pair of keys.
 //!
+//! What a session says beyond log sync goes to whoever attends it, as a [`Conversation`].
+//!
 //! 1. S2: who claims a pair and who is displaced is decided under one lock, for both roles.
 //! 2. A claim ends with its link, so that the other direction may take the pair.
 //! 3. G2: a change of a peer's grants is published to its running session by [`Links::regrant`].
+//! 4. What waits for an attendant is bounded: a peer that talks faster than it is heard is cut.
 
 use super::admission::Admissions;
+use super::presence::Presences;
+use super::roster::Roster;
 use crate::grant::Grants;
-use crate::model::KeyId;
+use crate::model::{KeyId, LinkState};
 use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
-use crate::net::{DialError, Dialer, Link};
+use crate::net::{DialError, Dialer, Ladder, Link};
 use crate::pairing::PeerUrl;
 use crate::reconcile::Quota;
 use crate::session::{
     Admission, Applicant, Claim, Code, DialledBy, Ending, Errand, Event, Local, Opened, Pairs,
-    Send as Outgoing, Session, Timing,
+    Send as Outgoing, Session, Timing, Verdict,
 };
 use crate::store::{StoreError, Trust};
-use crate::wire::handshake::{Opening, Purpose, Redemption};
+use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::tell;
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// What waits to be sent to one peer.
 const OUTGOING: usize = 16;
+/// What waits to be heard of one peer.
+const UNHEARD: usize = 64;
+
+/// What of this instance every session uses, and what a change of the configuration changes.
+#[derive(Clone)]
+pub struct Settings {
+    /// Who we are.
+    pub local: Local,
+    /// The times that sessions keep.
+    pub timing: Timing,
+    /// Where we are reached.
+    pub urls: Vec<String>,
+    /// How much of each peer's log is held.
+    pub quota: Quota,
+}
+
+/// What every session of this instance stands on.
+pub struct Base {
+    /// The identity and the logs.
+    pub ground: Ground,
+    /// The pairings.
+    pub trust: Arc<Trust>,
+    /// The peers.
+    pub roster: Arc<Roster>,
+    /// How the links to them are.
+    pub presences: Arc<Presences>,
+}
 
 /// Every session of this instance.
 pub struct Links {
-    local: Local,
-    timing: Timing,
-    ground: Ground,
-    trust: Arc<Trust>,
+    settings: ArcSwap<Settings>,
+    base: Base,
     admissions: Admissions,
-    urls: Vec<String>,
     dialer: Dialer,
     pairs: Mutex<Pairs>,
     lanes: Mutex<HashMap<KeyId, Lane>>,
+    conversations: mpsc::UnboundedSender<Conversation>,
+}
+
+/// A session that stands, for whoever attends it: everything that is not log sync.
+pub struct Conversation {
+    /// With whom.
+    pub peer: KeyId,
+    /// Who dialled.
+    pub by: DialledBy,
+    /// What the session says; first [`Event::Opened`]. Closed with the session.
+    pub events: mpsc::Receiver<Event>,
+    /// What is to be sent. Closed with the session.
+    pub outgoing: mpsc::Sender<Outgoing>,
+    /// What the peer may do here now.
+    pub grants: watch::Receiver<Grants>,
 }
 
 /// What this instance has to say to one peer's session.
@@ -61,44 +107,95 @@ pub enum DialFailure {
     Crypto(#[from] crate::crypto::CryptoError),
 }
 
+impl DialFailure {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Unreached(error) => error.remedy(),
+            Self::Store(_) | Self::Crypto(_) => "see the log of this instance".to_owned(),
+        }
+    }
+}
+
+/// What came of a call on a listener.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// How it ended; code `done` is a yes to a preview, a pairing or a probe.
+    pub ending: Ending,
+    /// Whether a session stood.
+    pub stood: bool,
+    /// Who answered, where it accepted a call that is no session.
+    pub opened: Option<Opened>,
+    /// The answer to a preview.
+    pub offer: Option<Offer>,
+}
+
+impl Visit {
+    /// One that came to nothing.
+    pub(super) const fn cut() -> Self {
+        Self { ending: Ending::Cut, stood: false, opened: None, offer: None }
+    }
+
+    /// Whether the errand was done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        Code::parse(self.ending.code()) == Some(Code::Done)
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the lock holds is whole between any two statements that change it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Links {
-    /// None yet.
+    /// None yet; each that will stand comes out of the receiver.
     #[must_use]
     pub fn new(
-        local: Local,
-        timing: Timing,
-        ground: Ground,
-        trust: Arc<Trust>,
-        urls: Vec<String>,
-    ) -> Arc<Self> {
-        let own = ground.identity.key_id();
-        Arc::new(Self {
-            admissions: Admissions::new(Arc::clone(&trust), ground.clone()),
-            local,
-            timing,
-            ground,
-            trust,
-            urls,
+        settings: Settings,
+        base: Base,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Conversation>) {
+        let own = base.ground.identity.key_id();
+        let (conversations, attend) = mpsc::unbounded_channel();
+        let links = Arc::new(Self {
+            admissions: Admissions::new(
+                Arc::clone(&base.trust),
+                Arc::clone(&base.roster),
+                base.ground.clone(),
+            ),
+            settings: ArcSwap::from_pointee(settings),
+            base,
             dialer: Dialer::default(),
             pairs: Mutex::new(Pairs::new(own)),
             lanes: Mutex::default(),
-        })
+            conversations,
+        });
+        (links, attend)
+    }
+
+    /// What sessions that begin from now on use.
+    pub fn resettle(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// What sessions use that begin now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
     }
 
     /// Runs a session over a link that somebody dialled, in a task of its own.
     pub fn accept(self: &Arc<Self>, link: Link) {
         let address = link.remote.client.map(|client| client.to_string());
-        let host = Arc::new(Side::new(self, DialledBy::Them, address));
-        let session = Session::listen(self.local.clone(), self.timing, now());
-        let ground = self.ground.clone();
+        let side = Arc::new(Side::new(self, DialledBy::Them, address));
+        let settings = self.settings();
+        let session = Session::listen(settings.local.clone(), jittered(settings.timing), now());
+        let (links, ground) = (Arc::clone(self), self.base.ground.clone());
         tokio::spawn(async move {
-            let ending = drive(session, link, None, ground, host).await;
+            let ending = drive(session, link, None, ground, Arc::clone(&side)).await;
             tracing::debug!(code = ending.code(), "a session that was accepted has ended");
+            links.settle(&side, &ending);
         });
     }
 
@@ -110,48 +207,64 @@ impl Links {
         self: &Arc<Self>,
         url: &PeerUrl,
         listener: KeyId,
-    ) -> Result<Ending, DialFailure> {
-        let trust = Arc::clone(&self.trust);
-        let read = tokio::task::spawn_blocking(move || trust.peer(&listener)).await;
+    ) -> Result<Visit, DialFailure> {
+        let roster = Arc::clone(&self.base.roster);
+        let read = tokio::task::spawn_blocking(move || roster.peer(&listener)).await;
         let peer = read.unwrap_or(Err(StoreError::Closed))?;
         let grants = peer.map(|peer| peer.grants).unwrap_or_default();
-        let (feed, sync_hello) = Feeding::open(&self.ground, &grants).await?;
+        let (feed, sync_hello) = Feeding::open(&self.base.ground, &grants).await?;
         let opening = Opening { granted: tell(&grants), sync_hello };
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
-        self.run(url, errand, Some(feed)).await
+        let link = self.dialer.dial(url).await?;
+        self.run(link, errand, Some(feed)).await
     }
 
-    /// Redeems a token with its listener. [`Ending::Theirs`] with code `done` is a yes.
+    /// Presents a token to its listener: to see what it offers, or to pair.
     ///
     /// # Errors
     /// Nobody was reached.
-    pub async fn pair(
+    pub async fn present(
         self: &Arc<Self>,
         url: &PeerUrl,
         listener: KeyId,
+        purpose: Purpose,
         redemption: Redemption,
-    ) -> Result<Ending, DialFailure> {
-        let errand = Errand {
-            listener,
-            purpose: Purpose::Pair,
-            redemption: Some(redemption),
-            grants: Grants::none(),
-            opening: Opening::default(),
-        };
-        self.run(url, errand, None).await
+    ) -> Result<Visit, DialFailure> {
+        let link = self.dialer.dial(url).await?;
+        self.run(link, errand(listener, purpose, Some(redemption)), None).await
+    }
+
+    /// Climbs to a listener and asks whether it would take a session; each step is noted.
+    ///
+    /// # Errors
+    /// Nobody was reached.
+    pub async fn probe(
+        self: &Arc<Self>,
+        url: &PeerUrl,
+        listener: KeyId,
+        ladder: &mut Ladder,
+    ) -> Result<Visit, DialFailure> {
+        let link = self.dialer.climb(url, ladder).await?;
+        self.run(link, errand(listener, Purpose::Probe, None), None).await
     }
 
     async fn run(
         self: &Arc<Self>,
-        url: &PeerUrl,
+        link: Link,
         errand: Errand,
         feed: Option<Feeding>,
-    ) -> Result<Ending, DialFailure> {
-        let link = self.dialer.dial(url).await?;
-        let session = Session::dial(self.local.clone(), errand, self.timing, now())?;
-        let host = Arc::new(Side::new(self, DialledBy::Us, None));
-        Ok(drive(session, link, feed, self.ground.clone(), host).await)
+    ) -> Result<Visit, DialFailure> {
+        let settings = self.settings();
+        let address = Some(link.remote.socket.to_string());
+        let timing = jittered(settings.timing);
+        let session = Session::dial(settings.local.clone(), errand, timing, now())?;
+        let side = Arc::new(Side::new(self, DialledBy::Us, address));
+        let ground = self.base.ground.clone();
+        let ending = drive(session, link, feed, ground, Arc::clone(&side)).await;
+        let stood = self.settle(&side, &ending);
+        let (opened, offer) = std::mem::take(&mut *locked(&side.heard));
+        Ok(Visit { ending, stood, opened, offer })
     }
 
     /// The running session with this peer obeys these grants before its next message.
@@ -168,8 +281,46 @@ impl Links {
         }
     }
 
-    fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Standing, Code> {
-        let peer = self.trust.peer(&opened.key).map_err(|_| Code::Internal)?;
+    /// Ends every running session.
+    pub fn close_all(&self, code: Code) {
+        for lane in locked(&self.lanes).values() {
+            if let Some((_, closing)) = &lane.closing {
+                closing.send_replace(Some(code));
+            }
+        }
+    }
+
+    /// Whether a session with this peer stands.
+    #[must_use]
+    pub fn is_connected(&self, peer: &KeyId) -> bool {
+        locked(&self.pairs).current(peer).is_some()
+    }
+
+    /// Every peer with a session that stands.
+    #[must_use]
+    pub fn connected(&self) -> Vec<KeyId> {
+        let peers: Vec<_> = locked(&self.lanes).keys().copied().collect();
+        peers.into_iter().filter(|peer| self.is_connected(peer)).collect()
+    }
+
+    /// The way to say something to this peer, where a session stands.
+    #[must_use]
+    pub fn outgoing(&self, peer: &KeyId) -> Option<mpsc::Sender<Outgoing>> {
+        let lanes = locked(&self.lanes);
+        lanes.get(peer)?.outgoing.clone().filter(|outgoing| !outgoing.is_closed())
+    }
+
+    /// A person picked the real one of two machines with this key: whoever connects next is it.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn forget_clone(&self, peer: &KeyId) -> Result<(), StoreError> {
+        locked(&self.pairs).forget_clone(peer);
+        self.base.trust.forget_boots(peer)
+    }
+
+    fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
+        let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
         let generation = match locked(&self.pairs).claim(opened.key, by, opened.boot_id) {
             Claim::Takes { generation, .. } => generation,
@@ -177,10 +328,15 @@ impl Links {
             Claim::Clone => return Err(Code::Clone),
             Claim::SelfDial => return Err(Code::SelfDial),
         };
-        Ok(self.take_lane(opened.key, generation, peer.grants))
+        Ok(self.take_lane((opened.key, by), generation, peer.grants))
     }
 
-    fn take_lane(&self, peer: KeyId, generation: u64, grants: Grants) -> Standing {
+    fn take_lane(
+        &self,
+        (peer, by): (KeyId, DialledBy),
+        generation: u64,
+        grants: Grants,
+    ) -> Claimed {
         let mut lanes = locked(&self.lanes);
         let lane = lanes.entry(peer).or_insert_with(|| Lane {
             current: Arc::default(),
@@ -188,23 +344,100 @@ impl Links {
             closing: None,
             outgoing: None,
         });
-        let (closing, outgoing) = (watch::Sender::new(None), mpsc::channel(OUTGOING));
+        let closing = watch::Sender::new(None);
+        let (outgoing, to_send) = mpsc::channel(OUTGOING);
+        let (events, heard) = mpsc::channel(UNHEARD);
         lane.current.store(generation, Ordering::Release);
         lane.grants.send_replace(grants);
-        lane.outgoing = Some(outgoing.0);
+        lane.outgoing = Some(outgoing.clone());
         let standing = Standing {
             generation,
             current: Arc::clone(&lane.current),
             grants: lane.grants.subscribe(),
             closing: closing.subscribe(),
-            outgoing: outgoing.1,
-            quota: Quota::default(),
+            outgoing: to_send,
+            quota: self.settings.load().quota,
         };
         if let Some((_, displaced)) = lane.closing.replace((generation, closing)) {
             displaced.send_replace(Some(Code::Replaced));
         }
-        standing
+        let grants = lane.grants.subscribe();
+        let conversation = Conversation { peer, by, events: heard, outgoing, grants };
+        Claimed { standing, events, conversation }
     }
+
+    /// A link has ended: the pair is free, and how the peer is now can be seen. Whether a session
+    /// stood on it.
+    fn settle(&self, side: &Side, ending: &Ending) -> bool {
+        let Some(place) = locked(&side.claimed).take() else { return false };
+        self.release(&place);
+        if !self.is_connected(&place.peer) {
+            self.base.presences.update(&place.peer, |presence| {
+                presence.becomes(state_after(ending), Some(said(ending)));
+            });
+            self.base.roster.heard(&place.peer, None);
+        }
+        true
+    }
+
+    fn release(&self, place: &Place) {
+        locked(&self.pairs).ended(place.peer, place.generation);
+        // The lane stays: its number is what keeps this session's last messages from being written
+        // once another one stands.
+        if let Some(lane) = locked(&self.lanes).get_mut(&place.peer)
+            && lane.current.load(Ordering::Acquire) == place.generation
+        {
+            (lane.closing, lane.outgoing) = (None, None);
+        }
+    }
+}
+
+/// What a person sees after a session with this ending.
+#[must_use]
+pub fn state_after(ending: &Ending) -> LinkState {
+    match ending.verdict() {
+        Verdict::Retry | Verdict::Duplicate => LinkState::Offline,
+        Verdict::Refused => LinkState::Refused,
+        Verdict::Incompatible => LinkState::Incompatible,
+    }
+}
+
+/// The reason of an ending and its remedy.
+#[must_use]
+pub fn said(ending: &Ending) -> (String, String) {
+    (ending.code().to_owned(), ending.remedy())
+}
+
+/// Renewals of sessions that began together do not come together.
+fn jittered(timing: Timing) -> Timing {
+    let mut random = [0; 4];
+    // Without randomness they come together, and nothing else is wrong.
+    let _ = getrandom::fill(&mut random);
+    let share = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
+    let earlier = timing.renew_after.mul_f64(0.1 * share);
+    Timing {
+        renew_after: timing.renew_after.saturating_sub(earlier).max(Duration::from_secs(1)),
+        ..timing
+    }
+}
+
+fn errand(listener: KeyId, purpose: Purpose, redemption: Option<Redemption>) -> Errand {
+    let (grants, opening) = (Grants::none(), Opening::default());
+    Errand { listener, purpose, redemption, grants, opening }
+}
+
+/// A pair taken by a session.
+struct Claimed {
+    standing: Standing,
+    events: mpsc::Sender<Event>,
+    conversation: Conversation,
+}
+
+/// What a link holds of its pair until it ends.
+struct Place {
+    peer: KeyId,
+    generation: u64,
+    events: mpsc::Sender<Event>,
 }
 
 /// One link's view of the instance: who dialled it, and from where.
@@ -212,37 +445,79 @@ struct Side {
     links: Arc<Links>,
     by: DialledBy,
     address: Option<String>,
-    claimed: Mutex<Option<(KeyId, u64)>>,
+    claimed: Mutex<Option<Place>>,
+    /// What a listener said to a call that is no session.
+    heard: Mutex<(Option<Opened>, Option<Offer>)>,
 }
 
 impl Side {
     fn new(links: &Arc<Links>, by: DialledBy, address: Option<String>) -> Self {
-        Self { links: Arc::clone(links), by, address, claimed: Mutex::default() }
+        let (claimed, heard) = (Mutex::default(), Mutex::default());
+        Self { links: Arc::clone(links), by, address, claimed, heard }
+    }
+
+    fn refused(&self, peer: KeyId, code: Code) {
+        if code == Code::Clone {
+            let why = Some((code.as_str().to_owned(), code.remedy().to_owned()));
+            let refused = |presence: &mut super::presence::Presence| {
+                presence.becomes(LinkState::Refused, why);
+            };
+            self.links.base.presences.update(&peer, refused);
+        }
     }
 }
 
 impl Drop for Side {
     fn drop(&mut self) {
-        if let Some((peer, generation)) = locked(&self.claimed).take() {
-            locked(&self.links.pairs).ended(peer, generation);
+        // A task that was cut off in the middle leaves its pair as well.
+        if let Some(place) = locked(&self.claimed).take() {
+            self.links.release(&place);
         }
     }
 }
 
 impl Host for Side {
     async fn admit(&self, applicant: &Applicant) -> (Admission, Option<Feeding>) {
-        let urls = self.links.urls.clone();
+        let urls = self.links.settings().urls.clone();
         self.links.admissions.decide(applicant, urls, self.address.clone()).await
     }
 
     fn stand(&self, opened: &Opened) -> Result<Standing, Code> {
-        let standing = self.links.claim(opened, self.by)?;
-        *locked(&self.claimed) = Some((opened.key, standing.generation));
+        let claimed = self.links.claim(opened, self.by);
+        let Claimed { standing, events, conversation } =
+            claimed.inspect_err(|code| self.refused(opened.key, *code))?;
+        let place = Place { peer: opened.key, generation: standing.generation, events };
+        *locked(&self.claimed) = Some(place);
+        self.links.base.presences.update(&opened.key, |presence| {
+            presence.becomes(LinkState::Connected, None);
+            presence.address.clone_from(&self.address);
+        });
+        // Nobody attends: then sessions do log sync and nothing else.
+        let _ = self.links.conversations.send(conversation);
         Ok(standing)
     }
 
     fn note(&self, peer: KeyId, event: Event) {
-        tracing::debug!(%peer, event = event.name(), "a session says");
+        let claimed = locked(&self.claimed);
+        let Some(place) = claimed.as_ref() else {
+            if let Event::Opened(opened) = event {
+                locked(&self.heard).0 = Some(*opened);
+            }
+            return;
+        };
+        match place.events.try_send(event) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            // The newest will come again.
+            Err(mpsc::error::TrySendError::Full(Event::Progress(_))) => {}
+            Err(mpsc::error::TrySendError::Full(event)) => {
+                tracing::warn!(%peer, event = event.name(), "a peer says more than can be heard");
+                self.links.close(&peer, Code::Busy);
+            }
+        }
+    }
+
+    fn offered(&self, offer: Offer) {
+        locked(&self.heard).1 = Some(offer);
     }
 
     fn alert(&self, peer: KeyId, message: String) {

@@ -1,4 +1,25 @@
-//! What joins the parts into an instance. So far: who comes in, and its sessions.
+//! One instance: everything connected, started, and stopped in order.
+//!
+//! ```text
+//!   lock ─► config ─► identity ─► trust.db ─► history.db ─► engine ─► links
+//!                                                                      │
+//!        sessions, dialling, the local API and the listeners run until asked to stop
+//! ```
+//! 1. Whatever can fail for a reason that a person mends fails before anything is served.
+//! 2. A stop interrupts restic so that it unlocks, says goodbye to peers, and is bounded in time.
 
-pub mod admission;
+mod admission;
+mod attend;
+pub mod dialing;
 pub mod links;
+mod logs;
+mod node;
+mod ports;
+pub mod presence;
+pub mod roster;
+mod services;
+mod start;
+
+pub use logs::LogCalls;
+pub use node::Node;
+pub use start::{Options, StartError, run};

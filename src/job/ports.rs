@@ -109,16 +109,16 @@ pub struct Run {
 
 /// What must survive the loss of the history (`trust.db`). Blocking; never called on the runtime.
 pub trait Runs: Send + Sync {
-    /// restic's id of that repo, if it has ever been known here.
+    /// restic's id of that repo, if it has ever been known here at its uri.
     ///
     /// # Errors
     /// It cannot be read.
-    fn guid(&self, repo: &RepoId) -> Result<Option<RepoGuid>, StoreFault>;
+    fn guid(&self, repo: &RepoSpec) -> Result<Option<RepoGuid>, StoreFault>;
     /// Keeps it for good.
     ///
     /// # Errors
     /// It was not stored.
-    fn keep_guid(&self, repo: &RepoId, guid: &RepoGuid) -> Result<(), StoreFault>;
+    fn keep_guid(&self, repo: &RepoSpec, guid: &RepoGuid) -> Result<(), StoreFault>;
     /// A process has started (also the plan's last start).
     ///
     /// # Errors

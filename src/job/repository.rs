@@ -62,14 +62,14 @@ impl Engine {
         (wish, flow): (Wish, Option<FlowId>),
         cancel: &mut shutdown::Guard,
     ) -> Result<RepoGuid, JobError> {
-        if let Some(known) = self.known(&repo.id).await? {
+        if let Some(known) = self.known(repo).await? {
             let found = restic.guid(&repo.access, cancel).await;
             return same(&repo.id, known, found);
         }
         // Never known here: one at a time, so that two first backups create it once.
         let turn = cancel.run(self.inner.queue.alone(&repo.id)).await;
         let _alone = turn.ok_or(JobError::Cancelled)?;
-        let known = self.known(&repo.id).await?;
+        let known = self.known(repo).await?;
         let found = restic.guid(&repo.access, cancel).await;
         if let Some(known) = known {
             return same(&repo.id, known, found);
@@ -81,18 +81,18 @@ impl Engine {
             }
             found => found?,
         };
-        self.keep(&repo.id, &guid).await?;
+        self.keep(repo, &guid).await?;
         Ok(guid)
     }
 
-    async fn known(&self, repo: &RepoId) -> Result<Option<RepoGuid>, JobError> {
+    async fn known(&self, repo: &RepoSpec) -> Result<Option<RepoGuid>, JobError> {
         let repo = repo.clone();
         let known = self.inner.ports.call(move |ports| ports.runs.guid(&repo)).await;
         // Could not be read is not "never known": nothing is created on a guess.
         known.map_err(|fault| JobError::NotKept { what: "the guid of the repo", fault })
     }
 
-    async fn keep(&self, repo: &RepoId, guid: &RepoGuid) -> Result<(), JobError> {
+    async fn keep(&self, repo: &RepoSpec, guid: &RepoGuid) -> Result<(), JobError> {
         let (repo, guid) = (repo.clone(), guid.clone());
         let kept = self.inner.ports.call(move |ports| ports.runs.keep_guid(&repo, &guid)).await;
         kept.map_err(|fault| JobError::NotKept { what: "the guid of the repo", fault })

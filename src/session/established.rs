@@ -9,9 +9,13 @@ use crate::reconcile::{FromOrigin, Shard, SyncHello};
 use crate::wire::proto::sync as pb;
 use crate::wire::proto::sync::envelope::Body;
 use crate::wire::{CloseReason, MAX_RECORD_BYTES, Message, tell};
+use std::time::Duration;
 
 /// Records after which a session is replaced, long before a counter could wrap.
 const RENEW_AFTER_RECORDS: u64 = 1 << 31;
+
+/// A session that nobody could replace asks again.
+const RENEW_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// What an established session keeps.
 pub(super) struct Established {
@@ -25,7 +29,8 @@ pub(super) struct Established {
     heartbeats: u64,
     heard: Timestamp,
     dead_at: Timestamp,
-    renew_at: Option<Timestamp>,
+    renew_at: Timestamp,
+    renewal_asked: bool,
 }
 
 impl Established {
@@ -46,7 +51,8 @@ impl Established {
             heartbeats: 0,
             heard: now.monotonic,
             dead_at: now.monotonic.plus(timing.dead_after),
-            renew_at: Some(now.monotonic.plus(timing.renew_after)),
+            renew_at: now.monotonic.plus(timing.renew_after),
+            renewal_asked: false,
         }
     }
 
@@ -61,8 +67,7 @@ impl Established {
     }
 
     pub(super) fn next_timeout(&self) -> Timestamp {
-        let first = self.heartbeat_due.min(self.dead_at);
-        self.renew_at.map_or(first, |renew| first.min(renew))
+        self.heartbeat_due.min(self.dead_at).min(self.renew_at)
     }
 }
 
@@ -224,9 +229,10 @@ impl Session {
             established.heartbeat_due = now.monotonic.plus(self.timing.heartbeat);
         }
         let worn = established.channel.records() >= RENEW_AFTER_RECORDS;
-        let old = established.renew_at.is_some_and(|at| now.monotonic >= at);
-        if established.renew_at.is_some() && (worn || old) {
-            established.renew_at = None;
+        let old = now.monotonic >= established.renew_at;
+        if old || (worn && !established.renewal_asked) {
+            established.renew_at = now.monotonic.plus(RENEW_AGAIN);
+            established.renewal_asked = true;
             self.event(Event::Renew);
         }
     }

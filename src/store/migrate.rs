@@ -12,8 +12,13 @@ pub(crate) struct Schema {
 pub(crate) const HISTORY: Schema =
     Schema { file: "history.db", migrations: &[include_str!("sql/history/0001_logs.sql")] };
 
-pub(crate) const TRUST: Schema =
-    Schema { file: "trust.db", migrations: &[include_str!("sql/trust/0001_trust.sql")] };
+pub(crate) const TRUST: Schema = Schema {
+    file: "trust.db",
+    migrations: &[
+        include_str!("sql/trust/0001_trust.sql"),
+        include_str!("sql/trust/0002_runs.sql"),
+    ],
+};
 
 impl Schema {
     /// Applies what is missing; each migration commits together with its number.

@@ -93,11 +93,11 @@ impl History for Memory {
 }
 
 impl Runs for Memory {
-    fn guid(&self, repo: &RepoId) -> Answer<Option<RepoGuid>> {
-        Ok(self.guids.lock().unwrap().get(repo).cloned())
+    fn guid(&self, repo: &RepoSpec) -> Answer<Option<RepoGuid>> {
+        Ok(self.guids.lock().unwrap().get(&repo.id).cloned())
     }
-    fn keep_guid(&self, repo: &RepoId, guid: &RepoGuid) -> Answer<()> {
-        self.guids.lock().unwrap().insert(repo.clone(), guid.clone());
+    fn keep_guid(&self, repo: &RepoSpec, guid: &RepoGuid) -> Answer<()> {
+        self.guids.lock().unwrap().insert(repo.id.clone(), guid.clone());
         Ok(())
     }
     fn started(&self, run: &Run) -> Answer<()> {

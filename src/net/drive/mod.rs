@@ -27,6 +27,7 @@ use crate::session::{
     Admission, Applicant, Code, Ending, Event, Now, Opened, Send as Outgoing, Session,
 };
 use crate::store::History;
+use crate::wire::handshake::Offer;
 use running::Running;
 use std::future::Future;
 use std::sync::Arc;
@@ -54,6 +55,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Everything that is not log sync. Must not block.
     fn note(&self, peer: KeyId, event: Event);
+
+    /// The answer to a preview. Must not block.
+    fn offered(&self, offer: Offer);
 
     /// Something about the log sync with this peer that a person should know. Must not block.
     fn alert(&self, peer: KeyId, message: String);
@@ -147,7 +151,7 @@ impl<H: Host> Arriving<H> {
 
     /// `Some` once the session stands or has ended.
     async fn events(&mut self) -> Option<Result<Arrived, Ending>> {
-        let (mut opened, mut messages) = (None, Messages::default());
+        let (mut opened, mut offered, mut messages) = (None, None, Messages::default());
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::HelloValid => self.link.half_open.valid_hello(),
@@ -160,10 +164,9 @@ impl<H: Host> Arriving<H> {
                 }
                 Event::Opened(other) => opened = Some(other),
                 Event::FromOrigin(message) => messages.from_origin.push(message),
+                Event::Offered(offer) => offered = Some(offer),
                 Event::Closed(ending) => {
-                    if let Some(other) = opened {
-                        self.host.note(other.key, Event::Opened(other));
-                    }
+                    self.tell_visitor(opened, offered);
                     return Some(Err(ending));
                 }
                 other => tracing::debug!(event = other.name(), "not for a handshake"),
@@ -177,6 +180,16 @@ impl<H: Host> Arriving<H> {
                 self.session.close(code);
                 Some(Err(Ending::Ours(code.reason())))
             }
+        }
+    }
+
+    /// A call that is no session was answered.
+    fn tell_visitor(&self, opened: Option<Box<Opened>>, offered: Option<Offer>) {
+        if let Some(other) = opened {
+            self.host.note(other.key, Event::Opened(other));
+        }
+        if let Some(offer) = offered {
+            self.host.offered(offer);
         }
     }
 

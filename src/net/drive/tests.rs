@@ -141,6 +141,8 @@ impl Host for Node {
         }
     }
 
+    fn offered(&self, _: crate::wire::handshake::Offer) {}
+
     fn alert(&self, _: KeyId, message: String) {
         self.alerts.lock().unwrap().push(message);
     }

@@ -247,6 +247,22 @@ impl HistoryReader<'_> {
             .collect()
     }
 
+    /// The backups of a shard of this instance that were lost and of which no snapshot is known.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn lost_backups(&self, shard: &Shard) -> Result<Vec<Recorded>> {
+        let Some(row) = rows::shard(self.conn, self.own, shard)? else { return Ok(Vec::new()) };
+        let mut select = self.conn.prepare_cached(
+            "SELECT started_at, id, shard FROM operation WHERE shard = ?1 AND seq > 0 \
+             AND NOT removed AND kind = 'backup' AND status = 'lost' AND snapshot IS NULL",
+        )?;
+        let keys = select.query_map([row.id], position)?;
+        let own = (self.own, self.owner);
+        keys.map(|position| self.load(&Key { log: own.0, origin: own.1, position: position? }))
+            .collect()
+    }
+
     /// The newest expectation of each plan, with whose it is.
     ///
     /// # Errors

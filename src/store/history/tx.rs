@@ -94,6 +94,12 @@ impl<'c> HistoryReader<'c> {
         Ok(Self { conn, owner: key, own })
     }
 
+    /// The key of this instance.
+    #[must_use]
+    pub const fn owner(&self) -> KeyId {
+        self.owner
+    }
+
     /// The own log, as a session reads it.
     #[must_use]
     pub const fn own(&self) -> OwnReader<'_> {

@@ -1,4 +1,5 @@
-//! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run of each plan.
+//! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run
+//! of each plan, open processes and the guids of repos.
 //!
 //! Small, rollback journal, full sync, one connection behind a mutex; every method is one short
 //! transaction and may be called from async code. It decides nothing: grants are parsed and judged
@@ -8,15 +9,17 @@
 //! 2. A damaged file is never replaced by an empty one: the daemon refuses to start.
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
+mod guid;
 mod peer;
 mod repo;
 mod run;
 mod token;
 mod word;
 
+pub use guid::Place;
 pub use peer::{Boot, Peer, ToldGrant};
 pub use repo::{ReceivedRepo, RepoRecord};
-pub use run::{PlanRun, RunEnd};
+pub use run::{OpenRun, PlanRun, RunEnd};
 pub use token::{Newcomer, Redeemed};
 pub use word::{ReceivedState, RecordReason};
 

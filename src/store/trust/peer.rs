@@ -46,6 +46,10 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// What [`Peer::paired_at`] says of a peer that was never paired: it is declared in the config,
+    /// and this row holds only what was learned of it.
+    pub const NEVER_PAIRED: Timestamp = Timestamp::EPOCH;
+
     /// A peer just paired: nothing granted, nothing heard.
     #[must_use]
     pub fn new(key: KeyId, instance: InstanceId, role: PeerRole, now: Timestamp) -> Self {

@@ -1,4 +1,4 @@
-//! Repos that peers push to us, the records that take them back, and where repositories were found.
+//! Repos that peers push to us, and the records that take them back.
 
 use super::word::{ReceivedState, RecordReason};
 use super::{Trust, from_json, from_text, to_json};
@@ -171,37 +171,6 @@ impl Trust {
     pub fn incoming_records(&self, peer: &KeyId) -> Result<Vec<RepoRecord>> {
         let sql = "SELECT * FROM incoming_record WHERE peer = ?1 ORDER BY number";
         records(&self.lock(), sql, peer)
-    }
-
-    /// Remembers that a repository was found at a uri.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub fn know_repo(&self, uri: &str, guid: &RepoGuid, now: Timestamp) -> Result<()> {
-        let sql = "INSERT OR IGNORE INTO known_repo VALUES (?1, ?2, ?3)";
-        self.lock().execute(sql, (uri, guid.as_str(), Col(now)))?;
-        Ok(())
-    }
-
-    /// The repositories that were ever found at a uri, newest first.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn known_at(&self, uri: &str) -> Result<Vec<RepoGuid>> {
-        let conn = self.lock();
-        let mut rows =
-            conn.prepare("SELECT guid FROM known_repo WHERE uri = ?1 ORDER BY known_at DESC")?;
-        let guids = rows.query_map([uri], |row| from_text(row, "guid"))?;
-        Ok(guids.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Whether a repository was ever found, wherever that was.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn is_known_repo(&self, guid: &RepoGuid) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM known_repo WHERE guid = ?1)";
-        Ok(self.lock().query_row(sql, [guid.as_str()], |row| row.get(0))?)
     }
 }
 

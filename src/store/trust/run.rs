@@ -1,26 +1,44 @@
-//! The last run of each plan: known even when the history is gone.
+//! The last run of each plan and the open processes: known even when the history is gone.
 
-use super::{Trust, from_text};
-use crate::model::{OperationId, PlanId, Timestamp};
+use super::{Trust, from_text, unreadable};
+use crate::model::{OperationId, PlanId, RepoId, Status, Timestamp};
 use crate::store::column::{Col, maybe, noun};
 use crate::store::error::Result;
 use rusqlite::Row;
+use std::str::FromStr;
 
 /// The last run of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanRun {
     /// The plan.
     pub plan: PlanId,
+    /// Into which repo; `None` where an earlier schema did not keep it.
+    pub repo: Option<RepoId>,
     /// Which operation it is in the history.
     pub operation: OperationId,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended; `None` while it runs, and after its daemon died.
     pub ended_at: Option<Timestamp>,
-    /// The restic process, while there is one.
-    pub pid: Option<u32>,
-    /// The start of the newest run that succeeded.
+    /// The start of the newest run into that repo that succeeded.
     pub last_success: Option<Timestamp>,
+}
+
+/// A restic process of ours of which something may be left: itself, or its lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// For which operation.
+    pub operation: OperationId,
+    /// On which repo.
+    pub repo: RepoId,
+    /// For which plan.
+    pub plan: Option<PlanId>,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub since: Timestamp,
+    /// How its operation ended; `None` while it has not.
+    pub ended: Option<Status>,
 }
 
 /// How a run ended, as far as its plan is concerned.
@@ -38,74 +56,104 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn plan_runs(&self) -> Result<Vec<PlanRun>> {
-        self.runs_where("TRUE")
-    }
-
-    /// Runs without an end: at a start, those of a daemon that died.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn open_runs(&self) -> Result<Vec<PlanRun>> {
-        self.runs_where("ended_at IS NULL")
-    }
-
-    fn runs_where(&self, condition: &str) -> Result<Vec<PlanRun>> {
         let conn = self.lock();
-        let sql = format!("SELECT * FROM plan_run WHERE {condition} ORDER BY plan");
-        let mut rows = conn.prepare(&sql)?;
-        let runs = rows.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+        let mut rows = conn.prepare("SELECT * FROM plan_run ORDER BY plan")?;
+        let runs = rows.query_map([], plan_run)?.collect::<rusqlite::Result<_>>()?;
         Ok(runs)
     }
 
-    /// A run of a plan begins.
+    /// Every process that was not closed, oldest first: of this life of the daemon and of earlier ones.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn open_runs(&self) -> Result<Vec<OpenRun>> {
+        let conn = self.lock();
+        let mut rows = conn.prepare("SELECT * FROM open_run ORDER BY since, operation")?;
+        let runs = rows.query_map([], open_run)?.collect::<rusqlite::Result<_>>()?;
+        Ok(runs)
+    }
+
+    /// A process has started; where it works for a plan, that is the plan's last run.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn run_began(&self, plan: &PlanId, operation: OperationId, at: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO plan_run (plan, operation, started_at) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (plan) DO UPDATE SET operation = excluded.operation, \
-                   started_at = excluded.started_at, ended_at = NULL, pid = NULL";
-        self.lock().execute(sql, (plan.as_str(), Col(operation), Col(at)))?;
-        Ok(())
+    pub fn run_started(&self, run: &OpenRun) -> Result<()> {
+        let operation = Col(run.operation);
+        let (repo, since) = (run.repo.as_str(), Col(run.since));
+        let plan = run.plan.as_ref().map(PlanId::as_str);
+        let ended = run.ended.map(Status::as_str);
+        self.transact(|tx| {
+            let sql = "INSERT OR REPLACE INTO open_run VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            tx.execute(sql, (operation, repo, plan, run.pid, since, ended))?;
+            let Some(plan) = plan else { return Ok(()) };
+            // What succeeded into another repo says nothing of this one.
+            let sql = "INSERT INTO plan_run (plan, operation, started_at, repo) \
+                       VALUES (?1, ?2, ?3, ?4) ON CONFLICT (plan) DO UPDATE SET \
+                       operation = excluded.operation, started_at = excluded.started_at, \
+                       ended_at = NULL, repo = excluded.repo, \
+                       last_success = iif(repo IS excluded.repo, last_success, NULL)";
+            tx.execute(sql, (plan, operation, since, repo))?;
+            Ok(())
+        })
     }
 
-    /// The process that does it.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub fn run_pid(&self, plan: &PlanId, operation: OperationId, pid: Option<u32>) -> Result<()> {
-        let sql = "UPDATE plan_run SET pid = ?3 WHERE plan = ?1 AND operation = ?2";
-        self.lock().execute(sql, (plan.as_str(), Col(operation), pid))?;
-        Ok(())
-    }
-
-    /// A run ends.
+    /// The operation of a process has ended. Its lock may be left.
     ///
     /// # Errors
     /// The database cannot be written.
     pub fn run_ended(
         &self,
-        plan: &PlanId,
         operation: OperationId,
-        at: Timestamp,
+        status: Status,
         end: RunEnd,
+        at: Timestamp,
     ) -> Result<()> {
-        let sql = "UPDATE plan_run SET ended_at = ?3, pid = NULL, \
-                   last_success = iif(?4, started_at, last_success) \
-                   WHERE plan = ?1 AND operation = ?2";
-        let values = (plan.as_str(), Col(operation), Col(at), end == RunEnd::Good);
-        self.lock().execute(sql, values)?;
+        self.transact(|tx| {
+            let sql = "UPDATE open_run SET ended = ?2 WHERE operation = ?1";
+            tx.execute(sql, (Col(operation), status.as_str()))?;
+            let sql = "UPDATE plan_run SET ended_at = ?2, \
+                       last_success = iif(?3, started_at, last_success) WHERE operation = ?1";
+            tx.execute(sql, (Col(operation), Col(at), end == RunEnd::Good))?;
+            Ok(())
+        })
+    }
+
+    /// Nothing is left of the process of an operation.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn run_closed(&self, operation: OperationId) -> Result<()> {
+        self.lock().execute("DELETE FROM open_run WHERE operation = ?1", [Col(operation)])?;
         Ok(())
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<PlanRun> {
+fn plan_run(row: &Row<'_>) -> rusqlite::Result<PlanRun> {
     Ok(PlanRun {
         plan: from_text(row, "plan")?,
+        repo: maybe_text(row, "repo")?,
         operation: noun(row, "operation")?,
         started_at: noun(row, "started_at")?,
         ended_at: maybe(row, "ended_at")?,
-        pid: row.get("pid")?,
         last_success: maybe(row, "last_success")?,
     })
+}
+
+fn open_run(row: &Row<'_>) -> rusqlite::Result<OpenRun> {
+    Ok(OpenRun {
+        operation: noun(row, "operation")?,
+        repo: from_text(row, "repo")?,
+        plan: maybe_text(row, "plan")?,
+        pid: row.get("pid")?,
+        since: noun(row, "since")?,
+        ended: maybe_text(row, "ended")?,
+    })
+}
+
+fn maybe_text<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse().map_err(|error: T::Err| unreadable(error))).transpose()
 }

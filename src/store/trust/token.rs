@@ -193,13 +193,14 @@ fn candidate(conn: &Connection, newcomer: &Newcomer) -> Result<Candidate> {
     let key = newcomer.key();
     let standing = match find(conn, &key)? {
         None => Standing::Stranger,
+        Some(Peer { paired_at: Peer::NEVER_PAIRED, .. }) => Standing::Stranger,
         Some(Peer { removed_at: Some(then), .. }) => Standing::RemovedAt(then),
         Some(_) => Standing::Known,
     };
-    let sql = "SELECT key_id FROM peer WHERE instance = ?1 AND key_id <> ?2 AND removed_at IS NULL";
-    let name_holder = conn
-        .query_row(sql, (newcomer.instance.as_str(), Col(key)), |row| noun(row, "key_id"))
-        .optional()?;
+    let sql = "SELECT key_id FROM peer WHERE instance = ?1 AND key_id <> ?2 AND removed_at IS NULL \
+               AND paired_at <> ?3";
+    let name = (newcomer.instance.as_str(), Col(key), Col(Peer::NEVER_PAIRED));
+    let name_holder = conn.query_row(sql, name, |row| noun(row, "key_id")).optional()?;
     Ok(Candidate { key, instance: newcomer.instance.clone(), standing, name_holder })
 }
 

@@ -1,0 +1,233 @@
+//! Attends each session that stands: hears everything that is not log sync, and says what this
+//! instance has to say.
+//!
+//! 1. G4: what a peer asks for is checked against its grants when it is answered.
+//! 2. One task per session, in the order in which things were said; it ends with the session.
+
+use super::links::Conversation;
+use super::logs;
+use super::node::Node;
+use super::presence::Presence;
+use crate::clock;
+use crate::grant::{Grants, Permission, Target};
+use crate::job::Live;
+use crate::model::{KeyId, LinkState, PeerRole, Status};
+use crate::pairing::PeerUrl;
+use crate::reconcile::Shard;
+use crate::session::{Code, DialledBy, Event, Opened, Send as Outgoing};
+use crate::store::StoreError;
+use crate::store::trust::Peer;
+use crate::wire::{Notice, RunProgress, ToldGrant};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often peers are told how far a run is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Attends every session that comes, until none can come any more.
+pub(super) async fn attend_all(
+    node: Arc<Node>,
+    mut conversations: mpsc::UnboundedReceiver<Conversation>,
+) {
+    while let Some(conversation) = conversations.recv().await {
+        let attendant = Attendant { node: Arc::clone(&node), conversation };
+        tokio::spawn(attendant.run());
+    }
+}
+
+struct Attendant {
+    node: Arc<Node>,
+    conversation: Conversation,
+}
+
+impl Attendant {
+    async fn run(mut self) {
+        let mut runs = self.node.engine.changes();
+        let mut config = self.node.config.subscribe();
+        config.mark_unchanged();
+        let mut told = self.told();
+        loop {
+            tokio::select! {
+                event = self.conversation.events.recv() => match event {
+                    Some(event) => self.hear(event).await,
+                    None => break,
+                },
+                Ok(()) = runs.changed() => self.tell_progress().await,
+                Ok(()) = config.changed() => self.tell_news(&mut told).await,
+            }
+        }
+        self.node.log_calls.cut(self.peer());
+    }
+
+    const fn peer(&self) -> KeyId {
+        self.conversation.peer
+    }
+
+    async fn say(&self, message: Outgoing) {
+        // A session that has ended takes nothing; what matters is said again in the next one.
+        let _ = self.conversation.outgoing.send(message).await;
+    }
+
+    fn grants(&self) -> Grants {
+        self.conversation.grants.borrow().clone()
+    }
+
+    async fn hear(&mut self, event: Event) {
+        self.node.presences.update(&self.peer(), |p| p.last_heard = Some(clock::now()));
+        match event {
+            Event::Opened(opened) => self.opened(*opened).await,
+            Event::Granted(granted) => self.granted(granted).await,
+            Event::ClockAhead { millis } => {
+                self.node.presences.update(&self.peer(), |p| p.clock_ahead_ms = millis);
+            }
+            Event::Progress(progress) => self.progress(progress),
+            Event::LogRequest(request) => {
+                let chunk = logs::answer(&self.node.history, self.grants(), request).await;
+                self.say(Outgoing::LogChunk(chunk)).await;
+            }
+            Event::LogChunk(chunk) => self.node.log_calls.answered(self.peer(), chunk),
+            Event::Notice(notice) => self.noticed(notice).await,
+            Event::Renew if self.conversation.by == DialledBy::Us => {
+                self.node.dialing.renew(&self.peer());
+            }
+            // Whoever dialled renews.
+            Event::Renew => {}
+            other => tracing::debug!(event = other.name(), "not heard"),
+        }
+    }
+
+    async fn opened(&self, opened: Opened) {
+        if let Some(millis) = opened.clock_ahead_ms {
+            self.node.presences.update(&self.peer(), |p| p.clock_ahead_ms = millis);
+        }
+        let address = self.node.presences.of(&self.peer()).address;
+        let by = self.conversation.by;
+        self.learn(move |peer| {
+            if peer.instance != opened.instance {
+                tracing::info!(from = %peer.instance, to = %opened.instance, "a peer was renamed");
+                peer.instance = opened.instance;
+            }
+            peer.public_key = Some(opened.public_key);
+            peer.software = Some(opened.software);
+            peer.grants_received = stored(opened.granted);
+            peer.last_heard = Some(clock::now());
+            peer.last_address = address;
+            if by == DialledBy::Us {
+                add_urls(peer, &opened.urls);
+            }
+        })
+        .await;
+    }
+
+    async fn granted(&self, granted: Vec<ToldGrant>) {
+        self.learn(|peer| peer.grants_received = stored(granted)).await;
+    }
+
+    async fn noticed(&self, notice: Notice) {
+        match notice {
+            Notice::Urls(urls) => self.learn(move |peer| replace_urls(peer, urls)).await,
+            Notice::Renamed(instance) => self.learn(|peer| peer.instance = instance).await,
+            Notice::Removed => {
+                let why = (Code::Removed.as_str().to_owned(), Code::Removed.remedy().to_owned());
+                let refused = |p: &mut Presence| p.becomes(LinkState::Refused, Some(why));
+                self.node.presences.update(&self.peer(), refused);
+            }
+        }
+    }
+
+    /// Keeps what was learned of the peer. A fault of the store does not end the session.
+    async fn learn(&self, change: impl FnOnce(&mut Peer) + Send + 'static) {
+        let peer = self.peer();
+        let learned = self.node.with_trust(move |_, roster| roster.learn(&peer, change)).await;
+        match learned {
+            Ok(_) => self.node.roster.changed(),
+            Err(StoreError::Unknown { .. }) => {}
+            Err(error) => tracing::warn!(%error, %peer, "what a peer said was not kept"),
+        }
+    }
+
+    fn progress(&self, progress: RunProgress) {
+        self.node.presences.update(&self.peer(), |presence| {
+            // A peer has no more runs at once than this; the oldest make room.
+            while presence.running.len() >= 64 {
+                presence.running.pop_first();
+            }
+            presence.running.insert(progress.operation, progress);
+        });
+    }
+
+    async fn tell_progress(&self) {
+        let grants = self.grants();
+        for live in self.node.engine.live() {
+            if let Some(progress) = visible(&live, &grants) {
+                self.say(Outgoing::Progress(progress)).await;
+            }
+        }
+        tokio::time::sleep(PROGRESS_EVERY).await;
+    }
+
+    fn told(&self) -> (String, Vec<String>) {
+        let settings = self.node.links.settings();
+        (settings.local.instance.to_string(), settings.urls.clone())
+    }
+
+    /// Our name or our addresses changed: the peer hears it now, not at the next session.
+    async fn tell_news(&self, told: &mut (String, Vec<String>)) {
+        let settings = self.node.links.settings();
+        if settings.local.instance.as_str() != told.0 {
+            self.say(Outgoing::Notice(Notice::Renamed(settings.local.instance.clone()))).await;
+        }
+        if settings.urls != told.1 {
+            self.say(Outgoing::Notice(Notice::Urls(settings.urls.clone()))).await;
+        }
+        *told = self.told();
+    }
+}
+
+/// A run of ours as this peer may see it.
+fn visible(live: &Live, grants: &Grants) -> Option<RunProgress> {
+    let operation = &live.operation;
+    let name = |id: Option<String>| id.unwrap_or_default();
+    let shard = Shard {
+        repo: name(operation.repo.as_ref().map(ToString::to_string)),
+        plan: name(operation.plan.as_ref().map(ToString::to_string)),
+    };
+    let target = Target::shard(&shard.repo, &shard.plan);
+    let seen =
+        operation.status == Status::Running && grants.allow(Permission::ReadOperations, target);
+    let (operation, progress) = (operation.id, live.progress.clone());
+    seen.then_some(RunProgress { operation, shard, progress })
+}
+
+fn stored(granted: Vec<ToldGrant>) -> Vec<crate::store::trust::ToldGrant> {
+    let one = |told: ToldGrant| crate::store::trust::ToldGrant {
+        permission: told.permission,
+        scopes: told.scopes,
+        exceptions: told.exceptions,
+    };
+    granted.into_iter().map(one).collect()
+}
+
+/// What a listener says beside what we know: the address that worked is never forgotten for it.
+fn add_urls(peer: &mut Peer, urls: &[String]) {
+    for url in urls {
+        let is_known = peer.urls.contains(url);
+        if !is_known && url.parse::<PeerUrl>().is_ok() && peer.urls.len() < MAX_URLS {
+            peer.urls.push(url.clone());
+        }
+    }
+}
+
+/// A listener moved: its new addresses first, the old ones until they make room.
+fn replace_urls(peer: &mut Peer, urls: Vec<String>) {
+    if peer.role != PeerRole::KnownHost {
+        return;
+    }
+    let old = std::mem::take(&mut peer.urls);
+    add_urls(peer, &urls);
+    add_urls(peer, &old);
+}
+
+/// How many addresses of a peer are kept.
+const MAX_URLS: usize = 8;

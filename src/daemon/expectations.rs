@@ -1,0 +1,266 @@
+//! What each plan promises, in its shard of the own log: with it any peer tells by itself that a
+//! backup is overdue.
+//!
+//! 1. Only what changed is appended.
+//! 2. A plan that was taken out of the config, or moved to another repo, promises nothing more: it
+//!    would go stale for ever.
+
+use super::ports::{Repos, disabled_reason};
+use crate::config::{Config, Plan};
+use crate::freshness::{self, allowed_age};
+use crate::model::{Expectation, OperationKind, PlanId, RepoId, Timestamp};
+use crate::reconcile::Shard;
+use crate::store::history::{HistoryReader, HistoryTx, Recorded, Whose};
+use crate::store::{History, Result, Trust};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many of a plan's newest backups are looked at for a good one: what lies further back is
+/// remembered by `trust.db` and by the expectation before.
+const LOOKED_AT: usize = 16;
+
+/// Appends the expectations that changed, and says how many did. To be called at the start, when
+/// the config or a received repo changed, and after each operation.
+///
+/// # Errors
+/// The store cannot be read or written.
+pub async fn refresh(config: Arc<Config>, trust: &Trust, history: &History) -> Result<usize> {
+    let promises = promises(config, trust)?;
+    history.write(move |tx| append(tx, promises)).await
+}
+
+type Promises = BTreeMap<(RepoId, PlanId), Expectation>;
+
+/// By the config and `trust.db`.
+fn promises(config: Arc<Config>, trust: &Trust) -> Result<Promises> {
+    let repos = Repos::read(Arc::clone(&config), trust)?;
+    let runs = trust.plan_runs()?;
+    let promise = |plan: &Plan| {
+        let run =
+            runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
+        let disabled = disabled_reason(plan, &repos);
+        let expectation = Expectation {
+            repo: plan.repo.clone(),
+            plan: plan.id.clone(),
+            schedule: plan.schedule.to_string(),
+            allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
+            last_met: run.and_then(|run| run.last_success),
+            enabled: disabled.is_none(),
+            disabled_reason: disabled.unwrap_or_default(),
+        };
+        ((plan.repo.clone(), plan.id.clone()), expectation)
+    };
+    Ok(config.plans.iter().map(promise).collect())
+}
+
+fn append(tx: &HistoryTx<'_>, mut promises: Promises) -> Result<usize> {
+    let reader = tx.reader()?;
+    for (_, before) in reader.expectations(Whose::Own)? {
+        let key = (before.repo.clone(), before.plan.clone());
+        match promises.get_mut(&key) {
+            Some(now) => now.last_met = now.last_met.max(before.last_met),
+            None => drop(promises.insert(key, given_up(before))),
+        }
+    }
+    let mut own = tx.own()?;
+    let mut changed = 0;
+    for promise in promises.values_mut() {
+        promise.last_met = promise.last_met.max(newest_good(&reader, promise)?);
+        changed += usize::from(own.append_expectation(promise)?);
+    }
+    Ok(changed)
+}
+
+/// Of a plan that the config no longer has into that repo.
+fn given_up(before: Expectation) -> Expectation {
+    let Expectation { repo, plan, .. } = &before;
+    let disabled_reason = format!(
+        "the configuration no longer has plan {plan} into repo {repo}. Nothing is expected of it"
+    );
+    Expectation { allowed_age: None, enabled: false, disabled_reason, ..before }
+}
+
+/// When the newest good backup that the history knows began.
+fn newest_good(reader: &HistoryReader<'_>, of: &Expectation) -> Result<Option<Timestamp>> {
+    let shard = Shard { repo: of.repo.to_string(), plan: of.plan.to_string() };
+    let kind = Some(OperationKind::Backup);
+    let newest = reader.newest(reader.owner(), &shard, kind, LOOKED_AT)?;
+    let good = newest.iter().filter_map(plan_run).filter(freshness::PlanRun::is_good);
+    Ok(good.map(|run| run.started_at).max())
+}
+
+/// A backup as far as the state of its plan is concerned; `None` where its status is not known.
+#[must_use]
+pub fn plan_run(recorded: &Recorded) -> Option<freshness::PlanRun> {
+    let status = recorded.status?;
+    let made_snapshot = recorded.state.as_ref().is_some_and(|state| state.snapshot.is_some());
+    Some(freshness::PlanRun { status, started_at: recorded.started_at, made_snapshot })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use crate::model::{ItemErrors, KeyId, Operation, OperationId, Secret, Status};
+    use crate::store::history::Owner;
+    use crate::store::trust::{OpenRun, ReceivedRepo, ReceivedState, RunEnd};
+    use std::time::Duration;
+    use tempfile::TempDir;
+
+    struct Machine {
+        _folder: TempDir,
+        trust: Trust,
+        history: History,
+    }
+
+    fn config(repo: &str, more: &str) -> Arc<Config> {
+        let text = format!(
+            "instance = \"nas\"\n[[repo]]\nid = \"vault\"\nuri = \"/srv\"\npassword = \"x\"\n\
+             [[plan]]\nid = \"home\"\nrepo = \"{repo}\"\npaths = [\"/home\"]\n{more}"
+        );
+        Arc::new(parse(&text).unwrap())
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn backup(n: u8, status: Status) -> Operation {
+        let id = OperationId::from_bytes([n; 16]);
+        Operation {
+            id,
+            flow: id.into(),
+            revision: 1,
+            instance: "nas".parse().unwrap(),
+            kind: OperationKind::Backup,
+            status,
+            repo: Some("vault".parse().unwrap()),
+            plan: Some("home".parse().unwrap()),
+            repo_guid: None,
+            snapshot: None,
+            started_at: at(i64::from(n)),
+            ended_at: None,
+            message: String::new(),
+            stats: None,
+            item_errors: ItemErrors::default(),
+        }
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let trust = Trust::open(folder.path()).unwrap();
+            let history = History::open(folder.path(), Owner { public_key: [1; 32] }).unwrap();
+            Self { _folder: folder, trust, history }
+        }
+
+        async fn refresh(&self, config: &Arc<Config>) -> usize {
+            refresh(Arc::clone(config), &self.trust, &self.history).await.unwrap()
+        }
+
+        /// Of plan home into that repo.
+        async fn promised(&self, repo: &str) -> Expectation {
+            let all = self.history.read(|reader| reader.expectations(Whose::Own)).await.unwrap();
+            all.into_iter().find(|(_, found)| found.repo.as_str() == repo).unwrap().1
+        }
+
+        async fn record(&self, operation: Operation) {
+            self.history.write(move |tx| tx.own()?.append(&operation)).await.unwrap();
+        }
+
+        fn run(&self, n: u8, end: RunEnd) {
+            let Operation { id: operation, repo, plan, started_at: since, .. } =
+                backup(n, Status::Running);
+            let repo = repo.unwrap();
+            let run = OpenRun { operation, repo, plan, pid: 1, since, ended: None };
+            self.trust.run_started(&run).unwrap();
+            self.trust.run_ended(operation, Status::Succeeded, end, at(99)).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_changed_is_appended() {
+        let machine = Machine::new();
+        let first = config("vault", "max-age = \"36h\"");
+        assert_eq!(machine.refresh(&first).await, 1);
+        assert_eq!(machine.refresh(&first).await, 0);
+        let promised = machine.promised("vault").await;
+        assert_eq!(promised.schedule, "manual");
+        assert_eq!(promised.allowed_age, Some(Duration::from_secs(36 * 3600)));
+        assert_eq!((promised.last_met, promised.enabled), (None, true));
+        assert_eq!(machine.refresh(&config("vault", "")).await, 1);
+        assert_eq!(machine.promised("vault").await.allowed_age, None);
+    }
+
+    #[tokio::test]
+    async fn last_met_is_the_newest_good_backup_that_anything_knows() {
+        let (machine, config) = (Machine::new(), config("vault", ""));
+        machine.record(backup(2, Status::Succeeded)).await;
+        machine.record(backup(3, Status::Failed)).await;
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(2)), "of the history");
+        machine.run(5, RunEnd::Good);
+        machine.run(6, RunEnd::NotGood);
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(5)), "of trust.db");
+        let found = Operation { snapshot: Some("ab".repeat(32)), ..backup(7, Status::Lost) };
+        machine.record(found).await;
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(7)), "lost and found");
+        for n in 8..30 {
+            machine.record(backup(n, Status::Failed)).await;
+        }
+        assert_eq!(machine.refresh(&config).await, 0, "what lies far back stays met");
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_moved_or_went_promises_nothing_more() {
+        let machine = Machine::new();
+        machine.refresh(&config("vault", "max-age = \"1d\"")).await;
+        machine.run(5, RunEnd::Good);
+        assert_eq!(machine.refresh(&config("other", "max-age = \"1d\"")).await, 2);
+        let before = machine.promised("vault").await;
+        assert_eq!((before.allowed_age, before.enabled), (None, false));
+        assert!(before.disabled_reason.contains("no longer has plan home into repo vault"));
+        let now = machine.promised("other").await;
+        assert_eq!(now.last_met, None, "what went elsewhere does not count");
+        let nothing = Arc::new(Config::new("nas".parse().unwrap()));
+        assert_eq!(machine.refresh(&nothing).await, 1);
+        assert_eq!(machine.refresh(&nothing).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_disabled_plan_says_why_and_keeps_its_allowed_age() {
+        let machine = Machine::new();
+        machine.refresh(&config("vault", "max-age = \"1d\"\nenabled = false")).await;
+        let off = machine.promised("vault").await;
+        assert!(off.disabled_reason.contains("enabled = false"), "{}", off.disabled_reason);
+        assert!(!off.enabled && off.allowed_age.is_some());
+
+        let shared = config("shared", "max-age = \"1d\"");
+        machine.refresh(&shared).await;
+        assert!(machine.promised("shared").await.disabled_reason.contains("there is no repo"));
+        let repo = |state| ReceivedRepo {
+            origin: KeyId::from_bytes([7; 32]),
+            id: "shared".parse().unwrap(),
+            guid: "ab".repeat(32).parse().unwrap(),
+            uri: Secret::new("/srv/shared".to_owned()),
+            password: Some(Secret::new("x".to_owned())),
+            env: Vec::new(),
+            state,
+            detail: String::new(),
+            dropped: Vec::new(),
+            revision: 1,
+            changed_at: at(1),
+        };
+        machine.trust.put_received_repos(&[repo(ReceivedState::Taken)]).unwrap();
+        assert_eq!(machine.refresh(&shared).await, 1);
+        assert!(machine.promised("shared").await.enabled);
+        machine.trust.put_received_repos(&[repo(ReceivedState::Disabled)]).unwrap();
+        assert_eq!(machine.refresh(&shared).await, 1);
+        let withdrawn = machine.promised("shared").await;
+        assert!(withdrawn.disabled_reason.contains("withdrawn"), "{withdrawn:?}");
+        assert!(withdrawn.allowed_age.is_some(), "it still goes stale");
+    }
+}

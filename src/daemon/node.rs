@@ -1,0 +1,90 @@
+//! What the parts of one instance share.
+
+use super::dialing::Dialing;
+use super::links::Links;
+use super::logs::LogCalls;
+use super::presence::Presences;
+use super::roster::Roster;
+use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
+use crate::crypto::Identity;
+use crate::job::Engine;
+use crate::model::KeyId;
+use crate::store::{History, StoreError, Trust};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// One running instance.
+pub struct Node {
+    /// What the owner wrote.
+    pub config: Arc<LiveConfig>,
+    /// Where everything lies.
+    pub data: DataDir,
+    /// Who this is.
+    pub identity: Arc<Identity>,
+    /// What others caused.
+    pub trust: Arc<Trust>,
+    /// The logs, our own and our peers'.
+    pub history: History,
+    /// Runs restic.
+    pub engine: Engine,
+    /// Who our peers are.
+    pub roster: Arc<Roster>,
+    /// How the links to them are.
+    pub presences: Arc<Presences>,
+    /// The sessions with them.
+    pub links: Arc<Links>,
+    /// Keeps the known hosts dialled.
+    pub dialing: Arc<Dialing>,
+    /// Log texts asked of peers.
+    pub log_calls: LogCalls,
+    /// Where this instance listens, as bound.
+    pub listening: Vec<SocketAddr>,
+}
+
+impl Node {
+    /// Our key id.
+    #[must_use]
+    pub fn key(&self) -> KeyId {
+        self.identity.key_id()
+    }
+
+    /// A call to `trust.db` or to the roster, which may wait for the disk.
+    ///
+    /// # Errors
+    /// Those of the call, or the runtime is going down.
+    pub async fn with_trust<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Trust, &Roster) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (trust, roster) = (Arc::clone(&self.trust), Arc::clone(&self.roster));
+        let called = tokio::task::spawn_blocking(move || call(&trust, &roster)).await;
+        called.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Every running session obeys the grants that its peer has now, before its next message (G2).
+    pub async fn regrant_all(&self) {
+        match self.with_trust(|_, roster| roster.peers()).await {
+            Ok(peers) => {
+                for peer in peers {
+                    self.links.regrant(&peer.key, peer.grants);
+                }
+            }
+            Err(error) => tracing::error!(%error, "grants cannot be read; sessions keep theirs"),
+        }
+    }
+
+    /// Edits the owner's file, all edits or none, and takes the result into effect.
+    ///
+    /// # Errors
+    /// The file would not be valid then, or cannot be written; nothing has changed.
+    pub async fn edit(&self, edits: Vec<Edit>) -> Result<Arc<Config>, EditError> {
+        let config = Arc::clone(&self.config);
+        let edited = tokio::task::spawn_blocking(move || {
+            Editor::new(config.path().to_owned()).apply(&edits)?;
+            config.reload();
+            Ok(config.current())
+        });
+        let path = self.config.path().to_owned();
+        edited.await.unwrap_or(Err(EditError::Contended { path }))
+    }
+}

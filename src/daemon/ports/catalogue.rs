@@ -1,0 +1,107 @@
+//! Repos and plans as the engine is to use them now.
+
+use super::repos::{Named, Repos};
+use crate::config::{Config, LiveConfig, Plan, Repo};
+use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
+use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
+use crate::restic::{Exclusions, FileSystems};
+use crate::store::Trust;
+use crate::store::trust::ReceivedRepo;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// The configuration in effect, and what was received.
+#[derive(Debug)]
+pub struct LiveCatalogue {
+    config: Arc<LiveConfig>,
+    trust: Arc<Trust>,
+    runtime: Handle,
+}
+
+impl LiveCatalogue {
+    /// Over these; secrets are read on `runtime`.
+    #[must_use]
+    pub const fn new(config: Arc<LiveConfig>, trust: Arc<Trust>, runtime: Handle) -> Self {
+        Self { config, trust, runtime }
+    }
+
+    fn repos(&self, config: Arc<Config>) -> Result<Repos, Unusable> {
+        Repos::read(config, &self.trust)
+            .map_err(|error| Unusable(format!("the received repos cannot be read: {error}")))
+    }
+
+    fn own(&self, repo: &Repo) -> Result<RepoSpec, Unusable> {
+        let access = self.runtime.block_on(repo.access());
+        let access = access.map_err(|error| Unusable(format!("repo {}: {error}", repo.id)))?;
+        let standing = if repo.auto_init { Standing::Own } else { Standing::OwnByHand };
+        Ok(RepoSpec { id: repo.id.clone(), access, standing })
+    }
+}
+
+impl Catalogue for LiveCatalogue {
+    fn instance(&self) -> InstanceId {
+        self.config.current().instance.clone()
+    }
+
+    fn repo(&self, id: &RepoId) -> Result<RepoSpec, Unusable> {
+        let repos = self.repos(self.config.current())?;
+        let spec = match repos.named(id) {
+            Named::Own(repo) => Some(self.own(repo)?),
+            Named::Received(repo) => received(repo),
+            Named::Unusable(..) | Named::Unknown => None,
+        };
+        spec.ok_or_else(|| Unusable(repos.disabled_reason(id).unwrap_or_default()))
+    }
+
+    fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {
+        let config = self.config.current();
+        let plan = config.plan(id).ok_or_else(|| {
+            Unusable(format!(
+                "there is no plan {id}. `holdfast plan list` shows those that there are"
+            ))
+        })?;
+        let repos = self.repos(Arc::clone(&config))?;
+        match disabled_reason(plan, &repos) {
+            Some(reason) => Err(Unusable(format!("plan {id} is disabled: {reason}"))),
+            None => Ok(spec(plan)),
+        }
+    }
+}
+
+/// Why a plan may not run and what to do; `None` if it may.
+pub(in crate::daemon) fn disabled_reason(plan: &Plan, repos: &Repos) -> Option<String> {
+    if !plan.enabled {
+        let Plan { id, .. } = plan;
+        return Some(format!(
+            "its configuration says `enabled = false`. Remove that line of plan {id} to run it again"
+        ));
+    }
+    repos.disabled_reason(&plan.repo)
+}
+
+fn spec(plan: &Plan) -> PlanSpec {
+    PlanSpec {
+        id: plan.id.clone(),
+        repo: plan.repo.clone(),
+        paths: plan.paths.clone(),
+        exclusions: Exclusions {
+            exclude: plan.exclude.clone(),
+            iexclude: plan.iexclude.clone(),
+            exclude_if_present: plan.exclude_if_present.clone(),
+            file_systems: match plan.one_file_system {
+                true => FileSystems::One,
+                false => FileSystems::All,
+            },
+        },
+    }
+}
+
+/// Literally as it came (X1). `None` without its password, which [`Repos`] has told before.
+fn received(repo: &ReceivedRepo) -> Option<RepoSpec> {
+    let access = RepoAccess {
+        uri: repo.uri.clone(),
+        password: repo.password.clone()?,
+        env: repo.env.clone(),
+    };
+    Some(RepoSpec { id: repo.id.clone(), access, standing: Standing::Received })
+}

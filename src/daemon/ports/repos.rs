@@ -1,0 +1,239 @@
+//! Which repo an id names, and why a received one may not be used: decided here and nowhere else.
+
+use crate::config::{Config, Repo};
+use crate::model::{KeyId, RepoId};
+use crate::store::trust::{ReceivedRepo, ReceivedState, RecordReason};
+use crate::store::{Result, Trust};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Every repo of this instance: of its config, and received.
+pub struct Repos {
+    config: Arc<Config>,
+    received: Vec<ReceivedRepo>,
+    origins: BTreeMap<KeyId, Origin>,
+}
+
+/// What is known of the owner of received repos.
+#[derive(Default)]
+struct Origin {
+    name: Option<String>,
+    /// What it said last of each repo that it took back.
+    records: BTreeMap<RepoId, RecordReason>,
+}
+
+/// What an id names.
+pub enum Named<'a> {
+    /// A repo of the config.
+    Own(&'a Repo),
+    /// A repo that a peer shares with us.
+    Received(&'a ReceivedRepo),
+    /// Nothing that can be used: of the received repos of that id the one that says most, and why.
+    Unusable(&'a ReceivedRepo, Obstacle),
+    /// Nothing.
+    Unknown,
+}
+
+/// Why a received repo is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A repo of the config has its id.
+    IdOfOwn,
+    /// A repo that another origin shares has its id.
+    IdOfOther {
+        /// These.
+        origins: Vec<KeyId>,
+    },
+    /// Its repository is that of a repo of the config.
+    Conflict,
+    /// Its owner took it back.
+    Withdrawn {
+        /// What its owner said.
+        reason: Option<RecordReason>,
+    },
+    /// A person removed it here.
+    Removed,
+    /// It may not be used as it came.
+    Refused,
+    /// It came without its password.
+    NoPassword,
+}
+
+impl Obstacle {
+    /// Whether another repo is in its way (else it is disabled).
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::IdOfOwn | Self::IdOfOther { .. } | Self::Conflict)
+    }
+}
+
+impl Repos {
+    /// As they are now.
+    ///
+    /// # Errors
+    /// What was received cannot be read.
+    pub fn read(config: Arc<Config>, trust: &Trust) -> Result<Self> {
+        let received = trust.received_repos()?;
+        let mut origins = BTreeMap::new();
+        for repo in &received {
+            if !origins.contains_key(&repo.origin) {
+                origins.insert(repo.origin, Origin::read(&config, trust, &repo.origin)?);
+            }
+        }
+        Ok(Self { config, received, origins })
+    }
+
+    /// The received ones, in every state.
+    #[must_use]
+    pub fn received(&self) -> &[ReceivedRepo] {
+        &self.received
+    }
+
+    /// What an id names: the owner's own file comes first, whatever was received.
+    #[must_use]
+    pub fn named(&self, id: &RepoId) -> Named<'_> {
+        if let Some(own) = self.config.repo(id) {
+            return Named::Own(own);
+        }
+        let mut best: Option<(&ReceivedRepo, Obstacle)> = None;
+        for repo in self.received.iter().filter(|repo| repo.id == *id) {
+            let Some(obstacle) = self.obstacle(repo) else { return Named::Received(repo) };
+            // What could be used but for something else says most, then what changed last.
+            let weight =
+                |repo: &ReceivedRepo| (repo.state == ReceivedState::Taken, repo.changed_at);
+            if best.as_ref().is_none_or(|(before, _)| weight(before) < weight(repo)) {
+                best = Some((repo, obstacle));
+            }
+        }
+        best.map_or(Named::Unknown, |(repo, obstacle)| Named::Unusable(repo, obstacle))
+    }
+
+    /// Why a received repo is not used; `None` if it can be.
+    #[must_use]
+    pub fn obstacle(&self, repo: &ReceivedRepo) -> Option<Obstacle> {
+        match repo.state {
+            ReceivedState::Taken if self.config.repo(&repo.id).is_some() => Some(Obstacle::IdOfOwn),
+            ReceivedState::Taken => self.rivalry(repo),
+            ReceivedState::Conflict => Some(Obstacle::Conflict),
+            ReceivedState::Deleted => Some(Obstacle::Removed),
+            ReceivedState::Refused => Some(Obstacle::Refused),
+            ReceivedState::Disabled => {
+                let origin = self.origins.get(&repo.origin);
+                let reason = origin.and_then(|origin| origin.records.get(&repo.id).copied());
+                Some(Obstacle::Withdrawn { reason })
+            }
+        }
+    }
+
+    fn rivalry(&self, repo: &ReceivedRepo) -> Option<Obstacle> {
+        let is_rival = |other: &&ReceivedRepo| {
+            let is_taken = other.state == ReceivedState::Taken;
+            other.id == repo.id && other.origin != repo.origin && is_taken
+        };
+        let origins: Vec<_> =
+            self.received.iter().filter(is_rival).map(|other| other.origin).collect();
+        match (origins.is_empty(), &repo.password) {
+            (false, _) => Some(Obstacle::IdOfOther { origins }),
+            (true, None) => Some(Obstacle::NoPassword),
+            (true, Some(_)) => None,
+        }
+    }
+
+    /// Why the repo of that id cannot be used and what to do; `None` if it can be.
+    #[must_use]
+    pub fn disabled_reason(&self, id: &RepoId) -> Option<String> {
+        match self.named(id) {
+            Named::Own(_) | Named::Received(_) => None,
+            Named::Unusable(repo, obstacle) => Some(self.explain(repo, &obstacle)),
+            Named::Unknown => Some(format!(
+                "there is no repo {id}. `holdfast repo list` shows those that there are"
+            )),
+        }
+    }
+
+    /// Why a received repo is not used, and what to do, for a person.
+    #[must_use]
+    pub fn explain(&self, repo: &ReceivedRepo, obstacle: &Obstacle) -> String {
+        let (id, owner) = (&repo.id, self.origin_name(&repo.origin));
+        match obstacle {
+            Obstacle::IdOfOwn => format!(
+                "repo {id} of {owner} has the id of a repo in the configuration, which stays. Remove one of the two"
+            ),
+            Obstacle::IdOfOther { origins } => {
+                let others: Vec<_> = origins.iter().map(|key| self.origin_name(key)).collect();
+                let others = others.join(" and ");
+                format!(
+                    "repo {id} is shared by {owner} and by {others}, so its id names more than one. Ask one of them to stop sharing it with this instance"
+                )
+            }
+            Obstacle::Conflict => self.with_detail(
+                repo,
+                format!("repo {id} of {owner} is the repository of another repo here"),
+                "Use that one, or remove one of the two",
+            ),
+            Obstacle::Withdrawn { reason } => self.withdrawn(repo, *reason),
+            Obstacle::Removed => format!(
+                "repo {id} of {owner} was removed here. To take it again: `holdfast repo add {id} --from {owner}`"
+            ),
+            Obstacle::Refused => self.with_detail(
+                repo,
+                format!("repo {id} of {owner} may not be used here as it came"),
+                "Allow it for that peer, or ask there for another way to it",
+            ),
+            Obstacle::NoPassword => format!(
+                "repo {id} of {owner} came without its password. Ask there to share it again with one"
+            ),
+        }
+    }
+
+    fn withdrawn(&self, repo: &ReceivedRepo, reason: Option<RecordReason>) -> String {
+        let (id, owner) = (&repo.id, self.origin_name(&repo.origin));
+        let what = match reason {
+            Some(RecordReason::Unshared) => {
+                format!("{owner} no longer shares repo {id}. Ask there to share it again")
+            }
+            Some(RecordReason::Revoked) => format!(
+                "{owner} revoked this instance's permission to receive repo {id}. Ask there to grant `receive-shared-repos=repo:{id}` again"
+            ),
+            Some(RecordReason::PeerRemoved) => format!(
+                "{owner}, whose repo {id} is, removed this instance from its peers. Pair again with a token of {owner}"
+            ),
+            None => self.with_detail(
+                repo,
+                format!("repo {id} of {owner} was withdrawn"),
+                "Ask there to share it again",
+            ),
+        };
+        format!("{what}, or let its plans use another repo")
+    }
+
+    /// With what was noted when its state was set, where something was.
+    fn with_detail(&self, repo: &ReceivedRepo, what: String, remedy: &str) -> String {
+        let detail = repo.detail.trim_end_matches('.');
+        if detail.is_empty() {
+            return format!("{what}. {remedy}");
+        }
+        format!("{what}: {detail}. {remedy}")
+    }
+
+    /// The name of the owner of received repos; its key id where no name is known.
+    #[must_use]
+    pub fn origin_name(&self, key: &KeyId) -> String {
+        let known = self.origins.get(key).and_then(|origin| origin.name.clone());
+        known.unwrap_or_else(|| key.to_string())
+    }
+}
+
+impl Origin {
+    fn read(config: &Config, trust: &Trust, key: &KeyId) -> Result<Self> {
+        let declared = config.peer(key).map(|peer| peer.instance.to_string());
+        let name = match declared {
+            Some(name) => Some(name),
+            None => trust.peer(key)?.map(|peer| peer.instance.to_string()),
+        };
+        // Oldest first: the newest record of a repo stays.
+        let records = trust.incoming_records(key)?;
+        let records = records.into_iter().map(|record| (record.repo, record.reason)).collect();
+        Ok(Self { name, records })
+    }
+}

@@ -1,0 +1,74 @@
+//! Guids and processes, in `trust.db`: known even when the history is gone.
+
+use super::fault;
+use crate::config::redact_uri;
+use crate::job::{RepoSpec, Run, Runs, StoreFault};
+use crate::model::{OperationId, RepoGuid, Secret, Status, Timestamp};
+use crate::store::Trust;
+use crate::store::trust::{OpenRun, Place, RunEnd};
+use crate::{clock, freshness};
+use std::sync::Arc;
+
+/// Guids by repo and place, processes by operation.
+#[derive(Debug)]
+pub struct StoredRuns {
+    trust: Arc<Trust>,
+}
+
+impl StoredRuns {
+    /// Over this store.
+    #[must_use]
+    pub const fn new(trust: Arc<Trust>) -> Self {
+        Self { trust }
+    }
+}
+
+/// The place of a resolved uri: credentials may change without the repository being another one.
+#[must_use]
+pub fn place(uri: &Secret) -> Place {
+    Place::of(&redact_uri(uri.expose()))
+}
+
+impl Runs for StoredRuns {
+    fn guid(&self, repo: &RepoSpec) -> Result<Option<RepoGuid>, StoreFault> {
+        self.trust.repo_guid(&repo.id, &place(&repo.access.uri)).map_err(fault)
+    }
+
+    fn keep_guid(&self, repo: &RepoSpec, guid: &RepoGuid) -> Result<(), StoreFault> {
+        let place = place(&repo.access.uri);
+        self.trust.keep_repo_guid(&repo.id, &place, guid, clock::now()).map_err(fault)
+    }
+
+    fn started(&self, run: &Run) -> Result<(), StoreFault> {
+        let Run { operation, repo, plan, pid, since } = run.clone();
+        let run = OpenRun { operation, repo, plan, pid, since, ended: None };
+        self.trust.run_started(&run).map_err(fault)
+    }
+
+    fn ended(
+        &self,
+        operation: OperationId,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), StoreFault> {
+        let run = freshness::PlanRun { status, started_at: at, made_snapshot: false };
+        let end = if run.is_good() { RunEnd::Good } else { RunEnd::NotGood };
+        self.trust.run_ended(operation, status, end, at).map_err(fault)
+    }
+
+    fn closed(&self, operation: OperationId) -> Result<(), StoreFault> {
+        self.trust.run_closed(operation).map_err(fault)
+    }
+
+    fn open(&self) -> Result<Vec<Run>, StoreFault> {
+        let open = self.trust.open_runs().map_err(fault)?;
+        let run = |OpenRun { operation, repo, plan, pid, since, ended: _ }| Run {
+            operation,
+            repo,
+            plan,
+            pid,
+            since,
+        };
+        Ok(open.into_iter().map(run).collect())
+    }
+}

@@ -1,0 +1,107 @@
+//! How the link to each peer is now, as a person sees it. Level, not edge: the newest state stands.
+
+use crate::clock;
+use crate::model::{KeyId, LinkState, OperationId, Timestamp};
+use crate::wire::RunProgress;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// The link to one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// How it is.
+    pub state: LinkState,
+    /// Since when.
+    pub since: Timestamp,
+    /// When anything was last heard in this run of the daemon.
+    pub last_heard: Option<Timestamp>,
+    /// Why it is not connected.
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    pub remedy: Option<String>,
+    /// Where its session comes from or goes to.
+    pub address: Option<String>,
+    /// Its clock minus ours, in milliseconds.
+    pub clock_ahead_ms: i64,
+    /// Its runs under way.
+    pub running: BTreeMap<OperationId, RunProgress>,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            state: LinkState::Offline,
+            since: clock::now(),
+            last_heard: None,
+            reason: None,
+            remedy: None,
+            address: None,
+            clock_ahead_ms: 0,
+            running: BTreeMap::new(),
+        }
+    }
+}
+
+impl Presence {
+    /// The peer's clock at a time of ours.
+    #[must_use]
+    pub fn their_time(&self, ours: Timestamp) -> Timestamp {
+        Timestamp::from_millis(ours.as_millis().saturating_add(self.clock_ahead_ms))
+    }
+
+    /// Goes into a state; one that it is in already keeps its `since`.
+    pub fn becomes(&mut self, state: LinkState, why: Option<(String, String)>) {
+        if self.state != state {
+            (self.state, self.since) = (state, clock::now());
+        }
+        let (reason, remedy) = why.unzip();
+        (self.reason, self.remedy) = (reason, remedy.filter(|text| !text.is_empty()));
+        if state != LinkState::Connected {
+            self.running.clear();
+        }
+    }
+}
+
+/// The links to all peers.
+#[derive(Debug, Default)]
+pub struct Presences {
+    peers: Mutex<HashMap<KeyId, watch::Sender<Presence>>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Presences {
+    fn locked(&self) -> MutexGuard<'_, HashMap<KeyId, watch::Sender<Presence>>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link to this peer, now and at every change.
+    #[must_use]
+    pub fn watch(&self, peer: &KeyId) -> watch::Receiver<Presence> {
+        self.locked().entry(*peer).or_default().subscribe()
+    }
+
+    /// The link to this peer now.
+    #[must_use]
+    pub fn of(&self, peer: &KeyId) -> Presence {
+        self.watch(peer).borrow().clone()
+    }
+
+    /// Changes the link to this peer.
+    pub fn update(&self, peer: &KeyId, change: impl FnOnce(&mut Presence)) {
+        self.locked().entry(*peer).or_default().send_modify(change);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Forgets a peer that was removed.
+    pub fn forget(&self, peer: &KeyId) {
+        self.locked().remove(peer);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever any link does.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
