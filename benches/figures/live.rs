@@ -1,21 +1,19 @@
 //! Two instances over loopback, in this process: how soon the hub shows what was committed.
 
+use crate::node::Place;
 use crate::own::Shape;
 use crate::report::{Goal, Report, millis};
 use crate::scale::{PAYLOAD, SHARDS, Scale};
-use crate::talk::Instance;
 use anyhow::Context as _;
 use holdfast::clock;
+use holdfast::crypto::Identity;
 use holdfast::daemon::links::Links;
-use holdfast::grant::Grants;
 use holdfast::model::PeerRole;
-use holdfast::net::drive::Ground;
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
 use holdfast::pairing::PeerUrl;
-use holdfast::session::{Code, Local, Timing};
+use holdfast::session::Code;
 use holdfast::shutdown::Shutdown;
-use holdfast::store::Trust;
-use holdfast::store::trust::Peer;
+use holdfast::store::History;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,49 +30,18 @@ pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyh
     runtime.block_on(commit_to_visible(scale, folder, report))
 }
 
-struct Node {
-    instance: Instance,
-    trust: Arc<Trust>,
-    links: Arc<Links>,
-    name: &'static str,
-}
-
-fn node(folder: &Path, seed: u8, name: &'static str) -> anyhow::Result<Node> {
-    let instance = Instance::open(&folder.join(name), seed)?;
-    let trust = Arc::new(Trust::open(&instance.dir)?);
-    let identity = Arc::clone(&instance.identity);
-    let local = Local {
-        identity: Arc::clone(&identity),
-        instance: name.parse()?,
-        boot_id: [seed; 16],
-        software: "holdfast bench".to_owned(),
+/// Listens on a free port for these sessions; the URL of it.
+async fn listen(links: &Arc<Links>, shutdown: &Shutdown) -> anyhow::Result<PeerUrl> {
+    let listener = Listener::bind("127.0.0.1:0".parse()?, Answers::SyncOnly).await?;
+    let url = format!("http://{}", listener.local_address()?).parse()?;
+    let links = Arc::clone(links);
+    let accept = SyncAccept {
+        on_link: Arc::new(move |link| links.accept(link)),
+        trusted_proxies: TrustedProxies::new(Vec::new()),
+        limits: Limits::default(),
     };
-    let ground = Ground { identity, history: instance.history.clone() };
-    let links = Links::new(local, Timing::default(), ground, Arc::clone(&trust), Vec::new());
-    Ok(Node { instance, trust, links, name })
-}
-
-impl Node {
-    fn knows(&self, other: &Self, grants: &[&str]) -> anyhow::Result<()> {
-        let (key, name) = (other.instance.key(), other.name.parse()?);
-        let mut peer = Peer::new(key, name, PeerRole::KnownHost, clock::now());
-        peer.grants = Grants::parse(grants.iter().copied())?;
-        Ok(self.trust.put_peer(&peer)?)
-    }
-
-    async fn listen(&self, shutdown: &Shutdown) -> anyhow::Result<PeerUrl> {
-        let listener = Listener::bind("127.0.0.1:0".parse()?, Answers::SyncOnly).await?;
-        let url = format!("http://{}", listener.local_address()?).parse()?;
-        let links = Arc::clone(&self.links);
-        let accept = SyncAccept {
-            on_link: Arc::new(move |link| links.accept(link)),
-            trusted_proxies: TrustedProxies::new(Vec::new()),
-            limits: Limits::default(),
-        };
-        let guard = shutdown.guard();
-        tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), guard));
-        Ok(url)
-    }
+    tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), shutdown.guard()));
+    Ok(url)
 }
 
 async fn commit_to_visible(
@@ -82,23 +49,29 @@ async fn commit_to_visible(
     folder: &Path,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (hub, nas) = (node(folder, 2, "live-hub")?, node(folder, 1, "live-nas")?);
-    hub.knows(&nas, &[])?;
-    nas.knows(&hub, &["read-operations=*"])?;
+    let (hub_id, nas_id) = (Identity::from_seed([2; 32]), Identity::from_seed([1; 32]));
+    let (hub_dir, nas_dir) = (folder.join("live-hub"), folder.join("live-nas"));
+    let hub = Place::open(&hub_dir, &hub_id, "hub")?;
+    let nas = Place::open(&nas_dir, &nas_id, "nas")?;
+    let (hub_key, nas_key) = (hub_id.key_id(), nas_id.key_id());
+    hub.knows(nas_key, "nas", PeerRole::AuthorizedClient, &[])?;
+    nas.knows(hub_key, "hub", PeerRole::KnownHost, &["read-operations=*"])?;
+    let (hub_links, _) = hub.links(Arc::new(hub_id), "hub".parse()?);
+    let (nas_links, _) = nas.links(Arc::new(nas_id), "nas".parse()?);
     let shutdown = Shutdown::default();
-    let url = hub.listen(&shutdown).await?;
-    let (links, key) = (Arc::clone(&nas.links), hub.instance.key());
-    let session = tokio::spawn(async move { links.dial(&url, key).await });
+    let url = listen(&hub_links, &shutdown).await?;
+    let dialling = Arc::clone(&nas_links);
+    let session = tokio::spawn(async move { dialling.dial(&url, hub_key).await });
     let committed = Committed::default();
     let count = RATE * scale.seconds;
     let watching = tokio::task::spawn_blocking({
-        let (committed, file) = (Arc::clone(&committed), hub.instance.file());
-        let (changes, origin) = (hub.instance.history.changes(), nas.instance.key());
+        let (committed, file) = (Arc::clone(&committed), hub_dir.join("history.db"));
+        let (changes, origin) = (hub.history.changes(), nas_key);
         let runtime = tokio::runtime::Handle::current();
         move || watch(&file, origin.as_bytes(), count, changes, &committed, &runtime)
     });
     let since = Instant::now();
-    append(&nas, count, &committed).await?;
+    append(&nas.history, count, &committed).await?;
     let took = since.elapsed();
     let mut latencies = tokio::time::timeout(Duration::from_secs(60), watching).await???;
     latencies.sort_unstable();
@@ -110,15 +83,15 @@ async fn commit_to_visible(
     let note = format!("{count} operations in {SHARDS} plans at {rate:.0} a second, over TCP");
     report.note("commit to visible: p50", at(0.5), "ms", Goal::None, note.clone());
     report.note("commit to visible: p99", at(0.99), "ms", Goal::AtMost(50.0), note);
-    nas.links.close(&hub.instance.key(), Code::Shutdown);
+    nas_links.close(&hub_key, Code::Shutdown);
     session.await??;
     shutdown.complete().await;
     Ok(())
 }
 
 /// Appends at the rate, and notes when each was durable.
-async fn append(nas: &Node, count: u64, committed: &Committed) -> anyhow::Result<()> {
-    let shape = Shape::new(nas.name.parse()?, SHARDS, PAYLOAD);
+async fn append(history: &History, count: u64, committed: &Committed) -> anyhow::Result<()> {
+    let shape = Shape::new("nas".parse()?, SHARDS, PAYLOAD);
     let mut ticks = tokio::time::interval(TICK);
     let since = Instant::now();
     let mut done = 0;
@@ -136,7 +109,7 @@ async fn append(nas: &Node, count: u64, committed: &Committed) -> anyhow::Result
             .zip(&operations)
             .map(|(n, operation)| (plan_of(operation), n / SHARDS + 1))
             .collect();
-        let written = nas.instance.history.write(move |tx| {
+        let written = history.write(move |tx| {
             let mut own = tx.own()?;
             operations.iter().try_for_each(|operation| own.append(operation).map(drop))
         });

@@ -15,10 +15,14 @@ mod hub;
 #[allow(dead_code)]
 mod own;
 
+mod daemons;
 mod handshake;
 mod live;
 mod log_sync;
 mod machine;
+mod node;
+mod process;
+mod proxy;
 mod report;
 mod scale;
 mod talk;
@@ -39,6 +43,7 @@ fn main() -> anyhow::Result<()> {
     handshake::measure(&scale, &mut report)?;
     log_sync::measure(&scale, folder.path(), &mut report)?;
     live::measure(&scale, folder.path(), &mut report)?;
+    daemons::measure(&scale, folder.path(), &mut report)?;
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("figures.json");
     report.finish(&json)
 }
