@@ -41,7 +41,7 @@ fn instance(seed: u8, name: &'static str) -> Instance {
     let owner = Owner { public_key: identity.public_key() };
     let history = History::open(dir.path(), owner).unwrap();
     let trust = Arc::new(Trust::open(dir.path()).unwrap());
-    let ground = Ground { identity: Arc::clone(&identity), history: history.clone() };
+    let ground = Ground::new(Arc::clone(&identity), history.clone());
     let local = Local {
         identity: Arc::clone(&identity),
         instance: name.parse().unwrap(),
@@ -204,6 +204,34 @@ async fn s2_a_second_session_of_the_same_dialer_replaces_the_first() {
     nas.links.close(&hub.key, Code::Shutdown);
     let ending = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap().unwrap();
     assert_eq!(ending.ending.code(), "shutdown");
+    shutdown.complete().await;
+}
+
+#[tokio::test]
+async fn s2_of_two_machines_with_one_key_the_connected_one_is_refused_as_well() {
+    let (hub, nas, twin) = (instance(2, "hub"), instance(1, "nas"), instance(1, "nas"));
+    let settings = Settings::clone(&twin.links.settings());
+    let local = Local { boot_id: [9; 16], ..settings.local };
+    twin.links.resettle(Settings { local, ..settings });
+    let shutdown = Shutdown::default();
+    let url = hub.listen(&shutdown).await;
+    hub.knows(&nas, &[]);
+    nas.knows(&hub, &["read-operations=*"]);
+    twin.knows(&hub, &["read-operations=*"]);
+    nas.backs_up(1).await;
+    let dial = |one: &Instance| {
+        let (links, url, key) = (Arc::clone(&one.links), url.clone(), hub.key);
+        tokio::spawn(async move { links.dial(&url, key).await.unwrap().ending })
+    };
+    let first = dial(&nas);
+    hub.holds(nas.key, 1).await;
+    let connected = dial(&twin);
+    let ending = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap();
+    assert_eq!(ending.code(), "replaced");
+    let returned = tokio::time::timeout(PATIENCE, dial(&nas)).await.unwrap().unwrap();
+    assert_eq!(returned.code(), "clone", "its boot id was seen before the other's");
+    let ending = tokio::time::timeout(PATIENCE, connected).await.unwrap().unwrap();
+    assert_eq!(ending.code(), "clone", "nobody knows which of them is real");
     shutdown.complete().await;
 }
 

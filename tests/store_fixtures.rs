@@ -72,7 +72,7 @@ fn trust_schema_2_opens() {
     let trust = Trust::open(dir.path()).expect("it opens");
     assert_eq!(trust.peers().expect("peers").len(), 1);
     let run = open_run();
-    assert_eq!(trust.open_runs().expect("runs"), [run.clone()]);
+    assert_eq!(trust.open_runs().expect("runs"), std::slice::from_ref(&run));
     assert_eq!(trust.plan_runs().expect("runs")[0].repo, Some(run.repo.clone()));
     assert_eq!(trust.repo_guid(&run.repo, &place()).expect("a guid"), Some(guid()));
 }

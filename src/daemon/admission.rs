@@ -99,7 +99,7 @@ impl Admissions {
         if !applicant.purpose.is_session() {
             return Ok((accept(&peer, urls, None), None));
         }
-        let (feed, hello) = Feeding::open(&self.ground, &peer.grants).await?;
+        let (feed, hello) = Feeding::open(&self.ground, &key, &peer.grants).await?;
         Ok((accept(&peer, urls, hello), Some(feed)))
     }
 
@@ -184,7 +184,7 @@ mod tests {
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(dir.path(), owner).unwrap();
         let trust = Arc::new(Trust::open(dir.path()).unwrap());
-        let ground = Ground { identity, history };
+        let ground = Ground::new(identity, history);
         let file = dir.path().join("config.toml");
         std::fs::write(&file, "instance = \"hub\"\n").unwrap();
         let config = Arc::new(crate::config::LiveConfig::open(file).unwrap());

@@ -212,7 +212,7 @@ impl Links {
         let read = tokio::task::spawn_blocking(move || roster.peer(&listener)).await;
         let peer = read.unwrap_or(Err(StoreError::Closed))?;
         let grants = peer.map(|peer| peer.grants).unwrap_or_default();
-        let (feed, sync_hello) = Feeding::open(&self.base.ground, &grants).await?;
+        let (feed, sync_hello) = Feeding::open(&self.base.ground, &listener, &grants).await?;
         let opening = Opening { granted: tell(&grants), sync_hello };
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
@@ -322,13 +322,20 @@ impl Links {
     fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
         let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
         let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
-        let generation = match locked(&self.pairs).claim(opened.key, by, opened.boot_id) {
-            Claim::Takes { generation, .. } => generation,
-            Claim::Duplicate => return Err(Code::Duplicate),
-            Claim::Clone => return Err(Code::Clone),
-            Claim::SelfDial => return Err(Code::SelfDial),
-        };
-        Ok(self.take_lane((opened.key, by), generation, peer.grants))
+        // Held until the lane is taken: of two that claim at once, the newer displaces the older.
+        let mut pairs = locked(&self.pairs);
+        match pairs.claim(opened.key, by, opened.boot_id) {
+            Claim::Takes { generation, .. } => {
+                Ok(self.take_lane((opened.key, by), generation, peer.grants))
+            }
+            Claim::Duplicate => Err(Code::Duplicate),
+            Claim::Clone => {
+                // Nobody knows which of the two is connected now: both are refused.
+                self.close(&opened.key, Code::Clone);
+                Err(Code::Clone)
+            }
+            Claim::SelfDial => Err(Code::SelfDial),
+        }
     }
 
     fn take_lane(
@@ -490,6 +497,7 @@ impl Host for Side {
         *locked(&self.claimed) = Some(place);
         self.links.base.presences.update(&opened.key, |presence| {
             presence.becomes(LinkState::Connected, None);
+            presence.alert = None;
             presence.address.clone_from(&self.address);
         });
         // Nobody attends: then sessions do log sync and nothing else.
@@ -522,5 +530,7 @@ impl Host for Side {
 
     fn alert(&self, peer: KeyId, message: String) {
         tracing::warn!(%peer, message, "log sync needs a look");
+        let since = crate::clock::now();
+        self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }

@@ -14,12 +14,16 @@ pub mod dialing;
 pub mod links;
 mod logs;
 mod node;
-mod ports;
+pub mod expectations;
+pub mod ports;
 pub mod presence;
+mod promises;
 pub mod roster;
 mod services;
 mod start;
+mod upkeep;
 
 pub use logs::LogCalls;
 pub use node::Node;
 pub use start::{Options, StartError, run};
+pub use upkeep::{Log, scrub};

@@ -9,6 +9,8 @@ use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
 use crate::crypto::Identity;
 use crate::job::Engine;
 use crate::model::KeyId;
+use crate::net::drive::Pasts;
+use crate::session::Code;
 use crate::store::{History, StoreError, Trust};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Node {
     pub dialing: Arc<Dialing>,
     /// Log texts asked of peers.
     pub log_calls: LogCalls,
+    /// What earlier sessions left of log sync.
+    pub pasts: Pasts,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
 }
@@ -71,6 +75,12 @@ impl Node {
             }
             Err(error) => tracing::error!(%error, "grants cannot be read; sessions keep theirs"),
         }
+    }
+
+    /// Every session begins anew, with nothing remembered of earlier ones.
+    pub fn restart_sessions(&self) {
+        self.pasts.forget_all();
+        self.links.close_all(Code::Restart);
     }
 
     /// Edits the owner's file, all edits or none, and takes the result into effect.

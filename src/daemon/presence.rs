@@ -26,6 +26,8 @@ pub struct Presence {
     pub clock_ahead_ms: i64,
     /// Its runs under way.
     pub running: BTreeMap<OperationId, RunProgress>,
+    /// What of the log sync with it a person should know, since when.
+    pub alert: Option<(String, Timestamp)>,
 }
 
 impl Default for Presence {
@@ -39,6 +41,7 @@ impl Default for Presence {
             address: None,
             clock_ahead_ms: 0,
             running: BTreeMap::new(),
+            alert: None,
         }
     }
 }

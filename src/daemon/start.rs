@@ -8,14 +8,14 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
-use super::services;
+use super::{promises, services, upkeep};
 use crate::config::{
     self, Config, DataDir, IdentityFileError, LiveConfig, LoadError, create_default,
     instance_of_this_host,
 };
 use crate::crypto::Identity;
 use crate::job::Engine;
-use crate::net::drive::Ground;
+use crate::net::drive::{Ground, Pasts};
 use crate::net::local::{self, LocalError, LocalSocket};
 use crate::net::{
     Answers, Limits, ListenError, Listener, SyncAccept, TlsError, TlsServer, TrustedProxies, serve,
@@ -200,6 +200,8 @@ impl Running {
                 tracing::error!(%error, "the local API has ended");
             }
         });
+        tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -306,9 +308,13 @@ fn connect(
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
     let Opened { options, _lock: lock, config, data, identity, trust, history, guard } = opened;
     let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
-    let presences = Arc::<Presences>::default();
+    let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
-        ground: Ground { identity: Arc::clone(&identity), history: history.clone() },
+        ground: Ground {
+            identity: Arc::clone(&identity),
+            history: history.clone(),
+            pasts: pasts.clone(),
+        },
         trust: Arc::clone(&trust),
         roster: Arc::clone(&roster),
         presences: Arc::clone(&presences),
@@ -334,6 +340,7 @@ fn connect(
         links,
         dialing,
         log_calls,
+        pasts,
         listening,
     };
     (Arc::new(node), conversations, lock)

@@ -70,7 +70,8 @@ pub trait Catalogue: Send + Sync {
 
 /// The own log (`history.db`). Blocking; never called on the runtime.
 pub trait History: Send + Sync {
-    /// Appends the operation's state: kind `first` at revision 1, else `state`.
+    /// Appends the operation's state. What is kept as its revision is the number of its entries: one
+    /// that was not taken before is not counted.
     ///
     /// # Errors
     /// It was not stored.

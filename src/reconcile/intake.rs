@@ -22,6 +22,7 @@ use super::message::{
 };
 use crate::model::{Epoch, KeyId, Timestamp};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Whether a checkpoint's signature over [`super::checkpoint_statement`] is the origin's.
 pub type Verify = dyn Fn(&Epoch, &Checkpoint) -> bool + Send;
@@ -37,6 +38,31 @@ pub enum Trouble {
     QuotaReached(String),
     /// Refused three times within an hour.
     Stopped(Option<Shard>),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RootDiffers => f.write_str(
+                "its signed log differs from what is held here although all was sent; it is being \
+                 compared anew",
+            ),
+            Self::SignatureWrong => f.write_str(
+                "the signature of its log is not its own: what is held here is not proved",
+            ),
+            Self::QuotaReached(reason) => f.write_str(reason),
+            Self::Stopped(Some(shard)) => write!(
+                f,
+                "the log of repo {:?}, plan {:?} was refused three times within an hour and is no \
+                 longer taken. Run `holdfast peer verify`",
+                shard.repo, shard.plan
+            ),
+            Self::Stopped(None) => f.write_str(
+                "its log was refused three times within an hour and is no longer taken. Run \
+                 `holdfast peer verify`",
+            ),
+        }
+    }
 }
 
 /// The hub's side of one session.

@@ -53,6 +53,8 @@ pub enum Verdict {
 codes! {
     /// A newer session took over.
     Replaced = "replaced", Verdict::Retry, "a newer session took over; nothing needs doing";
+    /// Something changed that a new session has to begin with.
+    Restart = "restart", Verdict::Retry, "a new session begins at once; nothing needs doing";
     /// The daemon stops.
     Shutdown = "shutdown", Verdict::Retry, "the other side is stopping; it is dialled again";
     /// The two dial each other, and the other direction counts.

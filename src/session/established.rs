@@ -246,8 +246,9 @@ impl Session {
                 None => established.outbox.pop()?,
             };
             if !permitted(&self.grants, &message) {
-                if matches!(message, Message::FromOrigin(FromOrigin::Batch(_))) {
-                    self.event(Event::BatchWithheld);
+                // The feed has sent it as far as it knows, and the hub would be waited for in vain.
+                if matches!(message, Message::FromOrigin(_)) {
+                    self.event(Event::Withheld);
                 }
                 continue;
             }

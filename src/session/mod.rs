@@ -199,9 +199,9 @@ pub enum Event {
     FromOrigin(FromOrigin),
     /// About our log.
     FromHub(FromHub),
-    /// A batch was not sent, because the grants changed after it was read: begin again with a
-    /// SyncHello.
-    BatchWithheld,
+    /// A message of the own log was not sent, because the grants changed after it was read: begin
+    /// again with a SyncHello.
+    Withheld,
     /// How far a running operation of the peer is.
     Progress(RunProgress),
     /// Repos that the peer shares.
@@ -235,7 +235,7 @@ impl Event {
             Self::ClockAhead { .. } => "clock-ahead",
             Self::FromOrigin(_) => "from-origin",
             Self::FromHub(_) => "from-hub",
-            Self::BatchWithheld => "batch-withheld",
+            Self::Withheld => "withheld",
             Self::Progress(_) => "progress",
             Self::SharedRepos(_) => "shared-repos",
             Self::SharedRepoRecords(_) => "shared-repo-records",

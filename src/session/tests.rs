@@ -305,7 +305,25 @@ fn g2_a_revocation_is_obeyed_by_the_next_message() {
         .iter()
         .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Batch(_))));
     assert!(!leaked);
-    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::BatchWithheld)));
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
+}
+
+#[test]
+fn g2_r2_an_announcement_that_is_withheld_starts_over() {
+    let mut pair = Pair::connected();
+    pair.dialer.send(Send::FromOrigin(FromOrigin::Added {
+        number: 2,
+        shards: vec![shard("vault"), shard("private")],
+    }));
+    pair.dialer.set_grants(grants(&["read-operations=*,!repo:private"]));
+    pair.run();
+    let leaked = pair
+        .seen_by_listener
+        .iter()
+        .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Added { .. })));
+    assert!(!leaked);
+    // The vault may still be seen, and nobody else would announce it again.
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
 }
 
 #[test]

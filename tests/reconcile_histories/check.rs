@@ -1,8 +1,7 @@
 //! What must hold after a history, once all is quiet.
 
+use crate::compare::{Damage, same_chain};
 use crate::world::{Outcome, World};
-use holdfast::reconcile::Entry;
-use holdfast::reconcile::memory::is_finished;
 use std::collections::BTreeSet;
 
 type Link = (usize, usize);
@@ -56,40 +55,8 @@ impl World {
         }
         for shard in visible {
             let (ours, theirs) = (&origin.log.shards[&shard], &held.shards[&shard].chain);
-            if let Some(seq) = ours.audit().or(theirs.audit()) {
-                return Err(format!("R2: chain of {shard:?} wrong at {seq}"));
-            }
-            if ours.head() != theirs.head() {
-                let heads = (ours.head(), theirs.head());
-                return Err(format!("R2: {shard:?} heads differ: {heads:?}"));
-            }
-            let newest = ours.newest();
-            let base = ours.base().seq.max(theirs.base().seq);
-            for seq in base + 1..=ours.head().seq {
-                let (Some(x), Some(y)) = (ours.get(seq), theirs.get(seq)) else {
-                    return Err(format!("R2: {shard:?} lacks {seq}"));
-                };
-                let is_newest = newest.get(&x.operation) == Some(&seq);
-                self.check_entry(x, y, is_newest).map_err(|e| format!("{e} {shard:?} {seq}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_entry(&self, x: &Entry, y: &Entry, newest: bool) -> Outcome {
-        let proof = |e: &Entry| (e.operation, e.kind, e.chain, e.digest);
-        if proof(x) != proof(y) {
-            return Err(format!("R2: entry differs: {x:?} {y:?}"));
-        }
-        let finished = is_finished(x.payload.as_ref()) || is_finished(y.payload.as_ref());
-        if !newest && !finished {
-            return Ok(());
-        }
-        if x.payload.is_some() != y.payload.is_some() {
-            return Err(format!("payload missing on one side: {x:?} {y:?}"));
-        }
-        if x.payload.is_none() && !self.damaged && !x.lost && !y.lost {
-            return Err("payload missing on both sides".into());
+            let damage = if self.damaged { Damage::Some } else { Damage::None };
+            same_chain(ours, theirs, damage).map_err(|why| format!("{why} in {shard:?}"))?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! A history: what it is made of, running it, and making a failing one short.
 
 use crate::random::Random;
+use crate::seeds::caught;
 use crate::world::World;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,10 +207,7 @@ pub fn verdict(history: &History) -> Result<(), String> {
 }
 
 fn run_caught(history: &History, variant: bool) -> Result<Vec<String>, String> {
-    catch_unwind(AssertUnwindSafe(|| run(history, variant))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        Err(format!("panic: {}", text.unwrap_or_default()))
-    })
+    caught(|| run(history, variant))
 }
 
 fn run(history: &History, variant: bool) -> Result<Vec<String>, String> {

@@ -730,7 +730,7 @@ fn damage(chain: &mut Chain, random: &mut Random) -> bool {
     if base == head {
         return false;
     }
-    let seq = base + 1 + random.next() % (head - base);
+    let seq = base + 1 + random.below(head - base);
     let part = *random.pick(&[Part::Payload, Part::Digest, Part::Chain]);
     chain.damage(seq, part)
 }

@@ -1,6 +1,6 @@
 //! Repos and plans as the engine is to use them now.
 
-use super::repos::{Named, Repos};
+use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
 use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
 use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
@@ -45,12 +45,15 @@ impl Catalogue for LiveCatalogue {
 
     fn repo(&self, id: &RepoId) -> Result<RepoSpec, Unusable> {
         let repos = self.repos(self.config.current())?;
-        let spec = match repos.named(id) {
-            Named::Own(repo) => Some(self.own(repo)?),
-            Named::Received(repo) => received(repo),
-            Named::Unusable(..) | Named::Unknown => None,
-        };
-        spec.ok_or_else(|| Unusable(repos.disabled_reason(id).unwrap_or_default()))
+        let unusable = |repo, obstacle| Unusable(repos.explain(repo, &obstacle));
+        match repos.named(id) {
+            Named::Own(repo) => self.own(repo),
+            Named::Received(repo) => {
+                received(repo).ok_or_else(|| unusable(repo, Obstacle::NoPassword))
+            }
+            Named::Unusable(repo, obstacle) => Err(unusable(repo, obstacle)),
+            Named::Unknown => Err(Unusable(unknown(id))),
+        }
     }
 
     fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {
@@ -96,7 +99,7 @@ fn spec(plan: &Plan) -> PlanSpec {
     }
 }
 
-/// Literally as it came (X1). `None` without its password, which [`Repos`] has told before.
+/// Literally as it came (X1). `None` without its password.
 fn received(repo: &ReceivedRepo) -> Option<RepoSpec> {
     let access = RepoAccess {
         uri: repo.uri.clone(),

@@ -5,6 +5,7 @@ use crate::model::{KeyId, RepoId};
 use crate::store::trust::{ReceivedRepo, ReceivedState, RecordReason};
 use crate::store::{Result, Trust};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Every repo of this instance: of its config, and received.
@@ -76,8 +77,8 @@ impl Repos {
         let received = trust.received_repos()?;
         let mut origins = BTreeMap::new();
         for repo in &received {
-            if !origins.contains_key(&repo.origin) {
-                origins.insert(repo.origin, Origin::read(&config, trust, &repo.origin)?);
+            if let Entry::Vacant(place) = origins.entry(repo.origin) {
+                place.insert(Origin::read(&config, trust, &repo.origin)?);
             }
         }
         Ok(Self { config, received, origins })
@@ -145,9 +146,7 @@ impl Repos {
         match self.named(id) {
             Named::Own(_) | Named::Received(_) => None,
             Named::Unusable(repo, obstacle) => Some(self.explain(repo, &obstacle)),
-            Named::Unknown => Some(format!(
-                "there is no repo {id}. `holdfast repo list` shows those that there are"
-            )),
+            Named::Unknown => Some(unknown(id)),
         }
     }
 
@@ -222,6 +221,10 @@ impl Repos {
         let known = self.origins.get(key).and_then(|origin| origin.name.clone());
         known.unwrap_or_else(|| key.to_string())
     }
+}
+
+pub(super) fn unknown(id: &RepoId) -> String {
+    format!("there is no repo {id}. `holdfast repo list` shows those that there are")
 }
 
 impl Origin {

@@ -1,13 +1,17 @@
 //! Which repo an id names, and what the engine is handed of it, over real files.
 #![allow(clippy::unwrap_used)] // a test may fail
 
-use super::{LiveCatalogue, Named, Obstacle, Repos, place};
+use super::{LiveCatalogue, Named, Obstacle, Repos, StoredHistory, place};
 use crate::config::{Config, LiveConfig, parse};
-use crate::job::{Catalogue as _, Standing};
-use crate::model::{KeyId, PeerRole, RepoId, Secret, Timestamp};
+use crate::job::{Catalogue as _, History as _, Standing};
+use crate::model::{
+    ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, RepoId, Secret, Status,
+    Timestamp,
+};
 use crate::restic::FileSystems;
-use crate::store::Trust;
+use crate::store::history::{Owner, StoreState};
 use crate::store::trust::{Peer, ReceivedRepo, ReceivedState, RecordReason, RepoRecord};
+use crate::store::{History, Trust};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -223,4 +227,81 @@ fn a_changed_password_in_a_uri_moves_no_repository() {
     assert_eq!(server, of("rest:https://nas:new@vault.example/nas"));
     assert_ne!(server, of("rest:https://nas:old@vault.example/other"));
     assert_ne!(of("/mnt/a"), of("/mnt/b"));
+}
+
+fn backup(n: u8, status: Status) -> Operation {
+    let id = OperationId::from_bytes([n; 16]);
+    Operation {
+        id,
+        flow: id.into(),
+        revision: 1,
+        instance: "laptop".parse().unwrap(),
+        kind: OperationKind::Backup,
+        status,
+        repo: Some(self::id("vault")),
+        plan: Some("home".parse().unwrap()),
+        repo_guid: None,
+        snapshot: None,
+        started_at: at(1),
+        ended_at: None,
+        message: String::new(),
+        stats: None,
+        item_errors: ItemErrors::default(),
+    }
+}
+
+fn history(folder: &Path) -> History {
+    History::open(folder, Owner { public_key: [1; 32] }).unwrap()
+}
+
+#[test]
+fn the_store_counts_revisions_and_lost_runs_are_asked_for_by_repo_and_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = StoredHistory::new(history(folder.path()));
+    // As after an entry that the disk did not take: the engine has counted it, the log has not.
+    let late = Operation { revision: 3, ..backup(1, Status::Running) };
+    journal.record(&late).unwrap();
+    journal.record(&backup(2, Status::Succeeded)).unwrap();
+    assert_eq!(journal.unfinished().unwrap(), [Operation { revision: 1, ..late.clone() }]);
+    journal.record(&Operation { status: Status::Lost, ..late }).unwrap();
+    assert!(journal.unfinished().unwrap().is_empty());
+
+    let found = Operation { snapshot: Some("ab".repeat(32)), ..backup(3, Status::Lost) };
+    journal.record(&found).unwrap();
+    let lost = |repo: &str| journal.lost(&id(repo), &"home".parse().unwrap()).unwrap();
+    let ids: Vec<_> = lost("vault").iter().map(|found| (found.id, found.revision)).collect();
+    assert_eq!(ids, [(OperationId::from_bytes([1; 16]), 2)]);
+    assert!(lost("other").is_empty());
+}
+
+#[tokio::test]
+async fn a_state_that_meets_damage_is_in_the_history_that_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let filled = history(folder.path());
+    let fill = |tx: &mut crate::store::history::HistoryTx<'_>| {
+        let mut own = tx.own()?;
+        (1..200).try_for_each(|n| own.append(&backup(n, Status::Succeeded)).map(drop))
+    };
+    filled.write(fill).await.unwrap();
+    filled.close().await;
+    drop(filled);
+    let opened = history(folder.path());
+    damage(&folder.path().join("history.db"));
+    let journal = StoredHistory::new(opened.clone());
+    let ended = backup(250, Status::Succeeded);
+    let recorded = tokio::task::spawn_blocking(move || journal.record(&ended));
+    recorded.await.unwrap().unwrap();
+    assert!(matches!(*opened.state().borrow(), StoreState::Empty { .. }));
+    let kept = opened.read(|reader| reader.operations(&Default::default(), None, 1_000)).await;
+    assert_eq!(kept.unwrap().operations.len(), 1);
+}
+
+/// Overwrites all but the first page, and changes something else, so that who has it open reads anew.
+fn damage(path: &Path) {
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute("INSERT INTO meta VALUES ('other', 'writer')", []).unwrap();
+    let page: u16 = other.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[usize::from(page)..].fill(0xA5);
+    std::fs::write(path, bytes).unwrap();
 }

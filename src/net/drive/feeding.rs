@@ -5,7 +5,8 @@
 
 use super::{Ground, Identity};
 use crate::grant::{Grants, Permission, Target};
-use crate::reconcile::{Feed, FeedOutput, FromHub, FromOrigin, Shard, SyncHello};
+use crate::model::KeyId;
+use crate::reconcile::{Feed, FeedOutput, FeedPast, FromHub, FromOrigin, Shard, SyncHello};
 use crate::store::{History, StoreError};
 use std::sync::Arc;
 
@@ -41,8 +42,14 @@ fn sees(grants: &Grants, shard: &Shard) -> bool {
 impl Feeding {
     /// For a peer that may read no operations yet.
     #[must_use]
-    pub fn closed(identity: &Identity) -> Self {
-        Self { feed: Feed::new(identity.key_id()), greeted: false }
+    pub fn closed(ground: &Ground, hub: &KeyId) -> Self {
+        let feed = Feed::resumed(ground.identity.key_id(), ground.pasts.feed(hub));
+        Self { feed, greeted: false }
+    }
+
+    /// What the next session with this hub begins with.
+    pub(super) fn into_past(self) -> FeedPast {
+        self.feed.into_past()
     }
 
     /// For a session whose handshake carries the SyncHello; `None` beside it where the peer may
@@ -52,9 +59,10 @@ impl Feeding {
     /// The own log cannot be read.
     pub async fn open(
         ground: &Ground,
+        hub: &KeyId,
         grants: &Grants,
     ) -> Result<(Self, Option<SyncHello>), StoreError> {
-        let mut feeding = Self::closed(&ground.identity);
+        let mut feeding = Self::closed(ground, hub);
         if !grants.has(Permission::ReadOperations) {
             return Ok((feeding, None));
         }

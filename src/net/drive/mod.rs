@@ -10,12 +10,14 @@
 //!    next read.
 
 mod feeding;
+mod pasts;
 mod running;
 mod taking;
 #[cfg(test)]
 mod tests;
 
 pub use feeding::Feeding;
+pub use pasts::Pasts;
 
 use super::link::Link;
 use crate::clock;
@@ -86,6 +88,16 @@ pub struct Ground {
     pub identity: Arc<Identity>,
     /// Where the logs are.
     pub history: History,
+    /// What earlier sessions left.
+    pub pasts: Pasts,
+}
+
+impl Ground {
+    /// With no earlier sessions.
+    #[must_use]
+    pub fn new(identity: Arc<Identity>, history: History) -> Self {
+        Self { identity, history, pasts: Pasts::default() }
+    }
 }
 
 /// Both clocks now.
@@ -108,7 +120,7 @@ pub async fn drive<H: Host>(
     let Arriving { session, link, feed, host, ground } = arriving;
     match arrived {
         Ok((opened, standing, messages)) => {
-            let feed = feed.unwrap_or_else(|| Feeding::closed(&ground.identity));
+            let feed = feed.unwrap_or_else(|| Feeding::closed(&ground, &opened.key));
             let parts = Running::new(session, ground, host, (opened, standing), feed);
             parts.run(link, messages).await
         }

@@ -1,13 +1,13 @@
 //! A session that stands: one loop over link, disk, clock and what this instance has to say.
 
 use super::feeding::{Read, Work};
-use super::taking::{Turn, take};
+use super::taking::{Taken, Turn, take};
 use super::{Feeding, Ground, Host, Link, Messages, Standing, farewell, now, until};
 use crate::clock;
 use crate::model::KeyId;
-use crate::reconcile::{FeedOutput, FromHub, FromOrigin};
+use crate::reconcile::{FeedOutput, FromHub, FromOrigin, Shard};
 use crate::session::{Code, Ending, Event, Opened, Send as Outgoing, Session};
-use crate::store::StoreError;
+use crate::store::{History, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -19,6 +19,9 @@ const WAITING_FOR_DISK: usize = 64;
 /// The shortest wait for a checkpoint: one that stays due must not spin.
 const SOON: Duration = Duration::from_millis(20);
 
+/// Entries in one transaction of a scrub.
+const SCRUB_RANGE: usize = 1_024;
+
 /// See the module.
 pub(super) struct Running<H> {
     session: Session,
@@ -28,7 +31,7 @@ pub(super) struct Running<H> {
     standing: Standing,
     feed: Feed,
     take: mpsc::Sender<FromOrigin>,
-    answers: mpsc::Receiver<Result<Vec<FromHub>, StoreError>>,
+    answers: mpsc::Receiver<Result<Taken, StoreError>>,
     /// Came and is not yet with the disk.
     untaken: Vec<FromOrigin>,
     own_changes: watch::Receiver<u64>,
@@ -90,11 +93,22 @@ impl<H: Host> Running<H> {
         self.follow_grants();
         loop {
             if let Some(ending) = self.events() {
+                self.keep_past().await;
                 farewell(self.session, link).await;
                 return ending;
             }
             self.start_reading();
             self.turn(&mut link).await;
+        }
+    }
+
+    async fn keep_past(&mut self) {
+        let feeding = match self.feed.job.take() {
+            Some(job) => job.await.ok().and_then(Result::ok).map(|read| read.feeding),
+            None => self.feed.rest.take(),
+        };
+        if let Some(feeding) = feeding {
+            self.ground.pasts.keep_feed(self.peer, feeding.into_past());
         }
     }
 
@@ -106,7 +120,7 @@ impl<H: Host> Running<H> {
                     self.feed.said.push(message);
                     self.feed.hungry = true;
                 }
-                Event::BatchWithheld => self.feed.again = true,
+                Event::Withheld => self.feed.again = true,
                 Event::Closed(ending) => return Some(ending),
                 other => self.host.note(self.peer, other),
             }
@@ -123,6 +137,9 @@ impl<H: Host> Running<H> {
         tokio::select! {
             place = link.outgoing.reserve(), if sends => match place {
                 Ok(place) => {
+                    if self.standing.grants.has_changed().unwrap_or(false) {
+                        self.follow_grants();
+                    }
                     if let Some(envelope) = self.session.poll_transmit(now()) {
                         place.send(envelope);
                     }
@@ -165,9 +182,14 @@ impl<H: Host> Running<H> {
         due.map_or(deadline, |at| deadline.min(at.since(clock::now()).max(SOON)))
     }
 
-    fn answered(&mut self, answer: Result<Vec<FromHub>, StoreError>) {
+    fn answered(&mut self, answer: Result<Taken, StoreError>) {
         match answer {
-            Ok(out) => out.into_iter().for_each(|m| self.session.send(Outgoing::FromHub(m))),
+            Ok(Taken { out, trouble }) => {
+                out.into_iter().for_each(|m| self.session.send(Outgoing::FromHub(m)));
+                if let Some(trouble) = trouble {
+                    self.host.alert(self.peer, trouble.to_string());
+                }
+            }
             Err(error) => self.fail(&error),
         }
     }
@@ -234,13 +256,23 @@ impl<H: Host> Running<H> {
             FeedOutput::Heal { shard, found } => {
                 history.write(move |tx| tx.own()?.heal(&shard, &found)).await
             }
-            FeedOutput::Scrub(shard) => {
-                let scrub = history.write(move |tx| tx.own()?.scrub(&shard, None, usize::MAX));
-                scrub.await.map(|_| ())
-            }
+            FeedOutput::Scrub(shard) => scrub(&history, shard).await,
         };
         if let Err(error) = done {
             self.fail(&error);
+        }
+    }
+}
+
+/// Recomputes a shard of ours that a hub has refused, a range at a time.
+async fn scrub(history: &History, shard: Shard) -> Result<(), StoreError> {
+    let mut from = None;
+    loop {
+        let shard = shard.clone();
+        let done = history.write(move |tx| tx.own()?.scrub(&shard, from, SCRUB_RANGE)).await?;
+        from = done.reached;
+        if from.is_none() {
+            return Ok(());
         }
     }
 }

@@ -7,7 +7,7 @@ use super::Ground;
 use crate::clock;
 use crate::crypto::verify_checkpoint;
 use crate::model::KeyId;
-use crate::reconcile::{FromHub, FromOrigin, Intake, Quota};
+use crate::reconcile::{FromHub, FromOrigin, Intake, Quota, Trouble};
 use crate::store::{History, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,14 @@ impl Turn {
     }
 }
 
+/// What came of one group.
+pub(super) struct Taken {
+    /// To be sent.
+    pub(super) out: Vec<FromHub>,
+    /// What is wrong with the peer's log since now.
+    pub(super) trouble: Option<Trouble>,
+}
+
 /// Takes messages until their channel closes; answers by `answers`.
 pub(super) async fn take(
     ground: Ground,
@@ -38,31 +46,38 @@ pub(super) async fn take(
     quota: Quota,
     turn: Turn,
     mut messages: mpsc::Receiver<FromOrigin>,
-    answers: mpsc::Sender<Result<Vec<FromHub>, StoreError>>,
+    answers: mpsc::Sender<Result<Taken, StoreError>>,
 ) {
     let origin = KeyId::of(&public_key);
     let verify = move |epoch: &_, checkpoint: &crate::reconcile::Checkpoint| {
         let (root, time) = (&checkpoint.root, checkpoint.time);
         verify_checkpoint(&public_key, epoch, root, time, &checkpoint.signature).is_ok()
     };
-    let mut intake = Intake::new(origin, quota, Box::new(verify));
-    let mut window = WINDOW;
+    let mut intake =
+        Intake::new(origin, quota, Box::new(verify)).resumed(ground.pasts.refusals(&origin));
+    let (mut window, mut said) = (WINDOW, None);
     let mut group = Vec::with_capacity(GROUP);
     while messages.recv_many(&mut group, GROUP).await > 0 {
         let now_taken = std::mem::take(&mut group);
         let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, window };
         let done = step.commit(intake, &ground.history).await;
         let (answer, left) = match done {
-            Ok((left, out)) => (Ok(out), Some(left)),
+            Ok((left, out)) => {
+                let trouble = left.trouble().filter(|now| said.as_ref() != Some(*now)).cloned();
+                said = left.trouble().cloned();
+                (Ok(Taken { out, trouble }), Some(left))
+            }
             Err(error) => (Err(error), None),
         };
         let stop = answers.send(answer).await.is_err();
         match left {
             Some(left) if !stop => intake = left,
-            _ => return,
+            Some(left) => return ground.pasts.keep_refusals(origin, left.into_refusals()),
+            None => return,
         }
         window = 0;
     }
+    ground.pasts.keep_refusals(origin, intake.into_refusals());
 }
 
 struct Step {

@@ -39,7 +39,7 @@ impl Node {
                 software: "holdfast test".to_owned(),
             },
             pairs: Mutex::new(Pairs::new(identity.key_id())),
-            ground: Ground { identity, history },
+            ground: Ground::new(identity, history),
             grants: watch::Sender::new(Grants::parse(grants.iter().copied()).unwrap()),
             closing: watch::Sender::new(None),
             current: Mutex::default(),
@@ -109,9 +109,10 @@ fn operation(instance: &InstanceId, repo: &str, n: u8) -> Operation {
 }
 
 impl Host for Node {
-    async fn admit(&self, _: &Applicant) -> (Admission, Option<Feeding>) {
+    async fn admit(&self, applicant: &Applicant) -> (Admission, Option<Feeding>) {
         let grants = self.grants.borrow().clone();
-        let (feed, sync_hello) = Feeding::open(&self.ground, &grants).await.unwrap();
+        let (feed, sync_hello) =
+            Feeding::open(&self.ground, &applicant.key, &grants).await.unwrap();
         let opening = Opening { granted: tell(&grants), sync_hello };
         (Admission::Accept { grants, opening, urls: Vec::new() }, Some(feed))
     }
@@ -157,7 +158,7 @@ struct Connection {
 async fn connect(dialer: &Arc<Node>, listener: &Arc<Node>) -> Connection {
     let (near, far) = Link::pair();
     let grants = dialer.grants.borrow().clone();
-    let (feed, sync_hello) = Feeding::open(&dialer.ground, &grants).await.unwrap();
+    let (feed, sync_hello) = Feeding::open(&dialer.ground, &listener.key(), &grants).await.unwrap();
     let errand = Errand {
         listener: listener.key(),
         purpose: Purpose::Session,

@@ -4,7 +4,8 @@ use super::append::{Columns, Tally, is_kept, is_state, length};
 use super::hub::HubIntake;
 use super::own::OwnLog;
 use super::rows::{self, ShardRow, seq_in};
-use super::tx::Effects;
+use super::tx::{Effects, HistoryReader};
+use crate::model::KeyId;
 use crate::reconcile::{Entry, Found, Head, Repair, Scrub, Shard, heal as healed};
 use crate::store::error::Result;
 use crate::wire::log::outline;
@@ -86,6 +87,25 @@ pub(super) fn mark_asked_in_vain(conn: &Connection, row: &ShardRow, seqs: &[u64]
         }
     }
     Ok(())
+}
+
+impl HistoryReader<'_> {
+    /// The shards of the own log.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn own_shards(&self) -> Result<Vec<Shard>> {
+        self.shards(self.owner)
+    }
+
+    /// The shards held of an origin's log, also hidden ones; none where nothing is held.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn shards(&self, origin: KeyId) -> Result<Vec<Shard>> {
+        let Some(log) = rows::find_log(self.conn, origin)? else { return Ok(Vec::new()) };
+        Ok(rows::shards(self.conn, log)?.into_iter().map(|row| row.shard).collect())
+    }
 }
 
 impl OwnLog<'_> {

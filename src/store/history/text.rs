@@ -1,7 +1,7 @@
 //! What restic wrote during an operation of this instance, in pieces, up to a limit.
 
 use super::tx::{HistoryReader, HistoryTx};
-use crate::model::OperationId;
+use crate::model::{OperationId, Timestamp};
 use crate::store::column::Col;
 use crate::store::error::Result;
 use rusqlite::OptionalExtension as _;
@@ -40,6 +40,20 @@ impl HistoryTx<'_> {
         let position = i64::try_from(start).unwrap_or(i64::MAX);
         self.conn.prepare_cached(sql)?.execute((Col(operation), position, kept))?;
         Ok(())
+    }
+
+    /// One step of retention: logs of operations begun before `cutoff`, some hundred pieces at most.
+    /// Returns how many went; to be repeated until none does.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn retain_logs(&self, cutoff: Timestamp) -> Result<u64> {
+        // Operation ids begin with their time.
+        let oldest_kept = OperationId::new(cutoff, [0; 10]);
+        let sql = "DELETE FROM op_log WHERE (operation, position) IN \
+                   (SELECT operation, position FROM op_log WHERE operation < ?1 LIMIT 500)";
+        let gone = self.conn.prepare_cached(sql)?.execute([Col(oldest_kept)])?;
+        Ok(gone as u64)
     }
 
     fn log_bytes(&self, operation: OperationId) -> Result<u64> {

@@ -1,0 +1,147 @@
+//! What nobody has to ask for: the daily scrub, retention, and new sessions where the history is new.
+//!
+//! 1. A scrub takes few entries at a time: the writer has others to serve.
+//! 2. What is old leaves by its own clock: ours after `keep`, our peers' after `keep-peers`.
+//! 3. After a scrub that changed something, sessions begin anew and ask for what is lost.
+
+use super::node::Node;
+use crate::clock;
+use crate::model::{KeyId, Timestamp};
+use crate::reconcile::{Head, Shard};
+use crate::shutdown::Guard;
+use crate::store::history::{Scrubbed, StoreState};
+use crate::store::{History, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A daemon that just started has better things to do.
+const SETTLE: Duration = Duration::from_secs(300);
+/// Entries in one transaction of a scrub.
+const RANGE: usize = 1_024;
+/// Between two of them.
+const BREATH: Duration = Duration::from_millis(20);
+/// Where `trust.db` keeps when the last round ended.
+const DONE_AT: &str = "upkeep-done-at";
+
+/// Keeps the store in order until the stop is asked for.
+pub(super) async fn run(node: Arc<Node>, mut guard: Guard) {
+    let mut state = node.history.state();
+    let mut wait = SETTLE.max(until_next(&node).await);
+    loop {
+        let due = tokio::select! {
+            () = guard.asked() => return,
+            () = tokio::time::sleep(wait) => true,
+            Ok(()) = state.changed() => false,
+        };
+        if !due {
+            if matches!(*state.borrow_and_update(), StoreState::Empty { .. }) {
+                tracing::warn!("the history is new: every session begins anew");
+                node.restart_sessions();
+            }
+            continue;
+        }
+        if let Some(Err(error)) = guard.run(round(&node)).await {
+            tracing::warn!(%error, "the daily round over the store was not finished");
+        }
+        wait = DAY;
+    }
+}
+
+async fn until_next(node: &Node) -> Duration {
+    let read = node.with_trust(|trust, _| trust.meta(DONE_AT)).await;
+    let text = read.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+    let done = text.as_deref().and_then(Timestamp::parse);
+    done.map_or(Duration::ZERO, |at| at.plus(DAY).since(clock::now()))
+}
+
+async fn round(node: &Node) -> Result<(), StoreError> {
+    let mut changed = 0;
+    for origin in node.history.read(|reader| reader.origins()).await? {
+        changed += scrub(&node.history, whose(node, origin), BREATH).await?.changed;
+    }
+    retain(node).await?;
+    if changed > 0 {
+        tracing::warn!(changed, "damage was found in the history and is being repaired");
+        node.restart_sessions();
+    }
+    let now = clock::now().to_string();
+    node.with_trust(move |trust, _| trust.set_meta(DONE_AT, now.as_bytes())).await
+}
+
+/// A log: our own, or what is held of a peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// Ours.
+    Own,
+    /// Of that origin.
+    Held(KeyId),
+}
+
+fn whose(node: &Node, origin: KeyId) -> Log {
+    if origin == node.key() { Log::Own } else { Log::Held(origin) }
+}
+
+/// Recomputes every shard of a log, a range at a time; what it found in all. `reached` of the
+/// answer says nothing.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub async fn scrub(history: &History, log: Log, breath: Duration) -> Result<Scrubbed, StoreError> {
+    let mut total = Scrubbed::default();
+    let shards = history.read(move |reader| match log {
+        Log::Own => reader.own_shards(),
+        Log::Held(origin) => reader.shards(origin),
+    });
+    for shard in shards.await? {
+        let mut from: Option<Head> = None;
+        loop {
+            let done = range(history, log, shard.clone(), from).await?;
+            total.checked += done.checked;
+            total.changed += done.changed;
+            total.lost += done.lost;
+            from = done.reached;
+            if from.is_none() {
+                break;
+            }
+            tokio::time::sleep(breath).await;
+        }
+    }
+    Ok(total)
+}
+
+async fn range(
+    history: &History,
+    log: Log,
+    shard: Shard,
+    from: Option<Head>,
+) -> Result<Scrubbed, StoreError> {
+    history
+        .write(move |tx| match log {
+            Log::Own => tx.own()?.scrub(&shard, from, RANGE),
+            Log::Held(origin) => tx.hub(origin)?.scrub_range(&shard, from, RANGE),
+        })
+        .await
+}
+
+async fn retain(node: &Node) -> Result<(), StoreError> {
+    let keep = node.config.current().history;
+    let now = clock::now();
+    let (own, peers) = (now.minus(keep.keep.0), now.minus(keep.keep_peers.0));
+    for origin in node.history.read(|reader| reader.origins()).await? {
+        let log = whose(node, origin);
+        let step = move || {
+            node.history.write(move |tx| match log {
+                Log::Own => tx.own()?.retain(own),
+                Log::Held(origin) => tx.hub(origin)?.retain(peers),
+            })
+        };
+        while step().await? > 0 {
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+    while node.history.write(move |tx| tx.retain_logs(own)).await? > 0 {
+        tokio::time::sleep(BREATH).await;
+    }
+    Ok(())
+}
