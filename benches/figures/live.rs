@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use holdfast::clock;
 use holdfast::crypto::Identity;
 use holdfast::daemon::links::Links;
-use holdfast::model::PeerRole;
+use holdfast::model::{LinkState, PeerRole};
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
 use holdfast::pairing::PeerUrl;
 use holdfast::session::Code;
@@ -57,11 +57,14 @@ async fn commit_to_visible(
     hub.knows(nas_key, "nas", PeerRole::AuthorizedClient, &[])?;
     nas.knows(hub_key, "hub", PeerRole::KnownHost, &["read-operations=*"])?;
     let (hub_links, _) = hub.links(Arc::new(hub_id), "hub".parse()?);
-    let (nas_links, _) = nas.links(Arc::new(nas_id), "nas".parse()?);
+    let (nas_links, presences) = nas.links(Arc::new(nas_id), "nas".parse()?);
     let shutdown = Shutdown::default();
     let url = listen(&hub_links, &shutdown).await?;
     let dialling = Arc::clone(&nas_links);
     let session = tokio::spawn(async move { dialling.dial(&url, hub_key).await });
+    let mut presence = presences.watch(&hub_key);
+    let connected = presence.wait_for(|now| now.state == LinkState::Connected);
+    tokio::time::timeout(Duration::from_secs(10), connected).await??;
     let committed = Committed::default();
     let count = RATE * scale.seconds;
     let watching = tokio::task::spawn_blocking({

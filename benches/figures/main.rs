@@ -4,6 +4,7 @@
 //! make bench                     the whole, on 1,000,000 operations of 1 KB in 50 shards
 //! make bench OPERATIONS=50000    the same on fewer
 //! make bench QUICK=1             20,000, and less of everything
+//! make bench PART=handshake      one part: handshake, log-sync, live, daemons
 //! ```
 //! First within this process: feed and intake over real databases, two sessions, two instances over
 //! loopback. Then between two real daemons, measured from outside. A goal that is missed is a line
@@ -28,7 +29,7 @@ mod scale;
 mod talk;
 
 use report::Report;
-use scale::Scale;
+use scale::{Part, Scale};
 use std::path::Path;
 
 fn main() -> anyhow::Result<()> {
@@ -40,10 +41,18 @@ fn main() -> anyhow::Result<()> {
     let scale = Scale::from_env()?;
     let mut report = Report::new(&scale);
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    handshake::measure(&scale, &mut report)?;
-    log_sync::measure(&scale, folder.path(), &mut report)?;
-    live::measure(&scale, folder.path(), &mut report)?;
-    daemons::measure(&scale, folder.path(), &mut report)?;
+    if scale.has(Part::Handshake) {
+        handshake::measure(&scale, &mut report)?;
+    }
+    if scale.has(Part::LogSync) {
+        log_sync::measure(&scale, folder.path(), &mut report)?;
+    }
+    if scale.has(Part::Live) {
+        live::measure(&scale, folder.path(), &mut report)?;
+    }
+    if scale.has(Part::Daemons) {
+        daemons::measure(&scale, folder.path(), &mut report)?;
+    }
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("figures.json");
     report.finish(&json)
 }

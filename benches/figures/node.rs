@@ -63,7 +63,7 @@ impl Place {
         };
         let presences = Arc::<Presences>::default();
         let base = Base {
-            ground: Ground { identity, history: self.history.clone() },
+            ground: Ground::new(identity, self.history.clone()),
             trust: Arc::clone(&self.trust),
             roster: Arc::clone(&self.roster),
             presences: Arc::clone(&presences),

@@ -61,29 +61,38 @@ pub(super) fn epoch(conn: &Connection, log: i64) -> Result<Option<Epoch>> {
 
 /// A shard by name, also one that is no longer held.
 pub(super) fn shard(conn: &Connection, log: i64, shard: &Shard) -> Result<Option<ShardRow>> {
-    let mut select =
-        conn.prepare_cached("SELECT * FROM shard WHERE log = ?1 AND repo = ?2 AND plan = ?3")?;
+    let sql = format!("SELECT {SHARD} FROM shard WHERE log = ?1 AND repo = ?2 AND plan = ?3");
+    let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_row((log, &shard.repo, &shard.plan), shard_row).optional()?)
 }
 
 /// Every shard held under the present epoch, also those at 0.
 pub(super) fn shards(conn: &Connection, log: i64) -> Result<Vec<ShardRow>> {
-    let mut select =
-        conn.prepare_cached("SELECT * FROM shard WHERE log = ?1 AND held ORDER BY repo, plan")?;
+    let sql = format!("SELECT {SHARD} FROM shard WHERE log = ?1 AND held ORDER BY repo, plan");
+    let mut select = conn.prepare_cached(&sql)?;
     let rows = select.query_map([log], shard_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The columns of [`shard_row`], by number there: all shards of a log are read at each reconnect
+/// and for each batch, and finding a column by its name compares it with all names before it.
+const SHARD: &str = "id, repo, plan, held, base_seq, base_chain, head_seq, head_chain, hidden, \
+                     expectation";
+
 fn shard_row(row: &Row<'_>) -> rusqlite::Result<ShardRow> {
     Ok(ShardRow {
-        id: row.get("id")?,
-        shard: Shard { repo: row.get("repo")?, plan: row.get("plan")? },
-        held: row.get("held")?,
-        base: Head { seq: seq_out(row, "base_seq")?, chain: row.get("base_chain")? },
-        head: Head { seq: seq_out(row, "head_seq")?, chain: row.get("head_chain")? },
-        hidden: row.get("hidden")?,
-        expectation: seq_out(row, "expectation")?,
+        id: row.get(0)?,
+        shard: Shard { repo: row.get(1)?, plan: row.get(2)? },
+        held: row.get(3)?,
+        base: Head { seq: position(row, 4)?, chain: row.get(5)? },
+        head: Head { seq: position(row, 6)?, chain: row.get(7)? },
+        hidden: row.get(8)?,
+        expectation: position(row, 9)?,
     })
+}
+
+fn position(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
 /// chain(seq); `None` below the base or above the head.
