@@ -58,9 +58,6 @@ fn absolute(path: PathBuf) -> Result<PathBuf, PathsError> {
 pub struct DataDir(PathBuf);
 
 impl DataDir {
-    /// A path on Unix sockets may have no more bytes everywhere.
-    const MAX_SOCKET_PATH: usize = 100;
-
     /// At this path.
     #[must_use]
     pub const fn new(path: PathBuf) -> Self {
@@ -90,20 +87,6 @@ impl DataDir {
     pub fn history_db(&self) -> PathBuf {
         self.0.join("history.db")
     }
-
-    /// The socket of the local API; in `runtime_dir` where the data directory's path is too long.
-    #[must_use]
-    pub fn socket(&self, runtime_dir: Option<&Path>) -> PathBuf {
-        let usual = self.0.join("holdfast.sock");
-        match runtime_dir {
-            Some(dir) if usual.as_os_str().len() > Self::MAX_SOCKET_PATH => {
-                // Two data directories of one user must not meet in one socket.
-                let name = super::Revision::of(&self.0.to_string_lossy());
-                dir.join(format!("holdfast-{name}.sock"))
-            }
-            Some(_) | None => usual,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -117,16 +100,5 @@ mod tests {
         assert!(paths.config.is_absolute() && paths.config.ends_with("c.toml"));
         assert_eq!(paths.data.trust_db(), Path::new("/data/trust.db"));
         assert_eq!(paths.data.identity(), Path::new("/data/identity.key"));
-    }
-
-    #[test]
-    fn a_long_socket_path_moves_to_the_runtime_directory() {
-        let run = Path::new("/run/user/1");
-        let short = DataDir::new("/data".into());
-        assert_eq!(short.socket(Some(run)), Path::new("/data/holdfast.sock"));
-        let long = |c: &str| DataDir::new(format!("/{}", c.repeat(120)).into());
-        assert!(long("a").socket(Some(run)).starts_with(run));
-        assert!(long("a").socket(Some(run)) != long("b").socket(Some(run)));
-        assert!(long("a").socket(None).ends_with("holdfast.sock"));
     }
 }

@@ -10,7 +10,7 @@ use crate::model::KeyId;
 use crate::net::drive::{Feeding, Ground};
 use crate::pairing::{PairingSecret, Refusal};
 use crate::session::{Admission, Applicant, Code};
-use crate::store::trust::{Newcomer, Peer, ToldGrant};
+use crate::store::trust::{Newcomer, Peer};
 use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose};
 use crate::wire::tell;
@@ -134,15 +134,10 @@ fn presented(
 ) -> Option<(crate::pairing::SecretHash, Newcomer)> {
     let redemption = applicant.redemption.as_ref()?;
     let secret = PairingSecret::from_text(redemption.secret.expose())?.hash();
-    let told = redemption.grants.iter().map(|grant| ToldGrant {
-        permission: grant.permission.clone(),
-        scopes: grant.scopes.clone(),
-        exceptions: grant.exceptions,
-    });
     let newcomer = Newcomer {
         public_key: applicant.public_key,
         instance: applicant.instance.clone(),
-        grants_received: told.collect(),
+        grants_received: redemption.grants.clone(),
         address,
         software: Some(applicant.software.clone()),
     };

@@ -110,7 +110,7 @@ impl Attendant {
             }
             peer.public_key = Some(opened.public_key);
             peer.software = Some(opened.software);
-            peer.grants_received = stored(opened.granted);
+            peer.grants_received = opened.granted;
             peer.last_heard = Some(clock::now());
             peer.last_address = address;
             if by == DialledBy::Us {
@@ -121,7 +121,7 @@ impl Attendant {
     }
 
     async fn granted(&self, granted: Vec<ToldGrant>) {
-        self.learn(|peer| peer.grants_received = stored(granted)).await;
+        self.learn(|peer| peer.grants_received = granted).await;
     }
 
     async fn noticed(&self, notice: Notice) {
@@ -198,15 +198,6 @@ fn visible(live: &Live, grants: &Grants) -> Option<RunProgress> {
         operation.status == Status::Running && grants.allow(Permission::ReadOperations, target);
     let (operation, progress) = (operation.id, live.progress.clone());
     seen.then_some(RunProgress { operation, shard, progress })
-}
-
-fn stored(granted: Vec<ToldGrant>) -> Vec<crate::store::trust::ToldGrant> {
-    let one = |told: ToldGrant| crate::store::trust::ToldGrant {
-        permission: told.permission,
-        scopes: told.scopes,
-        exceptions: told.exceptions,
-    };
-    granted.into_iter().map(one).collect()
 }
 
 /// What a listener says beside what we know: the address that worked is never forgotten for it.

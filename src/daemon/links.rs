@@ -14,7 +14,7 @@ use crate::grant::Grants;
 use crate::model::{KeyId, LinkState};
 use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
 use crate::net::{DialError, Dialer, Ladder, Link};
-use crate::pairing::PeerUrl;
+use crate::pairing::{PeerUrl, Token};
 use crate::reconcile::Quota;
 use crate::session::{
     Admission, Applicant, Claim, Code, DialledBy, Ending, Errand, Event, Local, Opened, Pairs,
@@ -217,22 +217,26 @@ impl Links {
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
         let link = self.dialer.dial(url).await?;
-        self.run(link, errand, Some(feed)).await
+        self.run(link, self.session(errand)?, Some(feed)).await
     }
 
-    /// Presents a token to its listener: to see what it offers, or to pair.
+    /// Presents a token to the listener that it names and to no other: to see what it offers, or to
+    /// pair. `grants` is what the listener is told that it may do here.
     ///
     /// # Errors
     /// Nobody was reached.
     pub async fn present(
         self: &Arc<Self>,
         url: &PeerUrl,
-        listener: KeyId,
+        token: &Token,
         purpose: Purpose,
-        redemption: Redemption,
+        grants: &Grants,
     ) -> Result<Visit, DialFailure> {
         let link = self.dialer.dial(url).await?;
-        self.run(link, errand(listener, purpose, Some(redemption)), None).await
+        let redemption = Redemption { secret: token.secret.reveal(), grants: tell(grants) };
+        let mut session = self.session(errand(token.listener, purpose, Some(redemption)))?;
+        session.expect_instance(token.instance.clone());
+        self.run(link, session, None).await
     }
 
     /// Climbs to a listener and asks whether it would take a session; each step is noted.
@@ -246,19 +250,21 @@ impl Links {
         ladder: &mut Ladder,
     ) -> Result<Visit, DialFailure> {
         let link = self.dialer.climb(url, ladder).await?;
-        self.run(link, errand(listener, Purpose::Probe, None), None).await
+        self.run(link, self.session(errand(listener, Purpose::Probe, None))?, None).await
+    }
+
+    fn session(&self, errand: Errand) -> Result<Session, DialFailure> {
+        let settings = self.settings();
+        Ok(Session::dial(settings.local.clone(), errand, jittered(settings.timing), now())?)
     }
 
     async fn run(
         self: &Arc<Self>,
         link: Link,
-        errand: Errand,
+        session: Session,
         feed: Option<Feeding>,
     ) -> Result<Visit, DialFailure> {
-        let settings = self.settings();
         let address = Some(link.remote.socket.to_string());
-        let timing = jittered(settings.timing);
-        let session = Session::dial(settings.local.clone(), errand, timing, now())?;
         let side = Arc::new(Side::new(self, DialledBy::Us, address));
         let ground = self.base.ground.clone();
         let ending = drive(session, link, feed, ground, Arc::clone(&side)).await;

@@ -22,6 +22,7 @@ pub mod roster;
 mod services;
 mod start;
 mod upkeep;
+mod warden;
 
 pub use logs::LogCalls;
 pub use node::Node;

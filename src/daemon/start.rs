@@ -8,7 +8,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
-use super::{promises, services, upkeep};
+use super::{promises, services, upkeep, warden};
 use crate::config::{
     self, Config, DataDir, IdentityFileError, LiveConfig, LoadError, create_default,
     instance_of_this_host,
@@ -185,6 +185,7 @@ impl Running {
         tokio::spawn(async move { engine.sweep().await });
         tokio::spawn(attend_all(Arc::clone(node), conversations));
         tokio::spawn(Arc::clone(&node.dialing).run(shutdown.guard()));
+        tokio::spawn(warden::watch(Arc::clone(node), shutdown.guard()));
         let links = Arc::clone(&node.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),
@@ -311,9 +312,8 @@ fn connect(
     let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
         ground: Ground {
-            identity: Arc::clone(&identity),
-            history: history.clone(),
             pasts: pasts.clone(),
+            ..Ground::new(Arc::clone(&identity), history.clone())
         },
         trust: Arc::clone(&trust),
         roster: Arc::clone(&roster),

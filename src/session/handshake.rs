@@ -175,6 +175,9 @@ impl Session {
         let (auth, opened) = keyed.open_listener_auth(&reply.sealed_auth)?;
         let listener = Proven::decode_listener(&auth)?;
         let authenticated = opened.authenticate(&proof(&listener))?;
+        if self.expected.as_ref().is_some_and(|name| *name != listener.instance) {
+            return Err(Ending::Ours(Code::WrongInstance.reason()));
+        }
         let auth = self.dialer_auth_of(&state.errand, &authenticated);
         let mut channel = authenticated.into_channel();
         let sealed = channel.seal(&auth.encode())?;

@@ -282,6 +282,8 @@ pub struct Session {
     local: Local,
     timing: Timing,
     grants: Grants,
+    /// What a dialer's listener has to be called.
+    expected: Option<InstanceId>,
     state: State,
     deadline: Timestamp,
     transmit: VecDeque<Envelope>,
@@ -307,6 +309,11 @@ impl Session {
         Ok(session)
     }
 
+    /// A dialer tells a listener with another name nothing more, a token least of all.
+    pub fn expect_instance(&mut self, instance: InstanceId) {
+        self.expected = Some(instance);
+    }
+
     /// A listener, for a stream that was just accepted.
     #[must_use]
     pub fn listen(local: Local, timing: Timing, now: Now) -> Self {
@@ -320,6 +327,7 @@ impl Session {
             local,
             timing,
             grants,
+            expected: None,
             state: State::Closed,
             deadline: now.monotonic.plus(timing.handshake),
             transmit: VecDeque::new(),

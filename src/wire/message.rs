@@ -10,6 +10,7 @@ use crate::model::{
 use crate::reconcile::{FromHub, FromOrigin, Shard};
 use bytes::Bytes;
 use prost::Message as _;
+use serde::{Deserialize, Serialize};
 
 const MAX_TEXT_BYTES: usize = 4096;
 const MAX_URLS: usize = 16;
@@ -65,7 +66,7 @@ pub enum Message {
 }
 
 /// A grant as the other side is told it: what is excluded is neither named nor counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldGrant {
     /// The permission's word.
     pub permission: String,

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod behind_caddy;
+#[path = "../caddy/mod.rs"]
 mod caddy;
 mod links;
 mod support;

@@ -1,8 +1,14 @@
 //! This instance at a glance.
 
+use super::peers;
 use crate::api::status_service_server::StatusService;
-use crate::api::{GetIdentityRequest, GetStatusRequest, Identity, Status as Document};
+use crate::api::{
+    Attention, GetIdentityRequest, GetStatusRequest, Identity, Peer, Plan, Repo,
+    Status as Document, Store,
+};
 use crate::daemon::Node;
+use crate::model::KeyId;
+use crate::store::history::{LogSummary, StoreState};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -20,13 +26,26 @@ impl Service {
 #[tonic::async_trait]
 impl StatusService for Service {
     async fn get(&self, _: Request<GetStatusRequest>) -> Result<Response<Document>, Status> {
-        let config = self.node.config.current();
+        let node = &self.node;
+        let peers = peers::documents(node).await?;
+        // Plans and repos come from their own services: `plans::documents`, `repos::documents`.
+        let (plans, repos): (Vec<Plan>, Vec<Repo>) = (Vec::new(), Vec::new());
+        let store = node.history.state().borrow().clone();
+        let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
+        attention.extend(store_trouble(&store));
+        attention.extend(peers.iter().filter_map(link_trouble));
+        attention.extend(log_troubles(node, &peers).await);
         Ok(Response::new(Document {
-            instance: config.instance.to_string(),
-            key_id: self.node.key().to_string(),
+            instance: node.config.current().instance.to_string(),
+            key_id: node.key().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: self.node.listening.iter().map(ToString::to_string).collect(),
-            ..Document::default()
+            listen: node.listening.iter().map(ToString::to_string).collect(),
+            ui_url: None,
+            store: Some(Store { state: store.as_str().to_owned() }),
+            plans,
+            repos,
+            peers,
+            attention,
         }))
     }
 
@@ -37,5 +56,120 @@ impl StatusService for Service {
             public_key: hex::encode(self.node.identity.public_key()),
             path: self.node.data.identity().display().to_string(),
         }))
+    }
+}
+
+fn row(kind: &str, subject: impl Into<String>, message: impl Into<String>) -> Attention {
+    Attention {
+        kind: kind.to_owned(),
+        subject: subject.into(),
+        message: message.into(),
+        remedy: None,
+        since: None,
+    }
+}
+
+fn config_trouble(node: &Node) -> Option<Attention> {
+    let trouble = node.config.trouble()?;
+    let path = node.config.path().display().to_string();
+    let remedy = "correct the file; until then the last good configuration stays in effect";
+    Some(Attention { remedy: Some(remedy.to_owned()), ..row("config", path, trouble.to_string()) })
+}
+
+fn store_trouble(state: &StoreState) -> Option<Attention> {
+    match state {
+        StoreState::Ok => None,
+        StoreState::Repairing { reason } => Some(Attention {
+            remedy: Some("connect the peers that hold the same history".to_owned()),
+            ..row("store", "history.db", reason)
+        }),
+        StoreState::Empty { reason, since } => Some(Attention {
+            remedy: Some(
+                "backups go on; keep the damaged file until peers have sent what they hold"
+                    .to_owned(),
+            ),
+            since: Some(since.to_string()),
+            ..row("store", "history.db", reason)
+        }),
+    }
+}
+
+/// Being offline alone is nothing that needs a person.
+fn link_trouble(peer: &Peer) -> Option<Attention> {
+    if !["refused", "incompatible"].contains(&peer.state.as_str()) {
+        return None;
+    }
+    let reason = peer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(Attention {
+        remedy: peer.remedy.clone(),
+        since: peer.since.clone(),
+        ..row("peer", &peer.instance, format!("{}{reason}", peer.state))
+    })
+}
+
+async fn log_troubles(node: &Node, peers: &[Peer]) -> Vec<Attention> {
+    let keys = peers.iter().filter_map(|peer| peer.key_id.parse::<KeyId>().ok()).collect();
+    let logs = peers::summaries(node, keys).await;
+    let of = |peer: &Peer| {
+        let log = peer.key_id.parse::<KeyId>().ok().and_then(|key| logs.get(&key));
+        log.map(|log| log_trouble(&peer.instance, log)).unwrap_or_default()
+    };
+    peers.iter().flat_map(of).collect()
+}
+
+fn log_trouble(instance: &str, log: &LogSummary) -> Vec<Attention> {
+    let gone = log.went_back.map(|(at, operations)| Attention {
+        remedy: Some(format!(
+            "ask on {instance} whether its history was restored or lost; what is held here stays"
+        )),
+        since: Some(at.to_string()),
+        ..row("history", instance, format!("{operations} operations are no longer there"))
+    });
+    let stopped = log.stopped.iter().map(|(shard, reason)| Attention {
+        remedy: Some(format!("holdfast peer verify {instance}")),
+        ..row(
+            "history",
+            instance,
+            format!("nothing more of {}/{} is taken: {reason}", shard.repo, shard.plan),
+        )
+    });
+    gone.into_iter().chain(stopped).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn a_refused_peer_needs_someone_and_an_offline_one_does_not() {
+        let peer = |state: &str| Peer {
+            instance: "hub".to_owned(),
+            state: state.to_owned(),
+            reason: Some("denied".to_owned()),
+            remedy: Some("pair again".to_owned()),
+            ..Peer::default()
+        };
+        let trouble = link_trouble(&peer("refused")).unwrap();
+        assert_eq!(
+            (trouble.subject.as_str(), trouble.message.as_str()),
+            ("hub", "refused: denied")
+        );
+        assert_eq!(trouble.remedy.as_deref(), Some("pair again"));
+        assert!(link_trouble(&peer("incompatible")).is_some());
+        for fine in ["offline", "connecting", "connected"] {
+            assert_eq!(link_trouble(&peer(fine)), None);
+        }
+    }
+
+    #[test]
+    fn a_history_set_aside_says_where_it_lies() {
+        assert_eq!(store_trouble(&StoreState::Ok), None);
+        let reason = "history.db was damaged (x); it is kept as history-damaged.db".to_owned();
+        let empty = StoreState::Empty { reason: reason.clone(), since: Timestamp::EPOCH };
+        let trouble = store_trouble(&empty).unwrap();
+        assert_eq!(trouble.message, reason);
+        assert_eq!(trouble.since.as_deref(), Some("1970-01-01T00:00:00.000Z"));
     }
 }

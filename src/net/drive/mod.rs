@@ -9,6 +9,7 @@
 //! 3. G2: a change of grants reaches the session before its next message, and the feed before its
 //!    next read.
 
+mod credit;
 mod feeding;
 mod pasts;
 mod running;
@@ -16,6 +17,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 
+pub use credit::Credit;
 pub use feeding::Feeding;
 pub use pasts::Pasts;
 
@@ -90,13 +92,15 @@ pub struct Ground {
     pub history: History,
     /// What earlier sessions left.
     pub pasts: Pasts,
+    /// What peers may have under way to us.
+    pub credit: Credit,
 }
 
 impl Ground {
     /// With no earlier sessions.
     #[must_use]
     pub fn new(identity: Arc<Identity>, history: History) -> Self {
-        Self { identity, history, pasts: Pasts::default() }
+        Self { identity, history, pasts: Pasts::default(), credit: Credit::default() }
     }
 }
 

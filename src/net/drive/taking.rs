@@ -15,8 +15,6 @@ use tokio::sync::mpsc;
 
 /// Messages in one commit.
 const GROUP: usize = 16;
-/// Batches that the peer may have under way: with 64 KiB each, 1 MiB.
-const WINDOW: u32 = 15;
 
 /// Which session takes, of its pair.
 #[derive(Clone)]
@@ -55,11 +53,12 @@ pub(super) async fn take(
     };
     let mut intake =
         Intake::new(origin, quota, Box::new(verify)).resumed(ground.pasts.refusals(&origin));
-    let (mut window, mut said) = (WINDOW, None);
+    let window = ground.credit.take();
+    let (mut give, mut said) = (Some(window.batches), None);
     let mut group = Vec::with_capacity(GROUP);
     while messages.recv_many(&mut group, GROUP).await > 0 {
         let now_taken = std::mem::take(&mut group);
-        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, window };
+        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, give };
         let done = step.commit(intake, &ground.history).await;
         let (answer, left) = match done {
             Ok((left, out)) => {
@@ -75,7 +74,7 @@ pub(super) async fn take(
             Some(left) => return ground.pasts.keep_refusals(origin, left.into_refusals()),
             None => return,
         }
-        window = 0;
+        give = None;
     }
     ground.pasts.keep_refusals(origin, intake.into_refusals());
 }
@@ -85,7 +84,8 @@ struct Step {
     public_key: [u8; 32],
     turn: Turn,
     messages: Vec<FromOrigin>,
-    window: u32,
+    /// In the first group of the session: what the peer may have under way beside one batch.
+    give: Option<u32>,
 }
 
 impl Step {
@@ -104,10 +104,12 @@ impl Step {
                 for message in self.messages {
                     intake.handle(&mut held, message, clock::now(), &mut out)?;
                 }
-                if self.window > 0 {
-                    // The first group of the session: what a proof of this log is checked with.
+                if let Some(batches) = self.give {
+                    // What a proof of this log is checked with.
                     tx.remember_key(&self.public_key)?;
-                    intake.give(self.window, &mut out);
+                    if batches > 0 {
+                        intake.give(batches, &mut out);
+                    }
                 }
                 Ok((intake, out))
             })

@@ -16,8 +16,9 @@ mod run;
 mod token;
 mod word;
 
+pub use crate::wire::ToldGrant;
 pub use guid::Place;
-pub use peer::{Boot, Peer, ToldGrant};
+pub use peer::{Boot, Peer};
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
 pub use token::{Newcomer, Redeemed};

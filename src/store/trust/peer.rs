@@ -5,8 +5,8 @@ use crate::grant::{Grants, Permission, Scope, Scopes};
 use crate::model::{InstanceId, KeyId, PeerRole, Timestamp};
 use crate::store::column::{Col, maybe, noun};
 use crate::store::error::{Result, StoreError};
+use crate::wire::ToldGrant;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
-use serde::{Deserialize, Serialize};
 
 /// An instance we know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,17 +72,6 @@ impl Peer {
             replaced_by: None,
         }
     }
-}
-
-/// A grant as the other side told it: exclusions only as "with exceptions".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldGrant {
-    /// The permission, in the words of the other side.
-    pub permission: String,
-    /// Its positive scopes.
-    pub scopes: Vec<String>,
-    /// Whether something is excluded.
-    pub exceptions: bool,
 }
 
 /// What the boot id of a session says.

@@ -1,6 +1,7 @@
 //! Pairing tokens, and the one transaction in which one is redeemed.
 
-use super::peer::{Peer, ToldGrant, find, put, stored_grants, unknown};
+use super::ToldGrant;
+use super::peer::{Peer, find, put, stored_grants, unknown};
 use super::{Trust, from_text};
 use crate::model::{InstanceId, KeyId, PeerRole, Timestamp};
 use crate::pairing::{

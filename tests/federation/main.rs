@@ -1,6 +1,8 @@
 //! Two instances over real TCP with real databases: pair with a token, then hold each other's log.
 #![allow(clippy::unwrap_used)]
 
+mod mitm;
+
 use holdfast::clock;
 use holdfast::config::LiveConfig;
 use holdfast::crypto::Identity;
@@ -12,15 +14,16 @@ use holdfast::model::{
     FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
 };
 use holdfast::net::drive::Ground;
-use holdfast::net::{Answers, Limits, Listener, SyncAccept, TrustedProxies, serve};
-use holdfast::pairing::{PairingSecret, PeerUrl, TokenRow};
+use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
+use holdfast::pairing::{PairingSecret, PeerUrl, Token, TokenRow};
 use holdfast::reconcile::Quota;
 use holdfast::session::{Code, Local, Timing};
 use holdfast::shutdown::Shutdown;
 use holdfast::store::history::{Filter, Owner, Whose};
 use holdfast::store::trust::Peer;
 use holdfast::store::{History, Trust};
-use holdfast::wire::handshake::{Purpose, Redemption};
+use holdfast::wire::handshake::Purpose;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,9 +69,14 @@ fn instance(seed: u8, name: &'static str) -> Instance {
 impl Instance {
     /// Listens on a free port; the URL of it.
     async fn listen(&self, shutdown: &Shutdown) -> PeerUrl {
+        let address = self.listen_with(None, shutdown).await;
+        format!("http://{address}").parse().unwrap()
+    }
+
+    async fn listen_with(&self, tls: Option<TlsServer>, shutdown: &Shutdown) -> SocketAddr {
         let listener =
             Listener::bind("127.0.0.1:0".parse().unwrap(), Answers::SyncOnly).await.unwrap();
-        let url = format!("http://{}", listener.local_address().unwrap()).parse().unwrap();
+        let address = listener.local_address().unwrap();
         let links = Arc::clone(&self.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),
@@ -76,8 +84,8 @@ impl Instance {
             limits: Limits::default(),
         };
         let guard = shutdown.guard();
-        tokio::spawn(serve(vec![listener], None, accept, axum::Router::new(), guard));
-        url
+        tokio::spawn(serve(vec![listener], tls, accept, axum::Router::new(), guard));
+        address
     }
 
     fn knows(&self, other: &Instance, grants: &[&str]) {
@@ -164,8 +172,16 @@ async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
 
     let secret = PairingSecret::from_bytes([7; 32]);
     hub.trust.add_token(&token(&secret)).unwrap();
-    let redemption = Redemption { secret: secret.reveal(), grants: Vec::new() };
-    let paired = nas.links.present(&url, hub.key, Purpose::Pair, redemption).await.unwrap();
+    let named = |name: &str| Token {
+        listener: hub.key,
+        instance: name.parse().unwrap(),
+        secret: PairingSecret::from_bytes([7; 32]),
+    };
+    let none = Grants::none();
+    let wrong = nas.links.present(&url, &named("nas"), Purpose::Pair, &none).await.unwrap();
+    assert_eq!(wrong.ending.code(), "wrong-instance");
+    assert_eq!(hub.trust.tokens().unwrap()[0].uses, 0, "another name is not told the token");
+    let paired = nas.links.present(&url, &named("hub"), Purpose::Pair, &none).await.unwrap();
     assert!(paired.is_done());
     assert_eq!(paired.opened.unwrap().instance.as_str(), "hub");
     nas.knows(&hub, &["read-operations=*"]);

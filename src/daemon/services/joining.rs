@@ -1,0 +1,353 @@
+//! Joining: presents a token at one address after the other, and keeps its listener as a peer.
+//!
+//! 1. Nothing is kept here before the listener has accepted; whoever is cut off in between joins
+//!    again and uses nothing more (P1).
+//! 2. A peer that is known already gains what is granted by name, never what it asks for.
+//! 3. The secret is told to the listener that the token names (P2) and is kept nowhere.
+
+use super::{addresses, grants, peers, refuse};
+use crate::api::{Error, JoinRequest, Joined, Offer, PreviewRequest};
+use crate::clock;
+use crate::daemon::Node;
+use crate::daemon::links::Visit;
+use crate::daemon::presence::Presence;
+use crate::grant::Grants;
+use crate::model::{LinkState, PeerRole};
+use crate::pairing::{Invitation, PeerUrl, Refusal, Token};
+use crate::session::{Ending, Opened};
+use crate::store::trust::{Peer, ToldGrant};
+use crate::wire::handshake::Purpose;
+use std::time::Duration;
+use tonic::{Code, Status};
+
+/// How long a session may take to stand after a pairing, for the answer to say so.
+const SETTLE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Asks a listener what a token would give, and what it asks for.
+pub(super) async fn preview(node: &Node, request: PreviewRequest) -> Result<Offer, Status> {
+    let invited = Invited::read(node, &request.token, &request.urls)?;
+    let token = &invited.token;
+    let paired = known(node, token).await?.is_some();
+    let (url, visit) = invited.call(node, Purpose::Preview, &Grants::none()).await?;
+    let offer = visit.offer.ok_or_else(|| no_sense(&url))?;
+    Ok(Offer {
+        instance: token.instance.to_string(),
+        key_id: token.listener.to_string(),
+        url: url.to_string(),
+        grants: grants::offered(&offer.grants),
+        asks: grants::offered(&offer.asks),
+        paired,
+    })
+}
+
+/// Redeems a token, or connects where that was done before.
+pub(super) async fn join(node: &Node, request: JoinRequest) -> Result<Joined, Status> {
+    let invited = Invited::read(node, &request.token, &request.urls)?;
+    let wish = Wish {
+        grants: grants::read(&request.grants)?,
+        folders: addresses::folders(&request.allowed_paths)?,
+    };
+    let (kept, url) = match known(node, &invited.token).await? {
+        Some(peer) => invited.again(node, wish, peer).await?,
+        None => invited.first(node, wish, request.accept_asks).await?,
+    };
+    node.links.regrant(&kept.key, kept.grants.clone());
+    node.roster.changed();
+    let state = settled(node, &kept).await;
+    Ok(Joined {
+        peer: kept.instance.to_string(),
+        key_id: kept.key.to_string(),
+        url: url.to_string(),
+        granted: grants::shown(&kept.grants),
+        received: grants::received(&kept.grants_received),
+        state: state.to_string(),
+    })
+}
+
+/// The peer that the token's listener is here already.
+async fn known(node: &Node, token: &Token) -> Result<Option<Peer>, Status> {
+    let key = token.listener;
+    let peer = node.with_trust(move |_, roster| roster.peer(&key)).await;
+    Ok(peer.map_err(refuse::store)?.filter(|peer| peer.removed_at.is_none()))
+}
+
+/// Waits until the session stands or was refused; how it is then.
+async fn settled(node: &Node, peer: &Peer) -> LinkState {
+    let mut presence = node.presences.watch(&peer.key);
+    if !node.links.is_connected(&peer.key) {
+        node.presences.update(&peer.key, |p| p.becomes(LinkState::Connecting, None));
+        node.dialing.at_once(&peer.key);
+    }
+    let is_settled = |presence: &Presence| match presence.state {
+        LinkState::Connected | LinkState::Refused | LinkState::Incompatible => true,
+        LinkState::Connecting | LinkState::Offline => false,
+    };
+    // Late is no failure: it is dialled on, and the answer says how it is now.
+    let _ = tokio::time::timeout(SETTLE_WITHIN, presence.wait_for(is_settled)).await;
+    node.presences.of(&peer.key).state
+}
+
+/// What whoever joins lets the listener do here.
+struct Wish {
+    grants: Grants,
+    folders: Vec<String>,
+}
+
+/// A token, and where its listener may be.
+struct Invited {
+    token: Token,
+    urls: Vec<PeerUrl>,
+}
+
+/// Why a call came to nothing.
+enum Failure {
+    /// The listener was not there.
+    Unreached(Error),
+    /// The listener, or what is known of it, says no.
+    Refused(Error),
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreached(error) | Failure::Refused(error) => {
+                error.into_status(Code::FailedPrecondition)
+            }
+        }
+    }
+}
+
+impl Invited {
+    fn read(node: &Node, token: &str, urls: &[String]) -> Result<Self, Status> {
+        let invitation: Invitation = token.parse().map_err(|error| {
+            let error: crate::pairing::TokenError = error;
+            refuse::invalid(error.to_string(), "copy all of what `holdfast token create` showed")
+        })?;
+        let mut urls = addresses::read(urls)?;
+        urls.extend(invitation.url.filter(|url| !urls.contains(url)));
+        if urls.is_empty() {
+            let message = "the token does not say where its instance is";
+            return Err(refuse::invalid(message, "add --url https://HOST"));
+        }
+        if invitation.token.listener == node.key() {
+            let message = "this token was made by this very instance";
+            return Err(refuse::not_now("self", message, "join with it on the other machine"));
+        }
+        Ok(Self { token: invitation.token, urls })
+    }
+
+    async fn first(
+        &self,
+        node: &Node,
+        mut wish: Wish,
+        accept_asks: bool,
+    ) -> Result<(Peer, PeerUrl), Status> {
+        self.name_must_be_free(node).await?;
+        if accept_asks {
+            wish.grants.unite(self.asks(node).await?);
+        }
+        let (url, visit) = self.call(node, Purpose::Pair, &wish.grants).await?;
+        let opened = visit.opened.ok_or_else(|| no_sense(&url))?;
+        let new = Peer::new(opened.key, opened.instance.clone(), PeerRole::KnownHost, clock::now());
+        let urls = self.urls_from(&url);
+        let kept = node.with_trust(move |trust, _| {
+            let mut peer = new;
+            wish.add_to(&mut peer);
+            learn(&mut peer, &opened, urls);
+            trust.put_peer(&peer)?;
+            Ok(peer)
+        });
+        let kept = kept.await.map_err(refuse::store)?;
+        // An earlier life of this key must not make the new one look like a clone.
+        node.links.forget_clone(&kept.key).map_err(refuse::store)?;
+        Ok((kept, url))
+    }
+
+    /// A peer that is known: its listener is asked only where no session stands.
+    async fn again(&self, node: &Node, wish: Wish, peer: Peer) -> Result<(Peer, PeerUrl), Status> {
+        if !wish.is_empty() {
+            peers::must_not_be_declared(node, &peer)?;
+        }
+        let mut granted = peer.grants.clone();
+        granted.unite(wish.grants.clone());
+        let called = match node.links.is_connected(&peer.key) {
+            true => None,
+            false => match self.call(node, Purpose::Pair, &granted).await {
+                Ok(called) => Some(called),
+                // Paired it is all the same, and dialled on.
+                Err(Failure::Unreached(_)) => None,
+                Err(refused) => return Err(refused.into()),
+            },
+        };
+        let (url, opened) = match called {
+            Some((url, visit)) => (url, visit.opened),
+            None => (self.urls[0].clone(), None),
+        };
+        let (key, urls) = (peer.key, self.urls_from(&url));
+        let kept = node.with_trust(move |_, roster| {
+            roster.learn(&key, |peer| {
+                wish.add_to(peer);
+                match &opened {
+                    Some(opened) => learn(peer, opened, urls),
+                    None if peer.role == PeerRole::KnownHost => add_urls(peer, urls),
+                    None => {}
+                }
+            })?;
+            roster.peer(&key)
+        });
+        Ok((kept.await.map_err(refuse::store)?.unwrap_or(peer), url))
+    }
+
+    /// The address that answered, then the others.
+    fn urls_from(&self, answered: &PeerUrl) -> Vec<String> {
+        let all = std::iter::once(answered).chain(&self.urls);
+        addresses::merged(all.map(ToString::to_string))
+    }
+
+    async fn name_must_be_free(&self, node: &Node) -> Result<(), Status> {
+        let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
+        let Some(holder) = peers.iter().find(|peer| peer.instance == self.token.instance) else {
+            return Ok(());
+        };
+        let message =
+            format!("another peer here is called {}: {}", self.token.instance, holder.key);
+        let remedy = format!("if it is gone for good: holdfast peer remove {}", holder.key);
+        Err(refuse::not_now(Refusal::NameTaken.as_str(), message, &remedy))
+    }
+
+    /// What the listener asks for.
+    async fn asks(&self, node: &Node) -> Result<Grants, Status> {
+        let (url, visit) = self.call(node, Purpose::Preview, &Grants::none()).await?;
+        let offer = visit.offer.ok_or_else(|| no_sense(&url))?;
+        grants::read(&grants::offered(&offer.asks))
+    }
+
+    /// Asks at one address after the other, until the listener of the token answers.
+    async fn call(
+        &self,
+        node: &Node,
+        purpose: Purpose,
+        grants: &Grants,
+    ) -> Result<(PeerUrl, Visit), Failure> {
+        let mut errors = Vec::new();
+        for url in &self.urls {
+            let called = node.links.present(url, &self.token, purpose, grants).await;
+            match called {
+                Ok(visit) if visit.is_done() => return Ok((url.clone(), visit)),
+                Ok(visit) => match self.not_done(node, url, &visit.ending) {
+                    Failure::Unreached(error) => errors.push(error),
+                    refused @ Failure::Refused(_) => return Err(refused),
+                },
+                Err(failure) => {
+                    errors.push(Error::new("unreachable", failure.to_string(), failure.remedy()));
+                }
+            }
+        }
+        Err(Failure::Unreached(united(errors)))
+    }
+
+    fn not_done(&self, node: &Node, url: &PeerUrl, ending: &Ending) -> Failure {
+        match ending {
+            Ending::Ours(_) | Ending::Theirs(_) => {
+                let own = node.config.current().instance.to_string();
+                Failure::Refused(self.refusal(&own, url, ending))
+            }
+            Ending::Incompatible(why) => {
+                let message =
+                    format!("{} at {url} cannot be talked to: {why}", self.token.instance);
+                Failure::Refused(Error::new("incompatible", message, "update the older side"))
+            }
+            // Who is not the listener of the token does not say who it is.
+            Ending::Cut | Ending::NotAuthenticated(_) => {
+                let message = format!(
+                    "what answers at {url} is not {} ({}), whose token this is",
+                    self.token.instance, self.token.listener
+                );
+                let remedy = "correct --url, or ask for a token of the instance that is there";
+                Failure::Unreached(Error::new(Refusal::WrongInstance.as_str(), message, remedy))
+            }
+            Ending::Silent(_) | Ending::HandshakeTimeout => {
+                let message = format!("{url} does not answer as holdfast does");
+                Failure::Unreached(Error::new("unreachable", message, ending.remedy()))
+            }
+        }
+    }
+
+    fn refusal(&self, own: &str, url: &PeerUrl, ending: &Ending) -> Error {
+        let who = format!("{} at {url}", self.token.instance);
+        let Ok(refusal) = ending.code().parse::<Refusal>() else {
+            let message = format!("{who} refuses: {}", ending.code());
+            return Error::new(ending.code(), message, ending.remedy());
+        };
+        let message = match refusal {
+            Refusal::Unknown => format!("{who} does not know this token"),
+            Refusal::Expired => format!("this token of {who} has expired"),
+            Refusal::UsedUp => format!("this token of {who} was used as often as it may be"),
+            Refusal::Revoked => format!("this token of {who} was revoked"),
+            Refusal::WrongInstance => {
+                format!("the instance at {url} is not called {}", self.token.instance)
+            }
+            Refusal::NameTaken => format!("{who} has another peer called {own}"),
+            Refusal::Denied => format!("this instance was removed from {who}"),
+        };
+        Error::new(refusal.as_str(), message, refusal.remedy())
+    }
+}
+
+impl Wish {
+    fn is_empty(&self) -> bool {
+        self.grants.is_empty() && self.folders.is_empty()
+    }
+
+    fn add_to(self, peer: &mut Peer) {
+        peer.grants.unite(self.grants);
+        for folder in self.folders {
+            if !peer.allowed_paths.contains(&folder) {
+                peer.allowed_paths.push(folder);
+            }
+        }
+    }
+}
+
+/// What the listener said of itself.
+fn learn(peer: &mut Peer, opened: &Opened, urls: Vec<String>) {
+    let told = opened.urls.iter().filter(|url| url.parse::<PeerUrl>().is_ok());
+    add_urls(peer, urls.into_iter().chain(told.cloned()));
+    peer.role = PeerRole::KnownHost;
+    peer.public_key = Some(opened.public_key);
+    peer.software = Some(opened.software.clone());
+    peer.last_heard = Some(clock::now());
+    peer.grants_received = opened.granted.iter().map(stored).collect();
+}
+
+fn add_urls(peer: &mut Peer, more: impl IntoIterator<Item = String>) {
+    let known = std::mem::take(&mut peer.urls);
+    peer.urls = addresses::merged(known.into_iter().chain(more));
+}
+
+fn stored(told: &crate::wire::ToldGrant) -> ToldGrant {
+    ToldGrant {
+        permission: told.permission.clone(),
+        scopes: told.scopes.clone(),
+        exceptions: told.exceptions,
+    }
+}
+
+/// One error of all addresses: the first one's cure, everyone's words.
+fn united(mut errors: Vec<Error>) -> Error {
+    match errors.len() {
+        0 | 1 => {
+            errors.pop().unwrap_or_else(|| Error::new("unreachable", "no address is known", ""))
+        }
+        _ => {
+            let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+            let remedy = errors[0].remedy.clone().unwrap_or_default();
+            Error::new("unreachable", messages.join("; "), remedy)
+        }
+    }
+}
+
+fn no_sense(url: &PeerUrl) -> Status {
+    let message = format!("{url} agreed without saying to what");
+    refuse::not_now("protocol", message, "update the older side")
+}

@@ -1,0 +1,332 @@
+//! Pairing and what becomes of peers, with the real binary on both sides.
+#![allow(clippy::unwrap_used)]
+
+mod machine;
+
+use machine::{Machine, free_port};
+use serde_json::{Value, json};
+
+/// The token with this label, as listed.
+#[track_caller]
+fn token(machine: &Machine, label: &str) -> Value {
+    let list = machine.ask(&["token", "list"]);
+    let found = list.as_array().unwrap().iter().find(|token| token["label"] == label);
+    found.unwrap_or_else(|| panic!("no token {label} in {list}")).clone()
+}
+
+fn is(field: &'static str, wanted: &'static str) -> impl Fn(&Value) -> bool {
+    move |document| document[field] == wanted
+}
+
+fn permissions(grants: &Value) -> Vec<&str> {
+    grants.as_array().unwrap().iter().map(|g| g["permission"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_token_is_shown_once_listed_without_its_secret_and_revoked() {
+    let hub = Machine::start("hub");
+    let created = hub.ask(&["token", "create", "--label", "one", "--ask", "read-operations=*"]);
+    assert_eq!(created["uses"], 0);
+    assert_eq!(created["asks"], json!([{"permission": "read-operations", "scopes": ["*"]}]));
+    let text = created["token"].as_str().unwrap();
+    let link = created["link"].as_str().unwrap();
+    assert_eq!(link, format!("holdfast+http://127.0.0.1:{}#{text}", hub.port));
+    assert!(created["join_command"].as_str().unwrap().contains(text));
+    assert!(text.starts_with(&hub.key()) && text.ends_with("#hub"), "{text}");
+
+    hub.ask(&["token", "create", "--label", "two", "--ttl", "never", "--max-uses", "0"]);
+    let list = hub.ask(&["token", "list"]);
+    let labels: Vec<_> = list.as_array().unwrap().iter().map(|t| t["label"].as_str()).collect();
+    assert_eq!(labels, [Some("two"), Some("one")], "newest first");
+    let secret = &text[text.find(':').unwrap() + 1..text.find('#').unwrap()];
+    assert_eq!(secret.len(), 64);
+    assert!(!list.to_string().contains(secret) && !hub.log().contains(secret));
+    assert_eq!(list[0]["expires_at"], Value::Null);
+
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(hub.ask(&["token", "revoke", &id[..6]])["state"], "revoked");
+    assert_eq!(token(&hub, "one")["state"], "revoked");
+    assert_eq!(token(&hub, "two")["state"], "open");
+    assert_eq!(hub.cli(&["token", "revoke", "three"]).refused(), "not-found");
+}
+
+#[test]
+fn joining_grants_what_is_allowed_connects_and_is_idempotent() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    let create = [
+        "--label",
+        "nas",
+        "--grant",
+        "receive-shared-repos=repo:vault",
+        "--ask",
+        "read-operations=*",
+    ];
+    let text = hub.token(&create);
+    let join = ["join", &text, "--url", &hub.url, "--accept-asks", "--allow-path", "/srv"];
+    let joined = nas.ask(&join);
+    assert_eq!(joined["peer"], "hub");
+    assert_eq!(joined["key_id"], hub.key());
+    assert_eq!(joined["state"], "connected", "{joined}");
+    assert_eq!(joined["granted"], json!([{"permission": "read-operations", "scopes": ["*"]}]));
+    assert_eq!(permissions(&joined["received"]), ["receive-shared-repos"]);
+
+    nas.ask(&["peer", "revoke", "hub", "read-operations"]);
+    let again = nas.ask(&join);
+    assert_eq!(again["state"], "connected");
+    assert_eq!(again["granted"], json!([]), "what was taken away does not come back");
+    let allowed = nas.ask(&["join", &text, "--url", &hub.url, "--allow", "read-config=*"]);
+    assert_eq!(permissions(&allowed["granted"]), ["read-config"]);
+    assert_eq!(token(&hub, "nas")["uses"], 1);
+    assert_eq!(token(&hub, "nas")["state"], "used-up");
+
+    let seen = hub.until(&["peer", "show", "nas"], |peer| {
+        permissions(&peer["grants_received"]) == ["read-config"]
+    });
+    assert_eq!(seen["role"], "authorized-client");
+    assert_eq!(seen["state"], "connected");
+    assert_eq!(seen["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(seen["declared"], false);
+    let seen = nas.ask(&["peer", "show", "hub"]);
+    assert_eq!(seen["role"], "known-host");
+    assert_eq!(seen["allowed_paths"], json!(["/srv"]));
+    assert_eq!(seen["urls"], json!([hub.url]));
+    let status = nas.ask(&["status"]);
+    assert_eq!(status["peers"][0]["instance"], "hub");
+    assert_eq!(status["store"]["state"], "ok");
+    assert_eq!(status["attention"], json!([]));
+}
+
+#[test]
+fn p1_a_retry_after_a_crash_connects_and_uses_nothing_more() {
+    let (hub, mut nas) = (Machine::start("hub"), Machine::start("nas"));
+    let text = hub.token(&["--label", "nas"]);
+    nas.ask(&["join", &text, "--url", &hub.url]);
+    // As if it was cut off before it could keep its side of the pairing.
+    nas.kill9();
+    std::fs::remove_file(nas.data().join("trust.db")).unwrap();
+    nas.restart();
+    assert_eq!(nas.ask(&["peer", "list"]), json!([]));
+    let joined = nas.ask(&["join", &text, "--url", &hub.url]);
+    assert_eq!(joined["state"], "connected");
+    assert_eq!(token(&hub, "nas")["uses"], 1);
+}
+
+#[test]
+fn every_refused_pairing_says_which_and_keeps_nothing() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    let join = |text: &str| nas.cli(&["join", text, "--url", &hub.url]);
+
+    let expired = hub.token(&["--label", "short", "--ttl", "1s"]);
+    hub.until(&["token", "list"], |list| list[0]["state"] == "expired");
+    assert_eq!(join(&expired).refused(), "expired");
+
+    let revoked = hub.token(&["--label", "revoked"]);
+    hub.ask(&["token", "revoke", "revoked"]);
+    assert_eq!(join(&revoked).refused(), "revoked");
+
+    let good = hub.token(&["--label", "good"]);
+    let at = good.find(':').unwrap() + 1;
+    let forged = format!("{}{}{}", &good[..at], "0".repeat(64), &good[at + 64..]);
+    assert_eq!(join(&forged).refused(), "unknown");
+    assert_eq!(join(&good.replace("#hub", "#hut")).refused(), "wrong-instance");
+    assert_eq!(token(&hub, "good")["uses"], 0, "another name is not told the token");
+
+    let other = Machine::start("other");
+    let elsewhere = nas.cli(&["join", &good, "--url", &other.url]);
+    assert_eq!(elsewhere.refused(), "wrong-instance", "its listener is not there");
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let unreached = nas.cli(&["join", &good, "--url", &nobody]);
+    assert!(unreached.error()["remedy"].as_str().unwrap().contains("port"));
+    assert_eq!(unreached.refused(), "unreachable");
+    assert_eq!(hub.cli(&["join", &good, "--url", &hub.url]).refused(), "self");
+    assert_eq!(nas.ask(&["peer", "list"]), json!([]), "nothing was kept");
+
+    let joined = nas.ask(&["join", &good, "--url", &nobody, "--url", &hub.url]);
+    assert_eq!(joined["url"], hub.url, "one address after the other");
+    assert_eq!(other.cli(&["join", &good, "--url", &hub.url]).refused(), "used-up");
+    let open = hub.token(&["--max-uses", "0"]);
+    let namesake = Machine::start("nas");
+    let taken = namesake.cli(&["join", &open, "--url", &hub.url]);
+    assert!(taken.error()["remedy"].as_str().unwrap().contains("--replaces"));
+    assert_eq!(taken.refused(), "name-taken");
+}
+
+#[test]
+fn a_removed_peer_is_denied_until_it_is_allowed() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    let text = hub.token(&["--max-uses", "0", "--label", "open"]);
+    let join = ["join", &text, "--url", &hub.url];
+    nas.ask(&join);
+    let removed = hub.ask(&["peer", "remove", "nas"]);
+    assert_eq!(removed["key_id"], nas.key());
+    assert_eq!(hub.ask(&["peer", "list"]), json!([]));
+    let told = nas.until(&["peer", "show", "hub"], is("state", "refused"));
+    assert!(told["remedy"].as_str().unwrap().contains("peer allow"), "{told}");
+    let status = nas.ask(&["status"]);
+    assert_eq!(status["attention"][0]["kind"], "peer", "{status}");
+    assert_eq!(status["attention"][0]["subject"], "hub");
+
+    assert_eq!(nas.cli(&join).refused(), "denied");
+    assert_eq!(hub.cli(&["peer", "allow", "laptop"]).refused(), "not-found");
+    assert_eq!(hub.ask(&["peer", "allow", "nas"])["key_id"], nas.key());
+    assert_eq!(nas.ask(&join)["state"], "connected");
+    assert_eq!(token(&hub, "open")["uses"], 2);
+
+    hub.ask(&["peer", "remove", "nas"]);
+    let later = hub.token(&[]);
+    let joined = nas.ask(&["join", &later, "--url", &hub.url]);
+    assert_eq!(joined["state"], "connected", "a token made later lets it back as well");
+}
+
+#[test]
+fn who_replaces_a_peer_takes_over_its_entry_and_the_old_key_is_refused() {
+    let (hub, old) = (Machine::start("hub"), Machine::start("nas"));
+    old.joins(&hub, &["--grant", "read-config=*"], &[]);
+    hub.ask(&["peer", "rename", "nas", "the box"]);
+    let text = hub.token(&["--replaces", "nas"]);
+    let new = Machine::start("nas");
+    let joined = new.ask(&["join", &text, "--url", &hub.url]);
+    assert_eq!(permissions(&joined["received"]), ["read-config"]);
+    let list = hub.ask(&["peer", "list"]);
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+    assert_eq!((&list[0]["key_id"], &list[0]["label"]), (&json!(new.key()), &json!("the box")));
+    old.until(&["peer", "show", "hub"], is("state", "refused"));
+}
+
+#[test]
+fn a_change_of_grants_is_seen_on_the_other_side_at_once() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    nas.joins(&hub, &[], &[]);
+    let granted = nas.ask(&["peer", "grant", "hub", "read-operations=*,!repo:private"]);
+    let scopes = &granted["grants"][0]["scopes"];
+    assert_eq!(scopes, &json!(["*", "!repo:private"]));
+    let told = json!([
+        {"permission": "read-operations", "scopes": ["*"], "with_exceptions": true}
+    ]);
+    hub.until(&["peer", "show", "nas"], |peer| peer["grants_received"] == told);
+    nas.ask(&["peer", "revoke", "hub", "read-operations"]);
+    hub.until(&["peer", "show", "nas"], |peer| peer["grants_received"] == json!([]));
+
+    let unknown = nas.cli(&["peer", "grant", "hub", "read-operation=*"]);
+    assert_eq!(unknown.code, 2);
+    let bare = nas.cli(&["peer", "grant", "hub", "read-operations"]);
+    assert!(bare.error()["message"].as_str().unwrap().contains("read-operations=*"));
+    assert_eq!(nas.ask(&["peer", "show", "hub"])["grants"], json!([]));
+}
+
+#[test]
+fn a_peer_is_edited_renamed_and_found_by_its_names() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    nas.joins(&hub, &[], &[]);
+    let second = "http://hub.example:9898";
+    let edited = nas.ask(&[
+        "peer",
+        "edit",
+        "hub",
+        "--url",
+        &hub.url,
+        "--url",
+        second,
+        "--allow-path",
+        "/srv",
+    ]);
+    assert_eq!(edited["urls"], json!([hub.url, second]));
+    assert_eq!(edited["allowed_paths"], json!(["/srv"]));
+    let renamed = nas.ask(&["peer", "rename", "hub", "cellar"]);
+    assert_eq!(renamed["label"], "cellar");
+    let key = hub.key();
+    for name in ["cellar", "cel", "hub", &key, &key[..14]] {
+        assert_eq!(nas.ask(&["peer", "show", name])["key_id"], key);
+    }
+    assert_eq!(nas.ask(&["peer", "rename", "hub", ""])["label"], Value::Null);
+    assert_eq!(nas.cli(&["peer", "show", "cellar"]).refused(), "not-found");
+    assert_eq!(hub.cli(&["peer", "edit", "nas", "--url", second]).refused(), "not-dialled");
+}
+
+#[test]
+fn a_declared_peer_is_changed_in_the_file_only() {
+    let hub = Machine::start("hub");
+    let nas = Machine::start_with(
+        "nas",
+        &format!(
+            "[[known-host]]\ninstance = \"hub\"\nkey-id = \"{}\"\nurls = [\"{}\"]\n",
+            hub.key(),
+            hub.url
+        ),
+    );
+    assert_eq!(nas.ask(&["peer", "show", "hub"])["declared"], true);
+    for command in [
+        &["peer", "grant", "hub", "read-operations=*"][..],
+        &["peer", "revoke", "hub", "read-operations"],
+        &["peer", "edit", "hub", "--url", "http://other"],
+        &["peer", "remove", "hub"],
+    ] {
+        let refused = nas.cli(command);
+        assert!(refused.error()["remedy"].as_str().unwrap().contains("config.toml"));
+        assert_eq!(refused.refused(), "declared");
+    }
+    assert_eq!(nas.ask(&["peer", "rename", "hub", "cellar"])["label"], "cellar");
+    let text = hub.token(&[]);
+    assert_eq!(nas.ask(&["join", &text, "--url", &hub.url])["state"], "connected");
+}
+
+#[test]
+fn a_test_of_a_peer_climbs_to_it_or_says_where_it_ends() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    nas.joins(&hub, &["--grant", "read-config=*"], &[]);
+    let tested = nas.ask(&["peer", "test", "hub"]);
+    assert_eq!(tested["ok"], true);
+    let steps: Vec<_> =
+        tested["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
+    let without_tls: Vec<_> = steps.iter().filter(|step| **step != "tls").copied().collect();
+    let wanted = ["url", "dns", "tcp", "http2", "identity", "grants", "clock", "version"];
+    assert_eq!(without_tls, wanted);
+    assert_eq!(hub.ask(&["peer", "test", "nas"])["ok"], true, "it dials us and is here");
+
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    nas.ask(&["peer", "edit", "hub", "--url", &nobody]);
+    let failed = nas.cli(&["peer", "test", "hub"]);
+    assert_eq!((failed.code, &failed.json["ok"]), (1, &json!(false)));
+    let last = failed.json["steps"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["step"], &last["ok"]), (&json!("tcp"), &json!(false)));
+    assert!(last["remedy"].is_string());
+
+    let other = Machine::start("other");
+    nas.ask(&["peer", "edit", "hub", "--url", &other.url]);
+    let failed = nas.cli(&["peer", "test", "hub"]);
+    let last = failed.json["steps"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["step"], &last["ok"]), (&json!("identity"), &json!(false)), "{last}");
+}
+
+#[test]
+fn a_peer_that_went_away_is_offline_since_then_and_comes_back() {
+    let (hub, mut nas) = (Machine::start("hub"), Machine::start("nas"));
+    nas.joins(&hub, &[], &[]);
+    hub.until(&["peer", "show", "nas"], is("state", "connected"));
+    let before = hub.ask(&["peer", "show", "nas"])["last_heard"].as_str().unwrap().to_owned();
+    hub.until(&["peer", "show", "nas"], |peer| peer["last_heard"].as_str() > Some(&before));
+    nas.kill9();
+    let gone = hub.until(&["peer", "show", "nas"], is("state", "offline"));
+    assert!(gone["since"].as_str() >= gone["last_heard"].as_str(), "{gone}");
+    assert!(gone["last_heard"].as_str() > Some(before.as_str()));
+    assert_eq!(hub.ask(&["status"])["attention"], json!([]), "offline alone is no trouble");
+    nas.restart();
+    hub.until(&["peer", "show", "nas"], is("state", "connected"));
+    assert_eq!(token_uses(&hub), [1]);
+}
+
+fn token_uses(machine: &Machine) -> Vec<u64> {
+    let list = machine.ask(&["token", "list"]);
+    list.as_array().unwrap().iter().map(|token| token["uses"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_wrong_config_file_is_attention_and_changes_nothing() {
+    let nas = Machine::start("nas");
+    let good = std::fs::read_to_string(nas.config()).unwrap();
+    nas.write_config("instance = 7\n");
+    let status = nas.until(&["status"], |status| status["attention"][0]["kind"] == "config");
+    assert_eq!(status["instance"], "nas");
+    nas.write_config(&good);
+    nas.until(&["status"], |status| status["attention"] == json!([]));
+}
