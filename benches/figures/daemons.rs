@@ -11,10 +11,8 @@ use crate::scale::{PAYLOAD, SHARDS, Scale};
 use anyhow::{Context as _, ensure};
 use holdfast::clock;
 use holdfast::crypto::Identity;
-use holdfast::grant::Grants;
 use holdfast::model::{KeyId, LinkState, PeerRole};
 use holdfast::store::history::Owner;
-use holdfast::store::trust::Peer;
 use holdfast::store::{History, Trust};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,23 +27,26 @@ pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyh
     idle_peers(scale, folder, report)?;
     let nas = Home::new(folder, "nas")?;
     let small = Home::new(folder, "small")?;
-    let proxy = pair(&nas, &small)?;
+    let proxy = Proxy::to(small.listen)?;
     let mut seeded = 0;
     for size in scale.sizes().into_iter().filter(|&size| size < scale.operations) {
         seed(&nas, size - seeded)?;
-        seeded = size;
         let (hub, member) = (small.start()?, nas.start()?);
+        if seeded == 0 {
+            pair(&nas, &small, &proxy)?;
+        }
+        seeded = size;
         arrived(&small, &nas, size)?;
         reconnect(scale, size, (&proxy, &hub, &member), report)?;
         member.stop()?;
         hub.stop()?;
     }
+    forget(&nas, &small)?;
     seed(&nas, scale.operations - seeded)?;
     let large = Home::new(folder, "large")?;
-    forget(&nas, &small)?;
-    let proxy = pair(&nas, &large)?;
-    let hub = large.start()?;
-    let member = first_sync(scale, (&nas, &large), (&proxy, &hub), report)?;
+    let proxy = Proxy::to(large.listen)?;
+    let (hub, member) = (large.start()?, nas.start()?);
+    first_sync(scale, (&nas, &large), (&proxy, &hub, &member), report)?;
     reconnect(scale, scale.operations, (&proxy, &hub, &member), report)?;
     member.stop()?;
     hub.stop()
@@ -60,20 +61,20 @@ fn seed(home: &Home, count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Leaves both as a pairing would: the member dials the hub through a proxy, and lets it read.
-fn pair(member: &Home, hub: &Home) -> anyhow::Result<Proxy> {
-    let proxy = Proxy::to(hub.listen)?;
-    let (ours, theirs) = (member.identity()?, hub.identity()?);
-    let mut host = Peer::new(theirs.key_id(), hub.name.parse()?, PeerRole::KnownHost, clock::now());
-    host.urls = vec![format!("http://{}", proxy.address)];
-    host.grants = Grants::parse(["read-operations=*"])?;
-    Trust::open(&member.data)?.put_peer(&host)?;
-    let name = member.name.parse()?;
-    let client = Peer::new(ours.key_id(), name, PeerRole::AuthorizedClient, clock::now());
-    Trust::open(&hub.data)?.put_peer(&client)?;
-    Ok(proxy)
+/// The hub makes a token, the member joins with it through the proxy and lets the hub read.
+fn pair(member: &Home, hub: &Home, proxy: &Proxy) -> anyhow::Result<()> {
+    let created = hub.ask(&["token", "create", "--ask", "read-operations=*"])?;
+    let token = created["token"].as_str().context("a token was made")?;
+    let file = member.data.join("token");
+    std::fs::write(&file, token)?;
+    let url = format!("http://{}", proxy.address);
+    let file = file.to_str().context("the path is text")?;
+    let joined = member.ask(&["join", "--token-file", file, "--url", &url, "--accept-asks"])?;
+    ensure!(joined["granted"][0]["permission"] == "read-operations", "{joined}");
+    Ok(())
 }
 
+/// The member's next start knows nothing of this hub.
 fn forget(member: &Home, hub: &Home) -> anyhow::Result<()> {
     Trust::open(&member.data)?.remove_peer(&hub.identity()?.key_id(), clock::now())?;
     Ok(())
@@ -108,24 +109,26 @@ fn arrived(hub: &Home, member: &Home, operations: u64) -> anyhow::Result<()> {
 fn first_sync(
     scale: &Scale,
     (member, hub): (&Home, &Home),
-    (proxy, daemon): (&Proxy, &Daemon),
+    (proxy, receiving, sending): (&Proxy, &Daemon, &Daemon),
     report: &mut Report,
-) -> anyhow::Result<Daemon> {
+) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_secs(1));
-    let (before, cpu) = (daemon.memory(), daemon.cpu());
-    report.add("daemon: idle, resident", before.resident as f64 / MB, "MB", Goal::AtMost(20.0));
-    let since = Instant::now();
-    let dialing = member.start()?;
-    let at_start = dialing.memory();
-    arrived(hub, member, scale.operations)?;
-    let took = since.elapsed().as_secs_f64();
+    let (before, at_start) = (receiving.memory(), sending.memory());
+    let cpu = (receiving.cpu(), sending.cpu());
     let size = scale.operations;
+    report.add("daemon: idle, resident", before.resident as f64 / MB, "MB", Goal::AtMost(20.0));
+    let name = format!("daemon: idle with a log of {size}, resident");
+    report.add(&name, at_start.resident as f64 / MB, "MB", Goal::AtMost(20.0));
+    let since = Instant::now();
+    pair(member, hub, proxy)?;
+    arrived(hub, member, size)?;
+    let took = since.elapsed().as_secs_f64();
     let limit = 30.0 * size as f64 / 1_000_000.0;
     let note = format!(
-        "from the start of the member's process; {:.0} ops/s; hub CPU {:.1} s, member CPU {:.1} s",
+        "from `join`; {:.0} ops/s; hub CPU {:.1} s, member CPU {:.1} s",
         size as f64 / took,
-        (daemon.cpu().saturating_sub(cpu)).as_secs_f64(),
-        dialing.cpu().as_secs_f64()
+        receiving.cpu().saturating_sub(cpu.0).as_secs_f64(),
+        sending.cpu().saturating_sub(cpu.1).as_secs_f64()
     );
     report.note(&format!("first sync of {size}"), took, "s", Goal::AtMost(limit.max(1.0)), note);
     let passed = proxy.quiet(|_| true)?;
@@ -134,10 +137,10 @@ fn first_sync(
     report.note("first sync: bytes up to payload", share, "", Goal::None, note);
     let growth = |now: Memory, then: Memory| (now.peak.saturating_sub(then.resident)) as f64 / MB;
     let name = "first sync: growth of the hub at its peak";
-    report.add(name, growth(daemon.memory(), before), "MB", Goal::AtMost(32.0));
+    report.add(name, growth(receiving.memory(), before), "MB", Goal::AtMost(32.0));
     let name = "first sync: growth of the member at its peak";
-    report.add(name, growth(dialing.memory(), at_start), "MB", Goal::None);
-    Ok(dialing)
+    report.add(name, growth(sending.memory(), at_start), "MB", Goal::None);
+    Ok(())
 }
 
 /// Cuts the link and lets the member dial again, as often as it pays.

@@ -5,6 +5,7 @@ use anyhow::{Context as _, ensure};
 use holdfast::config::{DataDir, read_or_create_identity};
 use holdfast::crypto::Identity;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,14 @@ impl Home {
         command.arg("--config").arg(&self.config).arg("--data-dir").arg(&self.data);
         command.env("HOLDFAST_LOG", "warn").stdin(Stdio::null());
         command
+    }
+
+    /// What a command of the command line answers under `--json`.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let output = self.command().arg("--json").args(arguments).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "holdfast {} says {said}", arguments.join(" "));
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Starts the daemon, and waits until it listens.
