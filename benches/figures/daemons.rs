@@ -143,6 +143,13 @@ fn first_sync(
     Ok(())
 }
 
+/// One reconnect.
+struct Round {
+    passed: Passed,
+    hub: Duration,
+    member: Duration,
+}
+
 /// Cuts the link and lets the member dial again, as often as it pays.
 fn reconnect(
     scale: &Scale,
@@ -159,24 +166,25 @@ fn reconnect(
         let after = proxy.quiet(|passed| {
             passed.connections > before.connections && passed.down > before.down + 1_000
         })?;
-        let spent = (hub.cpu().saturating_sub(cpu.0), member.cpu().saturating_sub(cpu.1));
-        seen.push((between(before, after), spent));
+        seen.push(Round {
+            passed: between(before, after),
+            hub: hub.cpu().saturating_sub(cpu.0),
+            member: member.cpu().saturating_sub(cpu.1),
+        });
         before = after;
     }
-    let middle = |mut values: Vec<f64>| {
+    let of = |pick: &dyn Fn(&Round) -> f64| {
+        let mut values: Vec<_> = seen.iter().map(pick).collect();
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or_default()
     };
-    let of = |pick: &dyn Fn(&(Passed, (Duration, Duration))) -> f64| {
-        middle(seen.iter().map(pick).collect())
-    };
     let name = |what: &str| format!("reconnect at {size}: {what}");
     let note = "all of TCP's payload: HTTP/2, handshake, session, log sync".to_owned();
-    report.note(&name("up"), of(&|(p, _)| p.up as f64), "B", Goal::None, note.clone());
-    report.note(&name("down"), of(&|(p, _)| p.down as f64), "B", Goal::None, note);
+    report.note(&name("up"), of(&|round| round.passed.up as f64), "B", Goal::None, note.clone());
+    report.note(&name("down"), of(&|round| round.passed.down as f64), "B", Goal::None, note);
     let note = "all of the process, from the cut to quiet, median; log sync and handshake have goals of their own above".to_owned();
-    report.note(&name("hub CPU"), of(&|(_, cpu)| millis(cpu.0)), "ms", Goal::None, note.clone());
-    report.note(&name("member CPU"), of(&|(_, cpu)| millis(cpu.1)), "ms", Goal::None, note);
+    report.note(&name("hub CPU"), of(&|round| millis(round.hub)), "ms", Goal::None, note.clone());
+    report.note(&name("member CPU"), of(&|round| millis(round.member)), "ms", Goal::None, note);
     Ok(())
 }
 
