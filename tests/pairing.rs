@@ -3,6 +3,15 @@
 
 mod machine;
 
+use holdfast::api::PreviewRequest;
+use holdfast::api::peer_service_client::PeerServiceClient;
+use holdfast::clock;
+use holdfast::model::{
+    FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status,
+};
+use holdfast::net::local;
+use holdfast::store::History;
+use holdfast::store::history::Owner;
 use machine::{Machine, free_port};
 use serde_json::{Value, json};
 
@@ -329,4 +338,105 @@ fn a_wrong_config_file_is_attention_and_changes_nothing() {
     assert_eq!(status["instance"], "nas");
     nas.write_config(&good);
     nas.until(&["status"], |status| status["attention"] == json!([]));
+}
+
+async fn peers(machine: &Machine) -> PeerServiceClient<tonic::transport::Channel> {
+    let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
+    let socket = local::socket_path(&machine.data(), runtime_dir.as_deref()).unwrap();
+    PeerServiceClient::new(local::connect(&socket).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_says_what_is_offered_and_uses_nothing() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    let create = [
+        "--label",
+        "x",
+        "--grant",
+        "receive-shared-repos=repo:vault",
+        "--ask",
+        "read-operations=*",
+    ];
+    let request = PreviewRequest { token: hub.token(&create), urls: vec![hub.url.clone()] };
+    let offer = peers(&nas).await.preview(request.clone()).await.unwrap().into_inner();
+    assert_eq!((offer.instance.as_str(), offer.paired), ("hub", false));
+    assert_eq!(offer.key_id, hub.key());
+    assert_eq!(offer.grants[0].scopes, ["repo:vault"]);
+    assert_eq!(offer.asks[0].permission, "read-operations");
+    assert_eq!(token(&hub, "x")["uses"], 0);
+    assert_eq!((hub.ask(&["peer", "list"]), nas.ask(&["peer", "list"])), (json!([]), json!([])));
+    nas.ask(&["join", &request.token, "--url", &hub.url]);
+    assert!(peers(&nas).await.preview(request).await.unwrap().into_inner().paired);
+}
+
+/// Writes finished backups into the history of a machine that is not running.
+async fn backed_up(machine: &Machine, identity: &Value, count: u8) {
+    let public_key = hex::decode(identity["public_key"].as_str().unwrap()).unwrap();
+    let owner = Owner { public_key: public_key.try_into().unwrap() };
+    let history = History::open(&machine.data(), owner).unwrap();
+    let name: InstanceId = machine.name.parse().unwrap();
+    let written = history.write(move |tx| {
+        let mut own = tx.own()?;
+        (0..count).try_for_each(|n| own.append(&backup(&name, n)).map(drop))
+    });
+    written.await.unwrap();
+    history.close().await;
+}
+
+fn backup(instance: &InstanceId, n: u8) -> Operation {
+    let at = clock::now();
+    let id = OperationId::new(at, [n; 10]);
+    Operation {
+        id,
+        flow: FlowId::from(id),
+        revision: 1,
+        instance: instance.clone(),
+        kind: OperationKind::Backup,
+        status: Status::Succeeded,
+        repo: Some("vault".parse().unwrap()),
+        plan: Some("home".parse().unwrap()),
+        repo_guid: None,
+        snapshot: None,
+        started_at: at,
+        ended_at: Some(at),
+        message: format!("backup {n}"),
+        stats: None,
+        item_errors: ItemErrors::default(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_finds_damage_in_what_is_held_and_has_it_sent_again() {
+    let (mut hub, mut nas) = (Machine::start("hub"), Machine::start("nas"));
+    let identity = nas.ask(&["identity", "show"]);
+    nas.kill9();
+    backed_up(&nas, &identity, 5).await;
+    nas.restart();
+    nas.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
+    let held = hub.until(&["peer", "show", "nas"], |peer| {
+        peer["log"]["operations"] == 5 && peer["log"]["behind"] == false
+    });
+    assert!(held["log"]["verified_at"].is_string(), "{held}");
+    assert_eq!(nas.ask(&["peer", "show", "hub"])["log"], Value::Null, "it grants nothing to see");
+    let sound = hub.ask(&["peer", "verify", "nas"]);
+    assert_eq!(
+        (&sound["ok"], &sound["entries"], &sound["damaged"]),
+        (&json!(true), &json!(5), &json!(0))
+    );
+
+    hub.kill9();
+    let file = rusqlite::Connection::open(hub.data().join("history.db")).unwrap();
+    let sql = "UPDATE entry SET payload = x'00' WHERE seq = 3";
+    assert_eq!(file.execute(sql, []).unwrap(), 1);
+    drop(file);
+    hub.restart();
+    hub.until(&["peer", "show", "nas"], is("state", "connected"));
+    let found = hub.ask(&["peer", "verify", "nas"]);
+    assert_eq!(found["ok"], true, "{found}");
+    assert_eq!((&found["damaged"], &found["repaired"]), (&json!(1), &json!(1)), "{found}");
+    hub.until(&["status"], |status| status["store"]["state"] == "ok");
+    assert_eq!(hub.ask(&["peer", "verify", "nas"])["damaged"], 0);
+
+    let nothing = nas.ask(&["peer", "verify", "hub"]);
+    assert_eq!((&nothing["ok"], &nothing["shards"]), (&json!(true), &json!(0)));
 }

@@ -5,7 +5,7 @@ mod store;
 use holdfast::model::{PeerRole, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::OriginLog as _;
 use holdfast::store::history::{Filter, StoreState, Whose};
-use holdfast::store::trust::{OpenRun, Peer, Place};
+use holdfast::store::trust::{OfferedRepo, OpenRun, Peer, Place};
 use holdfast::store::{StoreError, Trust};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -45,6 +45,23 @@ fn history_schema_1_opens() {
 }
 
 #[test]
+fn history_schema_2_opens_and_knows_since_when_a_plan_is_known() {
+    let known = |name| {
+        let dir = tempfile::tempdir().expect("a folder");
+        load(name, &dir.path().join("history.db"));
+        let plans = open(dir.path()).read_blocking(|reader| reader.plans(Whose::Own, 9));
+        let plan = plans.expect("it reads").remove(0);
+        let backups: Vec<_> = plan.backups.iter().map(|found| (found.id, found.status)).collect();
+        assert_eq!(backups, [(id(2), Some(Status::Running)), (id(1), Some(Status::Succeeded))]);
+        (plan.known_at, plan.backups[1].started_at)
+    };
+    let (known_at, oldest) = known("history-1.sql");
+    assert_eq!(known_at, Some(oldest), "an earlier schema did not keep it");
+    let (known_at, oldest) = known("history-2.sql");
+    assert!(known_at.is_some_and(|at| at != oldest));
+}
+
+#[test]
 fn trust_schema_1_opens() {
     let dir = tempfile::tempdir().expect("a folder");
     load("trust-1.sql", &dir.path().join("trust.db"));
@@ -75,6 +92,18 @@ fn trust_schema_2_opens() {
     assert_eq!(trust.open_runs().expect("runs"), std::slice::from_ref(&run));
     assert_eq!(trust.plan_runs().expect("runs")[0].repo, Some(run.repo.clone()));
     assert_eq!(trust.repo_guid(&run.repo, &place()).expect("a guid"), Some(guid()));
+}
+
+#[test]
+fn trust_schema_3_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-3.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.offered_repos().expect("offers"), [offered()]);
+}
+
+fn offered() -> OfferedRepo {
+    OfferedRepo { peer: peer().1, repo: open_run().repo, guid: guid() }
 }
 
 fn open_run() -> OpenRun {
@@ -118,6 +147,7 @@ fn write_fixtures() {
     trust.put_peer(&Peer::new(peer().1, name, PeerRole::KnownHost, now)).expect("kept");
     trust.run_started(&open_run()).expect("kept");
     trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
+    trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
     let history = open(dir.path());
     let job = |tx: &mut holdfast::store::history::HistoryTx<'_>| {
         let mut own = tx.own()?;

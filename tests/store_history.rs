@@ -2,12 +2,11 @@
 
 mod store;
 
-use holdfast::model::{KeyId, Status, Timestamp};
+use holdfast::model::{OperationKind, Status, Timestamp};
 use holdfast::reconcile::{EntryKind, OriginLog as _, root};
 use holdfast::store::history::{Filter, Presence, Whose};
-use holdfast::store::proof::{ProofError, verify};
 use holdfast::store::{History, Result};
-use store::{NOON, OWNER, expectation, id, open, operation, shard};
+use store::{NOON, OWNER, expectation, id, open, operation, proved, shard};
 
 async fn append(history: &History, n: u64, plan: &'static str, status: Status) -> u32 {
     let job = move |tx: &mut holdfast::store::history::HistoryTx<'_>| {
@@ -234,22 +233,8 @@ async fn log_text_is_kept_in_pieces_up_to_its_limit() {
     assert!(text.len() < (1 << 20) + 100);
 }
 
-fn sign(statement: &[u8]) -> [u8; 64] {
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(KeyId::of(&holdfast::reconcile::digest(statement)).as_bytes());
-    signature
-}
-
-fn proof(history: &History) -> Vec<u8> {
-    let mut out = Vec::new();
-    history
-        .read_blocking(|reader| reader.export_own(&sign, Timestamp::from_millis(NOON), &mut out))
-        .expect("a proof");
-    out
-}
-
 #[tokio::test]
-async fn a_proof_is_verified_and_any_change_of_it_is_found() {
+async fn the_own_log_is_proved_in_parts_from_its_bases_to_its_heads() {
     let dir = tempfile::tempdir().expect("a folder");
     let history = open(dir.path());
     for n in 1..=4 {
@@ -258,32 +243,47 @@ async fn a_proof_is_verified_and_any_change_of_it_is_found() {
     }
     history.write(|tx| tx.own()?.append_expectation(&expectation("etc", 1))).await.expect("kept");
     history.write(|tx| tx.own()?.trim(&shard("home"), 2)).await.expect("trimmed");
-    let file = tokio::task::spawn_blocking(move || proof(&history)).await.expect("a proof");
-    let check =
-        |_: &[u8; 32], statement: &[u8], signature: &[u8; 64]| *signature == sign(statement);
-    let report = verify(file.as_slice(), &check).expect("it proves");
-    assert_eq!((report.origin, report.shards, report.entries), (OWNER.key(), 2, 7));
-    assert_eq!((report.blank, report.unproven), (3, 0));
+    let look = history.read(|reader| {
+        let log = reader.own_provable()?.expect("an own log");
+        Ok((proved(reader, &log), log))
+    });
+    let (entries, log) = look.await.expect("read");
+    assert_eq!((log.origin, log.public_key), (OWNER.key(), OWNER.public_key));
+    assert_eq!((log.shards.len(), entries), (2, 7));
+    history.write(|tx| tx.own()?.trim(&shard("home"), 5)).await.expect("trimmed");
+    let home = log.shards[1].clone();
+    let part = history.read(move |reader| reader.provable_entries(OWNER.key(), &home, home.base));
+    assert_eq!(part.await.expect("read"), None, "trimmed meanwhile");
+}
 
-    let text = String::from_utf8(file.clone()).expect("text");
-    for (from, to) in [
-        ("succeeded", "cancelled"),
-        ("\"seq\":4", "\"seq\":5"),
-        ("\"plan\":\"home\"", "\"plan\":\"hone\""),
-        ("\"kind\":\"state\"", "\"kind\":\"removed\""),
-    ] {
-        let changed = text.replacen(from, to, 1);
-        assert_ne!(changed, text, "{from}");
-        assert!(verify(changed.as_bytes(), &check).is_err(), "{from} became {to}");
+#[tokio::test]
+async fn the_newest_are_found_from_the_end_and_ids_by_their_beginning() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let history = open(dir.path());
+    for n in 1..=40 {
+        let status = if n % 4 == 0 { Status::Failed } else { Status::Succeeded };
+        append(&history, n, if n % 2 == 0 { "home" } else { "etc" }, status).await;
     }
-    let lines: Vec<_> = text.lines().collect();
-    for cut in 0..lines.len() {
-        let mut kept = lines.clone();
-        kept.remove(cut);
-        assert!(verify(kept.join("\n").as_bytes(), &check).is_err(), "without line {cut}");
-    }
-    let refused = verify(file.as_slice(), &|_: &[u8; 32], _: &[u8], _: &[u8; 64]| false);
-    assert!(matches!(refused, Err(ProofError::Signature { .. })));
+    let newest = |filter: Filter, count| {
+        let look = history.read_blocking(|reader| {
+            let from = reader.before_newest(&filter, count)?;
+            let page = reader.operations(&filter, from, 100)?;
+            Ok(page.operations.into_iter().map(|one| one.id).collect::<Vec<_>>())
+        });
+        look.expect("read")
+    };
+    assert_eq!(newest(Filter::default(), 3), [id(38), id(39), id(40)]);
+    let failed = Filter { status: Some(Status::Failed), ..Filter::default() };
+    assert_eq!(newest(failed.clone(), 2), [id(36), id(40)]);
+    assert_eq!(newest(failed, 100).len(), 10);
+    assert_eq!(newest(Filter { kind: Some(OperationKind::Prune), ..Filter::default() }, 5), []);
+    let flow = Filter { flow: Some(id(7).into()), ..Filter::default() };
+    assert_eq!(newest(flow, 5), [id(7)]);
+    assert_eq!(newest(Filter::default(), 0), []);
+    let found = history.read_blocking(|r| r.operations_in(Whose::Own, &(id(7)..=id(9)), 2));
+    assert_eq!(found.expect("read").len(), 2);
+    let one = history.read_blocking(|r| r.operations_in(Whose::All, &(id(7)..=id(7)), 9));
+    assert_eq!(one.expect("read").first().map(|one| one.id), Some(id(7)));
 }
 
 #[tokio::test]
@@ -302,11 +302,4 @@ async fn the_epoch_is_kept_and_the_root_is_that_of_the_heads() {
     history.close().await;
     let again = open(dir.path());
     assert_eq!(look(&again).expect("read"), first);
-}
-
-proptest::proptest! {
-    #[test]
-    fn any_bytes_are_no_proof_and_no_panic(bytes in proptest::collection::vec(0_u8.., 0..3_000)) {
-        proptest::prop_assert!(verify(bytes.as_slice(), &|_: &[u8; 32], _: &[u8], _: &[u8; 64]| true).is_err());
-    }
 }

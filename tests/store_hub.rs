@@ -5,19 +5,18 @@
 mod store;
 
 use bytes::Bytes;
-use holdfast::model::{Epoch, KeyId, OperationId, Status, Timestamp};
+use holdfast::model::{Epoch, OperationId, Status, Timestamp};
 use holdfast::reconcile::memory::MemoryHub;
 use holdfast::reconcile::{
-    ArchiveReason, Checkpoint, Entry, EntryKind, Found, Head, HubLog, Shard, chain_zero,
-    checkpoint_statement, digest, link, root,
+    ArchiveReason, Checkpoint, Entry, EntryKind, Found, Head, HubLog, Shard, chain_zero, digest,
+    link, root,
 };
 use holdfast::store::history::{Filter, HistoryTx, Presence, Whose};
-use holdfast::store::proof::verify;
 use holdfast::store::{History, StoreError};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use store::{NOON, OWNER, chained, id, open, operation, peer, shard};
+use store::{NOON, OWNER, chained, id, open, operation, peer, proved, shard};
 
 const EPOCH: Epoch = Epoch::from_bytes([5; 16]);
 
@@ -337,37 +336,39 @@ fn retention_on_a_hub_takes_live_and_archived_entries() {
     assert!(presences(&history).is_empty());
 }
 
-fn sign(statement: &[u8]) -> [u8; 64] {
-    let mut signature = [7; 64];
-    signature[..32].copy_from_slice(KeyId::of(&digest(statement)).as_bytes());
-    signature
-}
-
 #[test]
 fn what_is_held_of_a_peer_is_proved_up_to_its_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let history = open(dir.path());
     let home = filled(&history, "home", 1..6);
     let etc = filled(&history, "etc", 6..9);
-    let none = history.read_blocking(|reader| reader.export_peer(peer().1, &mut Vec::new()));
-    assert!(none.is_err(), "no checkpoint has come");
+    let provable = || history.read_blocking(|reader| reader.peer_provable(peer().1)).unwrap();
+    assert_eq!(provable(), None, "no checkpoint has come");
     let (names, heads) = ([shard("home"), shard("etc")], [home, etc]);
     let root = root(names.iter().zip(heads));
     let time = Timestamp::from_millis(NOON);
-    let signature = sign(&checkpoint_statement(&peer().1, &EPOCH, &root, time));
+    let checkpoint = Checkpoint { root, time, signature: [7; 64] };
     let settle = move |tx: &mut HistoryTx<'_>| {
         tx.remember_key(&peer().0)?;
-        tx.hub(peer().1)?.settle(root, Some(Checkpoint { root, time, signature }))
+        tx.hub(peer().1)?.settle(root, Some(checkpoint))
     };
     history.write_blocking(settle).unwrap();
     filled(&history, "home", 9..12);
-    let mut file = Vec::new();
-    history.read_blocking(|reader| reader.export_peer(peer().1, &mut file)).unwrap();
-    let check = |key: &[u8; 32], statement: &[u8], given: &[u8; 64]| {
-        *key == peer().0 && *given == sign(statement)
-    };
-    let report = verify(file.as_slice(), &check).expect("it proves");
-    assert_eq!((report.origin, report.shards, report.entries), (peer().1, 2, 8));
+    let (log, signed) = provable().unwrap();
+    assert_eq!((log.origin, log.public_key, log.epoch), (peer().1, peer().0, EPOCH));
+    assert_eq!((log.root(), signed), (root, checkpoint));
+    let names: Vec<_> = log.shards.iter().map(|shard| shard.shard.plan.as_str()).collect();
+    assert_eq!(names, ["etc", "home"], "sorted as in the root");
+    let entries = history.read_blocking(|reader| Ok(proved(reader, &log))).unwrap();
+    assert_eq!(entries, 8, "what came after the checkpoint is not part of it");
+    let elsewhere = Head { seq: 1, chain: [9; 32] };
+    let part = history.read_blocking(|r| r.provable_entries(peer().1, &log.shards[0], elsewhere));
+    assert_eq!(part.unwrap(), None, "a part that does not continue the one before is not given");
+    let hide = |tx: &mut HistoryTx<'_>| tx.hub(peer().1)?.hide(&shard("etc"), true);
+    history.write_blocking(hide).unwrap();
+    assert_eq!(provable(), None, "what is hidden by now is not shown for the sake of a proof");
+    let show = |tx: &mut HistoryTx<'_>| tx.hub(peer().1)?.hide(&shard("etc"), false);
+    history.write_blocking(show).unwrap();
     let summary = history.read_blocking(|reader| reader.summary(peer().1)).unwrap().unwrap();
     assert!(!summary.behind && summary.verified_at.is_some());
     history.write_blocking(|tx| tx.hub(peer().1)?.announce([3; 32])).unwrap();

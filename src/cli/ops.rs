@@ -237,11 +237,16 @@ async fn log(client: &Client, output: Output, named: Named, follow: bool) -> Res
     let request = OperationLogRequest { operation: named.operation, peer: named.peer, follow };
     let mut chunks = client.operations().log(request).await?.into_inner();
     let mut stdout = std::io::stdout();
+    let mut is_empty = true;
     while let Some(chunk) = chunks.message().await? {
+        is_empty = false;
         match output.is_json() {
             true => output.line_of(&chunk)?,
             false => stdout.write_all(chunk.text.as_bytes())?,
         }
+    }
+    if is_empty {
+        output.note("restic has said nothing: see holdfast op show");
     }
     Ok(stdout.flush()?)
 }

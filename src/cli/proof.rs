@@ -6,6 +6,8 @@
 //!
 //! 1. Nothing in the file is trusted but what the signature covers.
 //! 2. One line is held at a time, and none longer than [`LINE_LIMIT`].
+//! 3. Where the origin lost a digest, what came before it in that shard is told as not proven, and
+//!    the check as a whole fails.
 
 use super::{Exit, Failure, Output};
 use crate::api::{ExportRecord, ProofCheckpoint, ProofEntry, ProofOrigin, ProofShard};
@@ -21,7 +23,7 @@ use std::path::Path;
 /// A payload of 32 KiB in base64, and the fields around it.
 const LINE_LIMIT: u64 = 64 << 10;
 /// Of one log.
-const SHARD_LIMIT: usize = 4096;
+const SHARD_LIMIT: usize = 16_384;
 
 /// The line of one record: its fields, and under `record` which it is.
 pub(crate) fn line(record: ExportRecord) -> Result<Value, Failure> {
@@ -73,6 +75,8 @@ struct Proven {
     entries: u64,
     /// Entries whose payload was blanked: their digest is proven, their content is not shown.
     blank: u64,
+    /// Entries up to one whose digest is lost: nothing binds them to the signature.
+    unproven: u64,
 }
 
 /// Checks the file and says what it proves.
@@ -89,13 +93,17 @@ pub(crate) fn verify(output: Output, file: &Path) -> Result<Exit, Failure> {
         Failure::local("not-proven", error.to_string(), remedy)
     })?;
     output.show(&proven, || rendered(&proven))?;
-    Ok(Exit::Done)
+    Ok(if proven.ok { Exit::Done } else { Exit::Failed })
 }
 
 fn rendered(proven: &Proven) -> String {
+    let verdict = match proven.unproven {
+        0 => "✓ proven ".to_owned(),
+        n => format!("✗ {n} entries come before a lost one and are not proven; of the others"),
+    };
     format!(
-        "✓ proven  {} entries in {} shards are what {} signed at {}\nkey id    {}\nepoch     {}\nroot      {}\nblank     {} superseded states have their content left out",
-        proven.entries,
+        "{verdict} {} entries in {} shards are what {} signed at {}\nkey id    {}\nepoch     {}\nroot      {}\nblank     {} superseded states have their content left out",
+        proven.entries - proven.unproven,
         proven.shards,
         proven.instance,
         proven.signed_at,
@@ -156,6 +164,7 @@ struct Check {
     current: Option<Current>,
     entries: u64,
     blank: u64,
+    unproven: u64,
 }
 
 /// The shard whose entries are being read.
@@ -163,6 +172,8 @@ struct Current {
     shard: Shard,
     reached: Head,
     claimed: Head,
+    entries: u64,
+    unproven: u64,
 }
 
 impl Check {
@@ -176,8 +187,17 @@ impl Check {
             return Err(format!("the public key has key id {key}, {} is claimed", origin.key_id));
         }
         let epoch = origin.epoch.parse().map_err(|error| format!("epoch: {error}"))?;
-        let (heads, current) = (Vec::new(), None);
-        Ok(Self { origin, key, public_key, epoch, heads, current, entries: 0, blank: 0 })
+        Ok(Self {
+            origin,
+            key,
+            public_key,
+            epoch,
+            heads: Vec::new(),
+            current: None,
+            entries: 0,
+            blank: 0,
+            unproven: 0,
+        })
     }
 
     fn shard(&mut self, shard: ProofShard) -> Result<(), String> {
@@ -195,7 +215,7 @@ impl Check {
             return Err("the shard does not begin with the chain of its name".to_owned());
         }
         let reached = Head { seq: shard.base, chain: base_chain };
-        self.current = Some(Current { shard: name, reached, claimed });
+        self.current = Some(Current { shard: name, reached, claimed, entries: 0, unproven: 0 });
         Ok(())
     }
 
@@ -205,17 +225,17 @@ impl Check {
         if entry.seq != next {
             return Err(format!("entry {} follows {}", entry.seq, current.reached.seq));
         }
-        let digest: Hash = bytes_of(&entry.digest, "digest")?;
-        match &entry.payload {
-            Some(payload) => matches_digest(payload, &digest)?,
-            None => self.blank += 1,
-        }
-        let operation: OperationId =
-            entry.operation.parse().map_err(|error| format!("operation: {error}"))?;
-        let kind = kind_of(&entry.kind)?;
-        let chain = chain::link(&current.reached.chain, entry.seq, &operation, kind, &digest);
+        current.entries += 1;
+        let chain = match (&entry.digest, &entry.chain) {
+            (Some(digest), _) => linked(&current.reached, entry, &bytes_of(digest, "digest")?)?,
+            (None, Some(chain)) => {
+                current.unproven = current.entries;
+                bytes_of(chain, "chain")?
+            }
+            (None, None) => return Err("an entry without digest and chain".to_owned()),
+        };
         current.reached = Head { seq: entry.seq, chain };
-        self.entries += 1;
+        self.blank += u64::from(entry.payload.is_none());
         Ok(())
     }
 
@@ -227,6 +247,8 @@ impl Check {
                 done.shard.repo, done.shard.plan, done.claimed.seq
             ));
         }
+        self.entries += done.entries;
+        self.unproven += done.unproven;
         self.heads.push((done.shard, done.reached));
         Ok(())
     }
@@ -242,7 +264,7 @@ impl Check {
         crate::crypto::verify_checkpoint(&self.public_key, &self.epoch, &root, time, &signature)
             .map_err(|error| format!("the checkpoint: {error}"))?;
         Ok(Proven {
-            ok: true,
+            ok: self.unproven == 0,
             instance: self.origin.instance.clone(),
             key_id: self.key.to_string(),
             epoch: self.epoch.to_string(),
@@ -251,8 +273,20 @@ impl Check {
             shards: self.heads.len() as u64,
             entries: self.entries,
             blank: self.blank,
+            unproven: self.unproven,
         })
     }
+}
+
+/// The chain value of an entry that follows `reached`.
+fn linked(reached: &Head, entry: &ProofEntry, digest: &Hash) -> Result<Hash, String> {
+    if let Some(payload) = &entry.payload {
+        matches_digest(payload, digest)?;
+    }
+    let operation: OperationId =
+        entry.operation.parse().map_err(|error| format!("operation: {error}"))?;
+    let kind = entry.kind.parse::<EntryKind>().map_err(|error| error.to_string())?;
+    Ok(chain::link(&reached.chain, entry.seq, &operation, kind, digest))
 }
 
 fn matches_digest(payload: &str, digest: &Hash) -> Result<(), String> {
@@ -260,16 +294,6 @@ fn matches_digest(payload: &str, digest: &Hash) -> Result<(), String> {
     match chain::digest(&payload) == *digest {
         true => Ok(()),
         false => Err("the payload is not the one that the digest names".to_owned()),
-    }
-}
-
-fn kind_of(word: &str) -> Result<EntryKind, String> {
-    match word {
-        "first" => Ok(EntryKind::First),
-        "state" => Ok(EntryKind::State),
-        "removed" => Ok(EntryKind::Removed),
-        "expectation" => Ok(EntryKind::Expectation),
-        other => Err(format!("kind {other:?} is not known")),
     }
 }
 
@@ -303,7 +327,8 @@ mod tests {
             seq,
             operation: operation.to_string(),
             kind: kind.to_owned(),
-            digest: hex::encode(digests[usize::from(seq == 2)]),
+            digest: Some(hex::encode(digests[usize::from(seq == 2)])),
+            chain: None,
             payload: payload.map(|bytes| STANDARD.encode(bytes)),
         };
         let origin = ProofOrigin {
@@ -365,6 +390,69 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_kind_operation_or_position_is_found() {
+        for (field, value) in [("kind", "removed"), ("operation", &uuid_of([4; 16]))] {
+            let mut lines = export();
+            lines[3][field] = value.into();
+            assert!(reason(&lines).contains("does not come out at 2"), "{field}");
+        }
+        let mut lines = export();
+        lines[3]["kind"] = "gone".into();
+        assert!(reason(&lines).contains("is not known"));
+        lines = export();
+        lines[3]["seq"] = 3.into();
+        assert!(reason(&lines).contains("entry 3 follows 1"));
+    }
+
+    fn uuid_of(bytes: [u8; 16]) -> String {
+        OperationId::from_bytes(bytes).to_string()
+    }
+
+    #[test]
+    fn reordered_entries_are_found() {
+        let mut lines = export();
+        lines.swap(2, 3);
+        assert!(reason(&lines).contains("entry 2 follows 0"));
+        // Also with the positions put right.
+        (lines[2]["seq"], lines[3]["seq"]) = (1.into(), 2.into());
+        assert!(reason(&lines).contains("does not come out at 2"));
+    }
+
+    #[test]
+    fn a_renamed_shard_is_found() {
+        let mut lines = export();
+        lines[1]["plan"] = "hone".into();
+        assert!(reason(&lines).contains("does not begin with the chain of its name"));
+    }
+
+    #[test]
+    fn without_any_one_line_nothing_is_proven() {
+        for cut in 0..export().len() {
+            let mut lines = export();
+            lines.remove(cut);
+            assert!(check(file(&lines).as_bytes()).is_err(), "without line {}", cut + 1);
+        }
+    }
+
+    #[test]
+    fn what_comes_before_a_lost_digest_is_not_proven() {
+        let mut lines = export();
+        lines[2]["digest"] = Value::Null;
+        assert!(reason(&lines).contains("without digest and chain"));
+        let epoch = Epoch::from_bytes([9; 16]);
+        let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+        let key = Identity::from_seed([7; 32]).key_id();
+        let base = chain::chain_zero(&key, &epoch, &shard);
+        let operation = OperationId::from_bytes([3; 16]);
+        let digest = chain::digest(b"one");
+        let first = chain::link(&base, 1, &operation, EntryKind::First, &digest);
+        lines[2]["chain"] = hex::encode(first).into();
+        let proven = check(file(&lines).as_bytes()).unwrap();
+        assert_eq!((proven.ok, proven.entries, proven.unproven), (false, 2, 1));
+        assert!(rendered(&proven).starts_with("✗ 1 entries come before a lost one"));
+    }
+
+    #[test]
     fn a_left_out_entry_is_found() {
         let mut lines = export();
         lines.remove(3);
@@ -390,6 +478,20 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_of_another_time_or_log_is_found() {
+        let mut lines = export();
+        lines[4]["time"] = "2026-11-22T04:00:00.000Z".into();
+        assert!(reason(&lines).starts_with("line 5: the checkpoint: "));
+        // One who signs with a key of his own cannot pass for the origin.
+        let (other, mut lines) = (Identity::from_seed([8; 32]), export());
+        let root = hex::decode(lines[4]["root"].as_str().unwrap()).unwrap().try_into().unwrap();
+        let time = Timestamp::parse(lines[4]["time"].as_str().unwrap()).unwrap();
+        let forged = other.sign_checkpoint(&Epoch::from_bytes([9; 16]), &root, time);
+        lines[4]["signature"] = hex::encode(forged).into();
+        assert!(reason(&lines).starts_with("line 5: the checkpoint: "));
+    }
+
+    #[test]
     fn a_file_cut_short_or_long_proves_nothing() {
         let mut lines = export();
         lines.push(lines[3].clone());
@@ -400,6 +502,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_are_no_proof_and_no_panic(bytes in proptest::collection::vec(0_u8.., 0..3_000)) {
+            prop_assert!(check(bytes.as_slice()).is_err());
+        }
+
         #[test]
         fn no_single_change_of_a_byte_goes_unseen_or_panics(at in 0_usize..2000, flip in 1_u8..128) {
             let good = file(&export()).into_bytes();

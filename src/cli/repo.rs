@@ -346,6 +346,7 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
         repo.read_only.then_some("read-only here: its owner prunes, checks and forgets");
     lines.extend(read_only.map(ToOwned::to_owned));
     lines.extend(repo.conflict.as_ref().map(|text| format!("conflict    {text}")));
+    lines.extend(repo.reason.as_ref().map(|text| format!("because     {text}")));
     lines.extend(repo.locked_by.as_ref().map(|who| format!("locked by   {who}")));
     lines.extend(
         repo.last_check.as_ref().map(|at| format!("last check  {}", words::relative(at, now))),

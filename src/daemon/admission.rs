@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// The listener's side of every handshake.
 #[derive(Clone)]
-pub struct Admissions {
+pub(super) struct Admissions {
     trust: Arc<Trust>,
     roster: Arc<Roster>,
     ground: Ground,
@@ -29,13 +29,13 @@ type Decided = Result<(Admission, Option<Feeding>), StoreError>;
 impl Admissions {
     /// Over the pairings of this instance.
     #[must_use]
-    pub const fn new(trust: Arc<Trust>, roster: Arc<Roster>, ground: Ground) -> Self {
+    pub(super) const fn new(trust: Arc<Trust>, roster: Arc<Roster>, ground: Ground) -> Self {
         Self { trust, roster, ground }
     }
 
     /// Decides. `urls` is where this instance says it is reached, `address` whence it is asked.
     /// A fault of the store is told to the applicant as one of this instance.
-    pub async fn decide(
+    pub(super) async fn decide(
         &self,
         applicant: &Applicant,
         urls: Vec<String>,

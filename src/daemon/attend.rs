@@ -8,6 +8,7 @@ use super::links::Conversation;
 use super::logs;
 use super::node::Node;
 use super::presence::Presence;
+use super::sharing::{self, Nudge};
 use crate::clock;
 use crate::grant::{Grants, Permission, Target};
 use crate::job::Live;
@@ -31,17 +32,29 @@ pub(super) async fn attend_all(
     mut conversations: mpsc::UnboundedReceiver<Conversation>,
 ) {
     while let Some(conversation) = conversations.recv().await {
-        let attendant = Attendant { node: Arc::clone(&node), conversation };
-        tokio::spawn(attendant.run());
+        tokio::spawn(Attendant::new(Arc::clone(&node), conversation).run());
     }
 }
 
 struct Attendant {
     node: Arc<Node>,
     conversation: Conversation,
+    /// Its number, in [`sharing`].
+    session: u64,
+    nudge: Nudge,
 }
 
 impl Attendant {
+    fn new(node: Arc<Node>, conversation: Conversation) -> Self {
+        let session = node.sharing.begins(conversation.peer);
+        let (peer, nudge) = (conversation.peer, Nudge::default());
+        let (outgoing, grants) = (conversation.outgoing.clone(), conversation.grants.clone());
+        let told =
+            sharing::keep_told(Arc::clone(&node), peer, outgoing, grants, Arc::clone(&nudge));
+        tokio::spawn(told);
+        Self { node, conversation, session, nudge }
+    }
+
     async fn run(mut self) {
         let mut runs = self.node.engine.changes();
         let mut config = self.node.config.subscribe();
@@ -58,6 +71,7 @@ impl Attendant {
             }
         }
         self.node.log_calls.cut(self.peer());
+        self.node.sharing.ended(&self.peer(), self.session);
     }
 
     const fn peer(&self) -> KeyId {
@@ -88,6 +102,15 @@ impl Attendant {
             }
             Event::LogChunk(chunk) => self.node.log_calls.answered(self.peer(), chunk),
             Event::Notice(notice) => self.noticed(notice).await,
+            Event::SharedRepos(set) => {
+                sharing::heard_set(&self.node, self.peer(), self.session, set).await;
+            }
+            Event::SharedRepoRecords(records) => {
+                sharing::heard_records(&self.node, self.peer(), self.session, records).await;
+            }
+            Event::SharedRepoReport(report) => {
+                sharing::heard_report(&self.node, self.peer(), report).await;
+            }
             Event::Renew if self.conversation.by == DialledBy::Us => {
                 self.node.dialing.renew(&self.peer());
             }
@@ -122,16 +145,21 @@ impl Attendant {
 
     async fn granted(&self, granted: Vec<ToldGrant>) {
         self.learn(|peer| peer.grants_received = granted).await;
+        self.nudge.notify_one();
     }
 
     async fn noticed(&self, notice: Notice) {
         match notice {
             Notice::Urls(urls) => self.learn(move |peer| replace_urls(peer, urls)).await,
-            Notice::Renamed(instance) => self.learn(|peer| peer.instance = instance).await,
+            Notice::Renamed(instance) => {
+                self.learn(|peer| peer.instance = instance).await;
+                self.nudge.notify_one();
+            }
             Notice::Removed => {
                 let why = (Code::Removed.as_str().to_owned(), Code::Removed.remedy().to_owned());
                 let refused = |p: &mut Presence| p.becomes(LinkState::Refused, Some(why));
                 self.node.presences.update(&self.peer(), refused);
+                sharing::dismissed(&self.node, self.peer()).await;
             }
         }
     }

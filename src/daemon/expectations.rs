@@ -77,7 +77,9 @@ fn given_up(before: Expectation) -> Expectation {
     let disabled_reason = format!(
         "the configuration no longer has plan {plan} into repo {repo}. Nothing is expected of it"
     );
-    Expectation { allowed_age: None, enabled: false, disabled_reason, ..before }
+    // Without a schedule it is no plan any more, only what is left of one.
+    let schedule = String::new();
+    Expectation { schedule, allowed_age: None, enabled: false, disabled_reason, ..before }
 }
 
 /// When the newest good backup that the history knows began.

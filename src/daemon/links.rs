@@ -24,7 +24,7 @@ use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::tell;
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,6 +69,7 @@ pub struct Links {
     pairs: Mutex<Pairs>,
     lanes: Mutex<HashMap<KeyId, Lane>>,
     conversations: mpsc::UnboundedSender<Conversation>,
+    dismissals: watch::Sender<BTreeSet<KeyId>>,
 }
 
 /// A session that stands, for whoever attends it: everything that is not log sync.
@@ -170,6 +171,7 @@ impl Links {
             pairs: Mutex::new(Pairs::new(own)),
             lanes: Mutex::default(),
             conversations,
+            dismissals: watch::Sender::default(),
         });
         (links, attend)
     }
@@ -217,7 +219,9 @@ impl Links {
         let errand =
             Errand { listener, purpose: Purpose::Session, redemption: None, grants, opening };
         let link = self.dialer.dial(url).await?;
-        self.run(link, self.session(errand)?, Some(feed)).await
+        let visit = self.run(link, self.session(errand)?, Some(feed)).await?;
+        self.note_dismissal(listener, &visit.ending);
+        Ok(visit)
     }
 
     /// Presents a token to the listener that it names and to no other: to see what it offers, or to
@@ -276,7 +280,11 @@ impl Links {
     /// The running session with this peer obeys these grants before its next message.
     pub fn regrant(&self, peer: &KeyId, grants: Grants) {
         if let Some(lane) = locked(&self.lanes).get(peer) {
-            lane.grants.send_replace(grants);
+            lane.grants.send_if_modified(|now| {
+                let is_changed = *now != grants;
+                *now = grants;
+                is_changed
+            });
         }
     }
 
@@ -323,6 +331,19 @@ impl Links {
     pub fn forget_clone(&self, peer: &KeyId) -> Result<(), StoreError> {
         locked(&self.pairs).forget_clone(peer);
         self.base.trust.forget_boots(peer)
+    }
+
+    /// Every peer whose last word, its key being verified, was that it removed us.
+    #[must_use]
+    pub fn dismissals(&self) -> watch::Receiver<BTreeSet<KeyId>> {
+        self.dismissals.subscribe()
+    }
+
+    fn note_dismissal(&self, peer: KeyId, ending: &Ending) {
+        let Ending::Theirs(reason) = ending else { return };
+        if matches!(Code::parse(&reason.code), Some(Code::Denied | Code::Removed)) {
+            self.dismissals.send_if_modified(|dismissed| dismissed.insert(peer));
+        }
     }
 
     fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
@@ -384,6 +405,7 @@ impl Links {
     fn settle(&self, side: &Side, ending: &Ending) -> bool {
         let Some(place) = locked(&side.claimed).take() else { return false };
         self.release(&place);
+        self.note_dismissal(place.peer, ending);
         if !self.is_connected(&place.peer) {
             self.base.presences.update(&place.peer, |presence| {
                 presence.becomes(state_after(ending), Some(said(ending)));
@@ -501,6 +523,7 @@ impl Host for Side {
             claimed.inspect_err(|code| self.refused(opened.key, *code))?;
         let place = Place { peer: opened.key, generation: standing.generation, events };
         *locked(&self.claimed) = Some(place);
+        self.links.dismissals.send_if_modified(|dismissed| dismissed.remove(&opened.key));
         self.links.base.presences.update(&opened.key, |presence| {
             presence.becomes(LinkState::Connected, None);
             presence.alert = None;

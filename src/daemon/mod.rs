@@ -11,20 +11,21 @@
 mod admission;
 mod attend;
 pub mod dialing;
+pub mod expectations;
 pub mod links;
 mod logs;
 mod node;
-pub mod expectations;
 pub mod ports;
 pub mod presence;
 mod promises;
 pub mod roster;
 mod services;
+pub mod sharing;
 mod start;
 mod upkeep;
 mod warden;
 
 pub use logs::LogCalls;
 pub use node::Node;
-pub use start::{Options, StartError, run};
+pub use start::{Instance, Options, StartError, run};
 pub use upkeep::{Log, scrub};

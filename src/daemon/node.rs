@@ -5,6 +5,7 @@ use super::links::Links;
 use super::logs::LogCalls;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::sharing::Sharing;
 use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
 use crate::crypto::Identity;
 use crate::job::Engine;
@@ -37,6 +38,8 @@ pub struct Node {
     pub links: Arc<Links>,
     /// Keeps the known hosts dialled.
     pub dialing: Arc<Dialing>,
+    /// What is shared with peers and by them.
+    pub sharing: Arc<Sharing>,
     /// Log texts asked of peers.
     pub log_calls: LogCalls,
     /// What earlier sessions left of log sync.
@@ -63,6 +66,12 @@ impl Node {
         let (trust, roster) = (Arc::clone(&self.trust), Arc::clone(&self.roster));
         let called = tokio::task::spawn_blocking(move || call(&trust, &roster)).await;
         called.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// A received repo may have become another, or what peers may have has: every session says what
+    /// is new, and whoever shows or promises what plans do looks again ([`Sharing::changes`]).
+    pub fn shared_changed(&self) {
+        self.sharing.changed();
     }
 
     /// Every running session obeys the grants that its peer has now, before its next message (G2).

@@ -17,6 +17,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
     let (mut config, mut runs) = (node.config.subscribe(), node.engine.changes());
     let (mut peers, mut store) = (node.roster.changes(), node.history.state());
+    let mut shared = node.sharing.changes();
     let mut under_way = usize::MAX;
     loop {
         let wait = match refresh(&node).await {
@@ -29,6 +30,7 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
                 () = tokio::time::sleep(wait) => break,
                 Ok(()) = config.changed() => break,
                 Ok(()) = peers.changed() => break,
+                Ok(()) = shared.changed() => break,
                 Ok(()) = store.changed() => break,
                 Ok(()) = runs.changed() => {
                     // Progress is a change as well; only a beginning or an end counts.

@@ -8,6 +8,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::sharing::{self, Sharing};
 use super::{promises, services, upkeep, warden};
 use crate::config::{
     self, Config, DataDir, IdentityFileError, LiveConfig, LoadError, create_default,
@@ -92,12 +93,41 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 /// # Errors
 /// It did not start; nothing was served.
 pub async fn run(options: Options) -> Result<(), StartError> {
-    let opened = Opened::open(options)?;
-    let shutdown = Shutdown::default();
-    let running = Running::start(opened, &shutdown).await?;
-    running.until_asked().await?;
-    running.stop(shutdown).await;
+    let guard = restic::Guard::this_program().map_err(system("this program's own path"))?;
+    let instance = Instance::start(options, guard).await?;
+    instance.running.until_asked().await?;
+    instance.stop().await;
     Ok(())
+}
+
+/// An instance within this process, which whoever started it stops.
+pub struct Instance {
+    running: Running,
+    shutdown: Shutdown,
+}
+
+impl Instance {
+    /// Starts it; `guard` ties each restic to the life of this process.
+    ///
+    /// # Errors
+    /// It did not start; nothing was served.
+    pub async fn start(options: Options, guard: restic::Guard) -> Result<Self, StartError> {
+        let opened = Opened::open(options, guard)?;
+        let shutdown = Shutdown::default();
+        let running = Running::start(opened, &shutdown).await?;
+        Ok(Self { running, shutdown })
+    }
+
+    /// What its parts share.
+    #[must_use]
+    pub const fn node(&self) -> &Arc<Node> {
+        &self.running.node
+    }
+
+    /// Stops it, in order.
+    pub async fn stop(self) {
+        self.running.stop(self.shutdown).await;
+    }
 }
 
 /// Everything on disk, opened.
@@ -113,7 +143,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(options: Options) -> Result<Self, StartError> {
+    fn open(options: Options, guard: restic::Guard) -> Result<Self, StartError> {
         let data = DataDir::new(options.data_dir.clone());
         config::create_private_dir(data.path()).map_err(system("the data directory"))?;
         let lock = DataDirLock::take(data.path())?;
@@ -122,7 +152,6 @@ impl Opened {
         let trust = Arc::new(Trust::open(data.path())?);
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(data.path(), owner)?;
-        let guard = restic::Guard::this_program().map_err(system("this program's own path"))?;
         Ok(Self { options, _lock: lock, config, data, identity, trust, history, guard })
     }
 }
@@ -141,7 +170,6 @@ fn open_config(path: PathBuf) -> Result<LiveConfig, StartError> {
 struct Running {
     node: Arc<Node>,
     boot_id: [u8; 16],
-    listen: Vec<SocketAddr>,
     proxies: TrustedProxies,
     tls: Option<TlsServer>,
     _lock: DataDirLock,
@@ -155,8 +183,7 @@ impl Running {
             what: "the system gives no random bytes",
             reason: error.to_string(),
         })?;
-        let listen = opened.options.listen.clone();
-        let listeners = bind(&config, &listen).await?;
+        let listeners = bind(&config, &opened.options.listen).await?;
         let bound = listeners.iter().filter_map(|listener| listener.local_address().ok());
         let bound: Vec<_> = bound.collect();
         let names: Vec<_> = config.urls.iter().map(|url| url.host().to_owned()).collect();
@@ -165,7 +192,7 @@ impl Running {
         let settings = settings(&config, &opened.identity, boot_id);
         let (node, conversations, lock) = connect(opened, settings, bound);
         let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-        let running = Self { node, boot_id, listen, proxies, tls, _lock: lock };
+        let running = Self { node, boot_id, proxies, tls, _lock: lock };
         running.spawn_all(conversations, listeners, socket, shutdown).await;
         Ok(running)
     }
@@ -186,6 +213,7 @@ impl Running {
         tokio::spawn(attend_all(Arc::clone(node), conversations));
         tokio::spawn(Arc::clone(&node.dialing).run(shutdown.guard()));
         tokio::spawn(warden::watch(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(sharing::keep(Arc::clone(node), shutdown.guard()));
         let links = Arc::clone(&node.links);
         let accept = SyncAccept {
             on_link: Arc::new(move |link| links.accept(link)),
@@ -339,6 +367,7 @@ fn connect(
         presences,
         links,
         dialing,
+        sharing: Arc::<Sharing>::default(),
         log_calls,
         pasts,
         listening,

@@ -56,6 +56,14 @@ pub enum JobError {
         /// The repo.
         repo: RepoId,
     },
+    /// There is no repository to adopt.
+    #[error(
+        "there is no repository at the uri of repo {repo}. Correct the uri, or leave out --no-init to have it created"
+    )]
+    NothingToAdopt {
+        /// The repo.
+        repo: RepoId,
+    },
     /// A restore goes to an empty or a new folder only.
     #[error("restore target {target:?} is not an empty folder. Name an empty or a new one")]
     TargetInUse {

@@ -21,6 +21,7 @@ mod queue;
 mod recover;
 mod repository;
 mod restore;
+mod trouble;
 
 pub use board::Live;
 pub use engine::Engine;
@@ -29,3 +30,4 @@ pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
 pub use restore::{Choice, RestoreRequest};
+pub use trouble::Trouble;

@@ -12,13 +12,15 @@ use crate::shutdown;
 enum Wish {
     /// A person, who may say it of a repo with `auto-init = false`.
     Explicit,
+    /// A person, who wants the one that is there or none.
+    Adopt,
     /// Work that needs it.
     BeforeUse,
 }
 
 impl Engine {
     /// Adopts the repository of a repo, or creates it (an init operation then tells), and says its
-    /// guid. The owner calls this before a repo is first pushed.
+    /// guid.
     ///
     /// # Errors
     /// It cannot be opened, is not the one that was there, or may not be created here.
@@ -27,6 +29,29 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         self.settle(&restic, &repo, (Wish::Explicit, None), &mut cancel).await
+    }
+
+    /// Adopts the repository of a repo and says its guid; creates none.
+    ///
+    /// # Errors
+    /// There is none, it cannot be opened, or it is not the one that was there.
+    pub async fn adopt(&self, repo: &RepoId) -> Result<RepoGuid, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        self.settle(&restic, &repo, (Wish::Adopt, None), &mut cancel).await
+    }
+
+    /// As [`Engine::init`], but what a person has to create is not created. The owner calls this
+    /// before a repo is first pushed.
+    ///
+    /// # Errors
+    /// As for [`Engine::init`].
+    pub async fn open(&self, repo: &RepoId) -> Result<RepoGuid, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        self.ensure(&restic, &repo, None, &mut cancel).await
     }
 
     /// The snapshots of a repo that meet the filter, oldest first.
@@ -130,6 +155,7 @@ fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {
     let repo_id = repo.id.clone();
     match (repo.standing, wish) {
         (Standing::Received, _) => Err(JobError::OwnerCreates { repo: repo_id }),
+        (_, Wish::Adopt) => Err(JobError::NothingToAdopt { repo: repo_id }),
         (Standing::OwnByHand, Wish::BeforeUse) => Err(JobError::NotInitialised { repo: repo_id }),
         (Standing::Own, _) | (Standing::OwnByHand, Wish::Explicit) => Ok(()),
     }

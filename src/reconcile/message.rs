@@ -1,7 +1,10 @@
 //! What origin and hub say to each other, in the terms of the log.
 
+use crate::model::words;
 use crate::model::{Epoch, OperationId, Timestamp};
 use bytes::Bytes;
+use std::fmt;
+use std::str::FromStr;
 
 /// A SHA-256.
 pub type Hash = [u8; 32];
@@ -26,18 +29,19 @@ pub struct Head {
     pub chain: Hash,
 }
 
-/// What an entry says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EntryKind {
-    /// The first state of its operation.
-    First,
-    /// A later state.
-    State,
-    /// A person removed the operation from the origin's history.
-    Removed,
-    /// What the plan promises; operation id all zero.
-    Expectation,
-}
+words!(
+    /// What an entry says.
+    EntryKind, "kind of entry", {
+        /// The first state of its operation.
+        First = "first",
+        /// A later state.
+        State = "state",
+        /// A person removed the operation from the origin's history.
+        Removed = "removed",
+        /// What the plan promises; operation id all zero.
+        Expectation = "expectation",
+    }
+);
 
 /// One appended state of one operation, as stored and as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

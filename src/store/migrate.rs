@@ -9,14 +9,20 @@ pub(crate) struct Schema {
     migrations: &'static [&'static str],
 }
 
-pub(crate) const HISTORY: Schema =
-    Schema { file: "history.db", migrations: &[include_str!("sql/history/0001_logs.sql")] };
+pub(crate) const HISTORY: Schema = Schema {
+    file: "history.db",
+    migrations: &[
+        include_str!("sql/history/0001_logs.sql"),
+        include_str!("sql/history/0002_known.sql"),
+    ],
+};
 
 pub(crate) const TRUST: Schema = Schema {
     file: "trust.db",
     migrations: &[
         include_str!("sql/trust/0001_trust.sql"),
         include_str!("sql/trust/0002_runs.sql"),
+        include_str!("sql/trust/0003_offers.sql"),
     ],
 };
 

@@ -15,7 +15,6 @@ mod file;
 pub mod history;
 mod lock;
 mod migrate;
-pub mod proof;
 pub mod trust;
 
 pub use error::{Result, StoreError};

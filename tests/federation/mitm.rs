@@ -171,13 +171,10 @@ async fn mitm_that_terminates_tls_reads_neither_names_nor_the_secret_nor_operati
     nas.backs_up(3).await;
     let secret = PairingSecret::from_bytes([7; 32]);
     hub.trust.add_token(&token(&secret)).unwrap();
-    let named = Token {
-        listener: hub.key,
-        instance: "the-hub".parse().unwrap(),
-        secret: PairingSecret::from_bytes([7; 32]),
-    };
+    let instance = hub.name.parse().unwrap();
+    let presented = Token { listener: hub.key, instance, secret: secret.clone() };
     let none = Grants::none();
-    let paired = nas.links.present(&url, &named, Purpose::Pair, &none).await.unwrap();
+    let paired = nas.links.present(&url, &presented, Purpose::Pair, &none).await.unwrap();
     assert!(paired.is_done(), "{:?}", paired.ending);
     nas.knows(&hub, &["read-operations=*"]);
     let (links, key) = (Arc::clone(&nas.links), hub.key);

@@ -3,7 +3,7 @@
 //!
 //! Use with `mod machine;` at the top of a test. Everything is below one temporary folder per
 //! machine; a machine that goes out of scope is killed.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use serde_json::Value;
 use std::fs::{self, File};

@@ -110,7 +110,7 @@ impl World {
                 Event::Ask(applicant) => self.admit(side, &applicant),
                 Event::Opened(other) => opened = Some(other),
                 Event::FromOrigin(message) => first.push(message),
-                Event::FromHub(message) => self.from_hub(side, message)?,
+                Event::FromHub(message) => self.take_from_hub(side, message)?,
                 Event::Withheld => {
                     self.count("withheld");
                     side.feeding.iter_mut().for_each(Feeding::start_over);
@@ -128,7 +128,7 @@ impl World {
             side.session.close(code);
             return Ok(Some(Ending::Ours(code.reason())));
         }
-        first.into_iter().try_for_each(|message| self.from_origin(id, side, message))?;
+        first.into_iter().try_for_each(|message| self.take_from_origin(id, side, message))?;
         Ok(None)
     }
 
@@ -201,7 +201,7 @@ impl World {
         side.feeding.iter_mut().for_each(Feeding::announce);
     }
 
-    fn from_origin(&mut self, id: SideId, side: &Side, message: FromOrigin) -> Outcome {
+    fn take_from_origin(&mut self, id: SideId, side: &Side, message: FromOrigin) -> Outcome {
         self.chatter += 1;
         self.say(|| format!("{id}: {} hears {}", side.process, brief(&message)));
         match &message {
@@ -219,7 +219,7 @@ impl World {
         self.commit(side.process)
     }
 
-    fn from_hub(&mut self, side: &mut Side, message: FromHub) -> Outcome {
+    fn take_from_hub(&mut self, side: &mut Side, message: FromHub) -> Outcome {
         self.chatter += 1;
         self.say(|| format!("{} as origin hears {message:?}", side.process));
         match &message {

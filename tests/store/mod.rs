@@ -6,9 +6,9 @@ use holdfast::model::{
     Expectation, InstanceId, ItemErrors, KeyId, Operation, OperationId, OperationKind, Status,
     Timestamp,
 };
-use holdfast::reconcile::{Entry, EntryKind, Hash, Head, Shard, digest, link};
+use holdfast::reconcile::{Entry, EntryKind, Hash, Head, Shard, chain_zero, digest, link};
 use holdfast::store::History;
-use holdfast::store::history::Owner;
+use holdfast::store::history::{HistoryReader, Owner, Provable};
 use holdfast::wire::log::encode_operation;
 use std::path::Path;
 use std::time::Duration;
@@ -90,4 +90,28 @@ pub fn chained(from: Head, states: &[(EntryKind, Operation)]) -> Vec<Entry> {
         }
     };
     (from.seq + 1..).zip(states).map(link_on).collect()
+}
+
+/// Follows every chain of a log from its beginning or base to its head; says how many entries there are.
+pub fn proved(reader: &HistoryReader<'_>, log: &Provable) -> u64 {
+    let mut entries = 0;
+    for shard in &log.shards {
+        if shard.base.seq == 0 {
+            assert_eq!(shard.base.chain, chain_zero(&log.origin, &log.epoch, &shard.shard));
+        }
+        let mut at = shard.base;
+        while at.seq < shard.head.seq {
+            let part = reader.provable_entries(log.origin, shard, at).expect("read");
+            for (seq, entry) in part.expect("the chain goes on") {
+                assert_eq!(seq, at.seq + 1);
+                let digest = entry.digest.expect("a digest");
+                assert_eq!(entry.payload.as_deref().map_or(digest, self::digest), digest);
+                let chain = link(&at.chain, seq, &entry.operation, entry.kind, &digest);
+                at = Head { seq, chain };
+                entries += 1;
+            }
+        }
+        assert_eq!(at, shard.head);
+    }
+    entries
 }

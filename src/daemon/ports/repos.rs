@@ -45,7 +45,7 @@ pub enum Obstacle {
         /// These.
         origins: Vec<KeyId>,
     },
-    /// Its repository is that of a repo of the config.
+    /// Another repo here has its id or is the same repository.
     Conflict,
     /// Its owner took it back.
     Withdrawn {
@@ -167,7 +167,7 @@ impl Repos {
             }
             Obstacle::Conflict => self.with_detail(
                 repo,
-                format!("repo {id} of {owner} is the repository of another repo here"),
+                format!("repo {id} of {owner} is in conflict with another repo here"),
                 "Use that one, or remove one of the two",
             ),
             Obstacle::Withdrawn { reason } => self.withdrawn(repo, *reason),
@@ -187,7 +187,8 @@ impl Repos {
 
     fn withdrawn(&self, repo: &ReceivedRepo, reason: Option<RecordReason>) -> String {
         let (id, owner) = (&repo.id, self.origin_name(&repo.origin));
-        let what = match reason {
+        // What was noted is newer than any record.
+        let what = match reason.filter(|_| repo.detail.is_empty()) {
             Some(RecordReason::Unshared) => {
                 format!("{owner} no longer shares repo {id}. Ask there to share it again")
             }

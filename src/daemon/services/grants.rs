@@ -3,7 +3,7 @@
 use super::refuse;
 use crate::api::{Grant, ReceivedGrant};
 use crate::grant::{GrantError, Grants, Scopes};
-use crate::store::trust::ToldGrant;
+use crate::wire::ToldGrant;
 use tonic::Status;
 
 /// Reads grants or asks. All of them are refused where one is unknown or lacks its scope.
@@ -47,8 +47,8 @@ pub(super) fn received(told: &[ToldGrant]) -> Vec<ReceivedGrant> {
 }
 
 /// An offer of a listener, which names no exclusions.
-pub(super) fn offered(told: &[crate::wire::ToldGrant]) -> Vec<Grant> {
-    let one = |told: &crate::wire::ToldGrant| Grant {
+pub(super) fn offered(told: &[ToldGrant]) -> Vec<Grant> {
+    let one = |told: &ToldGrant| Grant {
         permission: told.permission.clone(),
         scopes: told.scopes.clone(),
     };

@@ -15,7 +15,7 @@ use crate::grant::Grants;
 use crate::model::{LinkState, PeerRole};
 use crate::pairing::{Invitation, PeerUrl, Refusal, Token};
 use crate::session::{Ending, Opened};
-use crate::store::trust::{Peer, ToldGrant};
+use crate::store::trust::Peer;
 use crate::wire::handshake::Purpose;
 use std::time::Duration;
 use tonic::{Code, Status};
@@ -74,8 +74,13 @@ async fn known(node: &Node, token: &Token) -> Result<Option<Peer>, Status> {
 /// Waits until the session stands or was refused; how it is then.
 async fn settled(node: &Node, peer: &Peer) -> LinkState {
     let mut presence = node.presences.watch(&peer.key);
-    if !node.links.is_connected(&peer.key) {
-        node.presences.update(&peer.key, |p| p.becomes(LinkState::Connecting, None));
+    if peer.role == PeerRole::KnownHost {
+        node.presences.update(&peer.key, |presence| {
+            // What was refused before is tried anew; a session that stands stays.
+            if presence.state != LinkState::Connected {
+                presence.becomes(LinkState::Connecting, None);
+            }
+        });
         node.dialing.at_once(&peer.key);
     }
     let is_settled = |presence: &Presence| match presence.state {
@@ -317,20 +322,12 @@ fn learn(peer: &mut Peer, opened: &Opened, urls: Vec<String>) {
     peer.public_key = Some(opened.public_key);
     peer.software = Some(opened.software.clone());
     peer.last_heard = Some(clock::now());
-    peer.grants_received = opened.granted.iter().map(stored).collect();
+    peer.grants_received.clone_from(&opened.granted);
 }
 
 fn add_urls(peer: &mut Peer, more: impl IntoIterator<Item = String>) {
     let known = std::mem::take(&mut peer.urls);
     peer.urls = addresses::merged(known.into_iter().chain(more));
-}
-
-fn stored(told: &crate::wire::ToldGrant) -> ToldGrant {
-    ToldGrant {
-        permission: told.permission.clone(),
-        scopes: told.scopes.clone(),
-        exceptions: told.exceptions,
-    }
 }
 
 /// One error of all addresses: the first one's cure, everyone's words.

@@ -7,20 +7,41 @@
 //! 2. No answer carries a secret, but the one that creates a token.
 
 mod addresses;
+mod config;
+mod describe;
+mod export;
+mod fleet;
 mod grants;
 mod joining;
 mod ladder;
+mod listing;
+mod log_text;
+mod lookup;
+mod operations;
 mod parting;
 mod peers;
+mod plans;
 mod refuse;
+mod repos;
+mod snapshots;
+mod started;
 mod status;
+mod stream;
 mod tokens;
 mod verify;
+mod watching;
 
+use super::expectations;
 use super::node::Node;
+use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
+use crate::api::plan_service_server::PlanServiceServer;
+use crate::api::repo_service_server::RepoServiceServer;
+use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
+use started::started;
 use std::sync::Arc;
 use tonic::service::Routes;
 
@@ -28,5 +49,18 @@ use tonic::service::Routes;
 pub(super) fn routes(node: Arc<Node>) -> Routes {
     Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
         .add_service(TokenServiceServer::new(tokens::Service::new(Arc::clone(&node))))
-        .add_service(PeerServiceServer::new(peers::Service::new(node)))
+        .add_service(PeerServiceServer::new(peers::Service::new(Arc::clone(&node))))
+        .add_service(ConfigServiceServer::new(config::Service::new(Arc::clone(&node))))
+        .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
+        .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
+        .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
+        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
+}
+
+/// Peers are to know what the plans promise from now on.
+async fn expectations_changed(node: &Node) {
+    let config = node.config.current();
+    if let Err(error) = expectations::refresh(config, &node.trust, &node.history).await {
+        tracing::error!(%error, "peers do not know yet what the plans promise now");
+    }
 }

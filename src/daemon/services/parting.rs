@@ -6,7 +6,7 @@ use super::{peers, refuse};
 use crate::api::{AllowedPeer, RemovedPeer};
 use crate::clock;
 use crate::config::Config;
-use crate::daemon::Node;
+use crate::daemon::{Node, sharing};
 use crate::grant::Grants;
 use crate::model::{KeyId, LinkState};
 use crate::session::{Code, Send};
@@ -33,6 +33,7 @@ pub(super) async fn remove(node: &Node, peer: Peer) -> Result<RemovedPeer, Statu
         Ok(shared)
     });
     let shared = shared.await.map_err(refuse::store)?;
+    sharing::peer_removed(node, key).await.map_err(refuse::store)?;
     say_goodbye(node, &key).await;
     node.roster.changed();
     Ok(RemovedPeer {

@@ -1,6 +1,6 @@
 //! This instance at a glance.
 
-use super::peers;
+use super::{peers, plans, repos};
 use crate::api::status_service_server::StatusService;
 use crate::api::{
     Attention, GetIdentityRequest, GetStatusRequest, Identity, Peer, Plan, Repo,
@@ -28,12 +28,14 @@ impl StatusService for Service {
     async fn get(&self, _: Request<GetStatusRequest>) -> Result<Response<Document>, Status> {
         let node = &self.node;
         let peers = peers::documents(node).await?;
-        // Plans and repos come from their own services: `plans::documents`, `repos::documents`.
-        let (plans, repos): (Vec<Plan>, Vec<Repo>) = (Vec::new(), Vec::new());
+        let (plans, repos) = (plans::documents(node).await?, repos::documents(node).await?);
         let store = node.history.state().borrow().clone();
         let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
         attention.extend(store_trouble(&store));
+        attention.extend(plans.iter().filter_map(plan_trouble));
+        attention.extend(repos.iter().filter_map(repo_trouble));
         attention.extend(peers.iter().filter_map(link_trouble));
+        attention.extend(peers.iter().filter_map(|peer| sync_trouble(node, peer)));
         attention.extend(log_troubles(node, &peers).await);
         Ok(Response::new(Document {
             instance: node.config.current().instance.to_string(),
@@ -94,6 +96,35 @@ fn store_trouble(state: &StoreState) -> Option<Attention> {
     }
 }
 
+fn plan_trouble(plan: &Plan) -> Option<Attention> {
+    let message = match (plan.state.as_str(), &plan.disabled_reason) {
+        (_, Some(reason)) if !plan.enabled => format!("disabled: {reason}"),
+        ("never", _) => "there is no good backup, and the first one is due".to_owned(),
+        ("stale", _) => "the newest good backup is older than allowed".to_owned(),
+        ("failing", _) => format!("the newest run failed, {} in a row", plan.failures),
+        _ => return None,
+    };
+    Some(Attention {
+        remedy: Some(format!(
+            "see `holdfast ops --plan {0}`, then `holdfast plan backup {0}`",
+            plan.id
+        )),
+        since: plan.last_run.clone(),
+        ..row("plan", &plan.id, message)
+    })
+}
+
+fn repo_trouble(repo: &Repo) -> Option<Attention> {
+    let message = match (repo.state.as_str(), &repo.conflict) {
+        ("conflict", Some(conflict)) => conflict.clone(),
+        ("missing", _) => "the repository was known and is not there".to_owned(),
+        ("unreachable", _) => "the storage cannot be reached".to_owned(),
+        ("disabled", conflict) => conflict.clone().unwrap_or_else(|| "disabled".to_owned()),
+        _ => return None,
+    };
+    Some(row("repo", &repo.id, message))
+}
+
 /// Being offline alone is nothing that needs a person.
 fn link_trouble(peer: &Peer) -> Option<Attention> {
     if !["refused", "incompatible"].contains(&peer.state.as_str()) {
@@ -104,6 +135,17 @@ fn link_trouble(peer: &Peer) -> Option<Attention> {
         remedy: peer.remedy.clone(),
         since: peer.since.clone(),
         ..row("peer", &peer.instance, format!("{}{reason}", peer.state))
+    })
+}
+
+/// What log sync with a peer cannot settle by itself.
+fn sync_trouble(node: &Node, peer: &Peer) -> Option<Attention> {
+    let presence = node.presences.of(&peer.key_id.parse().ok()?);
+    let (message, since) = presence.alert?;
+    Some(Attention {
+        remedy: Some(format!("holdfast peer verify {}", peer.instance)),
+        since: Some(since.to_string()),
+        ..row("history", &peer.instance, message)
     })
 }
 

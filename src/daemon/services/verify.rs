@@ -6,24 +6,23 @@
 use super::{peers, refuse};
 use crate::api::Verification;
 use crate::daemon::Node;
-use crate::model::{KeyId, PeerRole};
-use crate::reconcile::{Head, HubLog as _, Shard};
+use crate::daemon::upkeep::{Log, scrub};
+use crate::model::{KeyId, LinkState};
+use crate::reconcile::HubLog as _;
 use crate::session::Code;
 use crate::store::StoreError;
-use crate::store::history::Scrubbed;
 use crate::store::trust::Peer;
 use std::time::Duration;
 use tonic::Status;
 
-/// Entries recomputed in one transaction.
-const RANGE: usize = 4_096;
+/// How long a session may take to end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 /// How long lost entries may take to come.
 const REPAIR_WITHIN: Duration = Duration::from_secs(15);
 /// Lost entries counted at most.
 const COUNTED: usize = 1 << 20;
 
 /// What one pass over all shards found.
-#[derive(Default)]
 struct Pass {
     shards: u64,
     checked: u64,
@@ -39,7 +38,7 @@ struct Pass {
 pub(super) async fn verify(node: &Node, peer: &Peer) -> Result<Verification, Status> {
     let first = pass(node, peer.key).await.map_err(refuse::store)?;
     let left = if first.lost + first.stopped > 0 {
-        start_again(node, peer);
+        start_again(node, peer).await;
         wait_for_repair(node, peer.key).await;
         // What was asked for in vain is no longer wanted, and is lost all the same.
         pass(node, peer.key).await.map_err(refuse::store)?.lost
@@ -76,43 +75,16 @@ fn message(peer: &Peer, first: &Pass, left: u64) -> String {
 }
 
 async fn pass(node: &Node, origin: KeyId) -> Result<Pass, StoreError> {
-    let mut pass = Pass::default();
-    for shard in shards(node, origin).await? {
-        pass.shards += 1;
-        let mut from = None;
-        loop {
-            let done = range(node, origin, shard.clone(), from).await?;
-            pass.checked += done.checked;
-            pass.mended += done.changed.saturating_sub(done.lost);
-            match done.reached {
-                Some(head) => from = Some(head),
-                None => break,
-            }
-        }
-    }
-    pass.stopped = take_again(node, origin).await?;
-    pass.lost = lost(node, origin).await?;
-    Ok(pass)
-}
-
-async fn shards(node: &Node, origin: KeyId) -> Result<Vec<Shard>, StoreError> {
-    let listed = node.history.write(move |tx| {
-        // A log that is not there is not made by looking at it.
-        match tx.reader()?.summary(origin)? {
-            Some(_) => tx.hub(origin)?.shards(),
-            None => Ok(Vec::new()),
-        }
-    });
-    Ok(listed.await?.into_iter().map(|shard| shard.shard).collect())
-}
-
-async fn range(
-    node: &Node,
-    origin: KeyId,
-    shard: Shard,
-    from: Option<Head>,
-) -> Result<Scrubbed, StoreError> {
-    node.history.write(move |tx| tx.hub(origin)?.scrub_range(&shard, from, RANGE)).await
+    let shards = node.history.read(move |reader| reader.shards(origin)).await?;
+    // A person waits for it: sessions go on between two ranges all the same.
+    let done = scrub(&node.history, Log::Held(origin), Duration::ZERO).await?;
+    Ok(Pass {
+        shards: shards.len() as u64,
+        checked: done.checked,
+        mended: done.changed.saturating_sub(done.lost),
+        stopped: take_again(node, origin).await?,
+        lost: lost(node, origin).await?,
+    })
 }
 
 /// Shards that were stopped are taken again; how many.
@@ -140,13 +112,15 @@ async fn lost(node: &Node, origin: KeyId) -> Result<u64, StoreError> {
 }
 
 /// A fresh session compares everything, takes what was stopped, and asks for what is lost.
-fn start_again(node: &Node, peer: &Peer) {
-    match peer.role {
-        PeerRole::KnownHost if node.links.is_connected(&peer.key) => node.dialing.renew(&peer.key),
-        PeerRole::KnownHost => node.dialing.at_once(&peer.key),
-        // It dials again by itself.
-        PeerRole::AuthorizedClient => node.links.close(&peer.key, Code::Replaced),
-    }
+async fn start_again(node: &Node, peer: &Peer) {
+    let mut presence = node.presences.watch(&peer.key);
+    node.links.close(&peer.key, Code::Restart);
+    let is_down = presence.wait_for(|presence| presence.state != LinkState::Connected);
+    // Late: then the session that ends leaves its refusals, and the next verify takes them away.
+    let _ = tokio::time::timeout(CLOSE_WITHIN, is_down).await;
+    node.pasts.forget(&peer.key);
+    // An authorized client dials again by itself.
+    node.dialing.at_once(&peer.key);
 }
 
 async fn wait_for_repair(node: &Node, origin: KeyId) {

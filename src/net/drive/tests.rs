@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status};
 use crate::session::{Claim, DialledBy, Errand, Local, Pairs, Timing};
 use crate::store::history::{Filter, Owner, Whose};
-use crate::wire::handshake::{Opening, Purpose};
+use crate::wire::handshake::{Offer, Opening, Purpose};
 use crate::wire::tell;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -142,7 +142,7 @@ impl Host for Node {
         }
     }
 
-    fn offered(&self, _: crate::wire::handshake::Offer) {}
+    fn offered(&self, _: Offer) {}
 
     fn alert(&self, _: KeyId, message: String) {
         self.alerts.lock().unwrap().push(message);

@@ -2,6 +2,7 @@
 
 use super::rows::{self, Kind, ShardRow, seq_in};
 use super::tx::Effects;
+use crate::clock;
 use crate::model::{FlowId, OperationId, Timestamp};
 use crate::reconcile::{Entry, EntryKind, Hash, Head};
 use crate::store::column::Col;
@@ -269,11 +270,11 @@ pub(super) fn start_shard(
     base: Head,
 ) -> Result<ShardRow> {
     conn.prepare_cached(
-        "INSERT INTO shard (log, repo, plan, held, base_seq, base_chain, head_seq, head_chain) \
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?4, ?5) ON CONFLICT (log, repo, plan) DO UPDATE SET \
+        "INSERT INTO shard (log, repo, plan, held, base_seq, base_chain, head_seq, head_chain, known_at) \
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?4, ?5, ?6) ON CONFLICT (log, repo, plan) DO UPDATE SET \
          hidden = iif(held, hidden, 0), held = 1, base_seq = ?4, base_chain = ?5, head_seq = ?4, head_chain = ?5, \
          expectation = 0, stopped = NULL, signed_seq = NULL, signed_chain = NULL",
     )?
-    .execute((log, &shard.repo, &shard.plan, seq_in(base.seq)?, base.chain))?;
+    .execute((log, &shard.repo, &shard.plan, seq_in(base.seq)?, base.chain, Col(clock::now())))?;
     rows::shard(conn, log, shard)?.ok_or(StoreError::Misuse("a shard was not made"))
 }

@@ -1,86 +1,114 @@
-//! Writing a proof: what a third party checks with [`crate::store::proof::verify`].
+//! Reading what a third party can check: chains from their bases up to signed heads.
+//!
+//! A proof is read in parts, so that neither memory nor a snapshot is held while somebody writes it
+//! out; a part that no longer continues the one before it is not given.
 
 use super::rows::{self, ShardRow};
 use super::summary::checkpoint;
 use super::tx::HistoryReader;
-use crate::model::{Epoch, KeyId, Timestamp};
-use crate::reconcile::{Checkpoint, Entry, Head, Shard, checkpoint_statement, root};
-use crate::store::error::{Result, StoreError};
-use crate::store::proof::{Line, kind_word, payload_text, shown};
+use crate::model::{Epoch, KeyId};
+use crate::reconcile::{Checkpoint, Entry, Hash, Head, ShardHead, root};
+use crate::store::error::Result;
 use rusqlite::OptionalExtension as _;
-use std::io::Write;
-use std::path::Path;
 
-/// Signs a statement with the key of this instance.
-pub type SignStatement<'a> = &'a dyn Fn(&[u8]) -> [u8; 64];
+/// What one part of a proof holds at most, beside its last entry.
+const PART_ENTRIES: usize = 256;
+const PART_BYTES: usize = 1 << 20;
 
-/// What a proof begins with.
-struct Header {
-    origin: KeyId,
-    public_key: [u8; 32],
-    epoch: Epoch,
-    checkpoint: Checkpoint,
+/// A log up to the heads that are, or are to be, signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provable {
+    /// Whose.
+    pub origin: KeyId,
+    /// The key behind the key id.
+    pub public_key: [u8; 32],
+    /// Of the log.
+    pub epoch: Epoch,
+    /// Sorted as in the root.
+    pub shards: Vec<ShardHead>,
 }
 
-/// A shard and the head that is signed.
-struct Covered {
-    row: ShardRow,
-    head: Head,
+impl Provable {
+    /// The root of its shards.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        root(self.shards.iter().map(|shard| (&shard.shard, shard.head)))
+    }
 }
 
 impl HistoryReader<'_> {
-    /// Writes a proof of the own log, signed now.
+    /// The own log as it is, to be signed now.
     ///
     /// # Errors
-    /// The database cannot be read, or `out` not be written.
-    pub fn export_own(
+    /// The database cannot be read.
+    pub fn own_provable(&self) -> Result<Option<Provable>> {
+        let rows = rows::shards(self.conn, self.own)?.into_iter();
+        let shards = rows.filter(|row| row.held && row.head.seq > 0);
+        let shards = shards.map(|row| shard_head(row.head, row)).collect();
+        Ok(self.provable(self.own, self.owner, shards)?.map(|(provable, _)| provable))
+    }
+
+    /// What is held of a peer's log up to its newest checkpoint; `None` where none covers it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn peer_provable(&self, origin: KeyId) -> Result<Option<(Provable, Checkpoint)>> {
+        let Some(log) = rows::find_log(self.conn, origin)? else { return Ok(None) };
+        let Some(shards) = self.signed_shards(log)? else { return Ok(None) };
+        let Some((provable, Some(checkpoint))) = self.provable(log, origin, shards)? else {
+            return Ok(None);
+        };
+        Ok((provable.root() == checkpoint.root).then_some((provable, checkpoint)))
+    }
+
+    /// The entries of a shard after a place in it, with their positions; empty at its head. `None`
+    /// where the log does not lead through that place any more.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn provable_entries(
         &self,
-        sign: SignStatement<'_>,
-        now: Timestamp,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        let (public_key, epoch, _) = self.identity(self.own)?;
-        let covered: Vec<_> = rows::shards(self.conn, self.own)?
-            .into_iter()
-            .map(|row| Covered { head: row.head, row })
-            .filter(|covered| covered.head.seq > 0)
-            .collect();
-        let root = root_of(&covered);
-        let statement = checkpoint_statement(&self.owner, &epoch, &root, now);
-        let checkpoint = Checkpoint { root, time: now, signature: sign(&statement) };
-        let header = Header { origin: self.owner, public_key, epoch, checkpoint };
-        self.write_proof(&header, &covered, out)
+        origin: KeyId,
+        shard: &ShardHead,
+        after: Head,
+    ) -> Result<Option<Vec<(u64, Entry)>>> {
+        let Some(log) = rows::find_log(self.conn, origin)? else { return Ok(None) };
+        let row = rows::shard(self.conn, log, &shard.shard)?.filter(|row| row.held);
+        let Some(row) = row else { return Ok(None) };
+        if rows::chain_at(self.conn, &row, after.seq)? != Some(after.chain) {
+            return Ok(None);
+        }
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        rows::each_after(self.conn, row.id, after.seq, |stored| {
+            if stored.seq > shard.head.seq {
+                return Ok(false);
+            }
+            bytes += stored.entry.payload.as_ref().map_or(0, bytes::Bytes::len);
+            part.push((stored.seq, stored.entry));
+            Ok(part.len() < PART_ENTRIES && bytes < PART_BYTES)
+        })?;
+        Ok(Some(part))
     }
 
-    /// Writes a proof of what is held of a peer's log, up to its newest checkpoint.
-    ///
-    /// # Errors
-    /// Nothing of that origin is held, or no checkpoint covers it yet; or as [`Self::export_own`].
-    pub fn export_peer(&self, origin: KeyId, out: &mut dyn Write) -> Result<()> {
-        let unknown = || StoreError::Unknown { what: "log of", name: origin.to_string() };
-        let log = rows::find_log(self.conn, origin)?.ok_or_else(unknown)?;
-        let (public_key, epoch, checkpoint) = self.identity(log)?;
-        let covered = self.signed_shards(log)?;
-        let checkpoint = checkpoint.filter(|signed| signed.root == root_of(&covered)).ok_or(
-            StoreError::Misuse(
-                "no checkpoint covers what is held now; it comes when the peer is in sync again",
-            ),
-        )?;
-        let header = Header { origin, public_key, epoch, checkpoint };
-        self.write_proof(&header, &covered, out)
-    }
-
-    fn identity(&self, log: i64) -> Result<([u8; 32], Epoch, Option<Checkpoint>)> {
+    fn provable(
+        &self,
+        log: i64,
+        origin: KeyId,
+        mut shards: Vec<ShardHead>,
+    ) -> Result<Option<(Provable, Option<Checkpoint>)>> {
         let mut select = self.conn.prepare_cached("SELECT * FROM log WHERE id = ?1")?;
         let (key, checkpoint) = select.query_row([log], |row| {
             Ok((row.get::<_, Option<_>>("public_key")?, checkpoint(row)?))
         })?;
-        let epoch = rows::epoch(self.conn, log)?;
-        let known = key.zip(epoch).ok_or(StoreError::Misuse("nothing of this log is held"))?;
-        Ok((known.0, known.1, checkpoint))
+        let known = key.zip(rows::epoch(self.conn, log)?);
+        shards.sort_unstable_by(|a, b| a.shard.cmp(&b.shard));
+        let provable =
+            known.map(|(public_key, epoch)| Provable { origin, public_key, epoch, shards });
+        Ok(provable.map(|provable| (provable, checkpoint)))
     }
 
-    fn signed_shards(&self, log: i64) -> Result<Vec<Covered>> {
+    /// The shards that the newest checkpoint covers; `None` where one of them is hidden by now.
+    fn signed_shards(&self, log: i64) -> Result<Option<Vec<ShardHead>>> {
         let mut covered = Vec::new();
         for row in rows::shards(self.conn, log)? {
             let mut select = self.conn.prepare_cached(
@@ -89,69 +117,16 @@ impl HistoryReader<'_> {
             let head = select.query_row([row.id], |found| {
                 Ok(Head { seq: rows::seq_out(found, "signed_seq")?, chain: found.get(1)? })
             });
-            covered.extend(head.optional()?.map(|head| Covered { row, head }));
-        }
-        Ok(covered)
-    }
-
-    fn write_proof(&self, header: &Header, covered: &[Covered], out: &mut dyn Write) -> Result<()> {
-        let signed = &header.checkpoint;
-        write_line(
-            out,
-            &Line::Log {
-                origin: header.origin.to_string(),
-                public_key: hex::encode(header.public_key),
-                epoch: hex::encode(header.epoch.as_bytes()),
-                root: hex::encode(signed.root),
-                time: signed.time.to_string(),
-                signature: hex::encode(signed.signature),
-            },
-        )?;
-        covered.iter().try_for_each(|shard| self.write_shard(shard, out))
-    }
-
-    fn write_shard(&self, covered: &Covered, out: &mut dyn Write) -> Result<()> {
-        let row = &covered.row;
-        write_line(
-            out,
-            &Line::Shard {
-                repo: row.shard.repo.clone(),
-                plan: row.shard.plan.clone(),
-                base_seq: row.base.seq,
-                base_chain: hex::encode(row.base.chain),
-                head_seq: covered.head.seq,
-                head_chain: hex::encode(covered.head.chain),
-            },
-        )?;
-        rows::each_after(self.conn, row.id, row.base.seq, |stored| {
-            if stored.seq > covered.head.seq {
-                return Ok(false);
+            match head.optional()? {
+                Some(_) if row.hidden => return Ok(None),
+                Some(head) => covered.push(shard_head(head, row)),
+                None => {}
             }
-            write_line(out, &line_of(stored.seq, &stored.entry, &row.shard))?;
-            Ok(true)
-        })
+        }
+        Ok(Some(covered))
     }
 }
 
-fn root_of(covered: &[Covered]) -> [u8; 32] {
-    root(covered.iter().map(|shard| (&shard.row.shard, shard.head)))
-}
-
-fn line_of(seq: u64, entry: &Entry, shard: &Shard) -> Line {
-    let payload = entry.payload.as_deref();
-    Line::Entry {
-        seq,
-        operation: entry.operation.to_string(),
-        kind: kind_word(entry.kind).to_owned(),
-        digest: entry.digest.map(hex::encode),
-        chain: entry.chain.filter(|_| entry.digest.is_none()).map(hex::encode),
-        payload: payload.map(payload_text),
-        state: shown(entry.operation, entry.kind, shard, payload),
-    }
-}
-
-fn write_line(out: &mut dyn Write, line: &Line) -> Result<()> {
-    let mut text = serde_json::to_vec(line).map_err(|error| StoreError::bad("a line", error))?;
-    text.push(b'\n');
-    out.write_all(&text).map_err(StoreError::io(Path::new("the proof")))
+fn shard_head(head: Head, row: ShardRow) -> ShardHead {
+    ShardHead { shard: row.shard, base: row.base, head }
 }

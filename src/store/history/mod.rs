@@ -14,8 +14,11 @@
 mod append;
 mod archive;
 mod export;
+mod find;
+mod follow;
 mod hub;
 mod own;
+mod plans;
 mod pool;
 mod quarantine;
 mod query;
@@ -29,11 +32,13 @@ mod trim;
 mod tx;
 mod writer;
 
-pub use export::SignStatement;
+pub use export::Provable;
+pub use follow::Follow;
 pub use hub::HubIntake;
 pub use own::{OwnLog, OwnReader};
+pub use plans::{Backup, PlanRecord};
 pub use quarantine::StoreState;
-pub use query::{Filter, Follow, Page, PastState, Position, Presence, Recorded, Whose};
+pub use query::{Filter, Page, PastState, Position, Presence, Recorded, Whose};
 pub use scrub::Scrubbed;
 pub use summary::LogSummary;
 pub use text::{LogPart, MAX_LOG_BYTES};

@@ -4,17 +4,17 @@
 
 use super::append::is_state;
 use super::archive::newest_state;
-use super::rows::{self, ShardRow, seq_in};
+use super::rows::{self, ShardRow};
 use super::tx::HistoryReader;
 use crate::model::{
-    Expectation, KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp,
+    Expectation, FlowId, KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status,
+    Timestamp,
 };
 use crate::reconcile::{ArchiveReason, Entry, EntryKind, Shard};
 use crate::store::column::{Col, noun};
 use crate::store::error::{Result, StoreError};
-use crate::wire::log::{decode_expectation, decode_operation};
+use crate::wire::log::decode_operation;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
-use std::collections::BTreeMap;
 
 /// Whose operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +37,28 @@ pub struct Filter {
     pub repo: Option<RepoId>,
     /// Of this plan only.
     pub plan: Option<PlanId>,
+    /// Of this kind only.
+    pub kind: Option<OperationKind>,
+    /// In this status only.
+    pub status: Option<Status>,
+    /// Of this flow only.
+    pub flow: Option<FlowId>,
     /// Begun at or after this.
     pub since: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether an operation is one of these, whosever it is.
+    #[must_use]
+    pub fn admits(&self, operation: &Operation) -> bool {
+        let Self { whose: _, repo, plan, kind, status, flow, since } = self;
+        (repo.is_none() || *repo == operation.repo)
+            && (plan.is_none() || *plan == operation.plan)
+            && kind.is_none_or(|kind| kind == operation.kind)
+            && status.is_none_or(|status| status == operation.status)
+            && flow.is_none_or(|flow| flow == operation.flow)
+            && since.is_none_or(|since| since <= operation.started_at)
+    }
 }
 
 /// A place in a list, to go on from: the list has no numbers that shift while it is read.
@@ -115,10 +135,10 @@ pub struct PastState {
     pub state: Option<Operation>,
 }
 
-struct Key {
-    log: i64,
-    origin: KeyId,
-    position: Position,
+pub(super) struct Key {
+    pub(super) log: i64,
+    pub(super) origin: KeyId,
+    pub(super) position: Position,
 }
 
 const KEYS: &str = "\
@@ -126,6 +146,8 @@ const KEYS: &str = "\
     WHERE o.log = :log AND (o.started_at, o.id, o.shard) > (:at, :id, :shard) \
     AND o.shard IN (SELECT id FROM shard WHERE log = :log AND NOT hidden \
         AND (:repo IS NULL OR repo = :repo) AND (:plan IS NULL OR plan = :plan)) \
+    AND (:kind IS NULL OR o.kind = :kind) AND (:status IS NULL OR o.status = :status) \
+    AND (:flow IS NULL OR o.flow = :flow) \
     AND NOT (:own AND o.removed) ORDER BY o.started_at, o.id, o.shard LIMIT :limit";
 
 impl HistoryReader<'_> {
@@ -271,10 +293,7 @@ impl HistoryReader<'_> {
         let mut found = Vec::new();
         for (log, origin) in self.logs_of(whose)? {
             for shard in rows::shards(self.conn, log)?.iter().filter(|shard| !shard.hidden) {
-                let stored = rows::entry_at(self.conn, shard.id, shard.expectation)?;
-                let payload = stored.and_then(|stored| stored.entry.payload);
-                let read = payload.map(|payload| decode_expectation(&shard.shard, &payload));
-                found.extend(read.and_then(std::result::Result::ok).map(|read| (origin, read)));
+                found.extend(self.expectation(shard)?.map(|read| (origin, read)));
             }
         }
         Ok(found)
@@ -318,6 +337,9 @@ impl HistoryReader<'_> {
                 ":shard": from.shard,
                 ":repo": filter.repo.as_ref().map(RepoId::as_str),
                 ":plan": filter.plan.as_ref().map(PlanId::as_str),
+                ":kind": filter.kind.map(OperationKind::as_str),
+                ":status": filter.status.map(Status::as_str),
+                ":flow": filter.flow.map(Col),
                 ":own": log == self.own,
                 ":limit": limit_in(limit),
             },
@@ -341,7 +363,7 @@ impl HistoryReader<'_> {
         key.map(|position| self.load(&Key { log, origin, position })).transpose()
     }
 
-    fn load(&self, key: &Key) -> Result<Recorded> {
+    pub(super) fn load(&self, key: &Key) -> Result<Recorded> {
         let mut select = self.conn.prepare_cached(
             "SELECT o.*, s.repo, s.plan FROM operation o JOIN shard s ON s.id = o.shard \
              WHERE o.shard = ?1 AND o.id = ?2",
@@ -379,11 +401,11 @@ impl HistoryReader<'_> {
     }
 }
 
-fn limit_in(limit: usize) -> i64 {
+pub(super) fn limit_in(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
+pub(super) fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
     Ok(Position {
         started_at: noun(row, "started_at")?,
         id: noun(row, "id")?,
@@ -430,84 +452,4 @@ fn newest_archived(conn: &Connection, shard: i64, id: OperationId) -> Result<Opt
 fn state_of(entry: &Entry, shard: &Shard) -> Option<Operation> {
     let payload = entry.payload.as_ref().filter(|_| is_state(entry.kind))?;
     decode_operation(entry.operation, shard, payload).ok()
-}
-
-/// A place in every shard: what was appended since is what changed.
-#[derive(Debug, Clone, Default)]
-pub struct Follow {
-    seen: BTreeMap<i64, (u64, [u8; 32])>,
-}
-
-/// How many entries of a shard one look at what changed reads.
-const FOLLOWED: usize = 1_000;
-
-impl HistoryReader<'_> {
-    /// A place to follow from: what is there now counts as seen.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn follow(&self, filter: &Filter) -> Result<Follow> {
-        let mut follow = Follow::default();
-        for (_, _, shard) in self.followed(filter)? {
-            follow.seen.insert(shard.id, (shard.head.seq, shard.head.chain));
-        }
-        Ok(follow)
-    }
-
-    /// The operations with entries since the place, as they are now; moves the place. To be asked
-    /// again until it returns nothing, after every step of [`super::History::changes`]. After a fork
-    /// some may come twice.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn changed(&self, follow: &mut Follow, filter: &Filter) -> Result<Vec<Recorded>> {
-        let mut changed = Vec::new();
-        for (log, origin, shard) in self.followed(filter)? {
-            let (seq, chain) = follow.seen.get(&shard.id).copied().unwrap_or((0, [0; 32]));
-            let goes_on = rows::chain_at(self.conn, &shard, seq)? == Some(chain);
-            let from = if goes_on { seq } else { shard.base.seq };
-            for id in self.touched(&shard, from, follow)? {
-                changed.extend(self.recorded(log, origin, &shard, id)?);
-            }
-        }
-        Ok(changed)
-    }
-
-    fn touched(
-        &self,
-        shard: &ShardRow,
-        from: u64,
-        follow: &mut Follow,
-    ) -> Result<Vec<OperationId>> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT seq, operation, chain FROM entry WHERE shard = ?1 AND seq > ?2 \
-             ORDER BY seq LIMIT ?3",
-        )?;
-        let mut rows = select.query((shard.id, seq_in(from)?, limit_in(FOLLOWED)))?;
-        let mut ids = Vec::new();
-        let mut last = (from, rows::chain_at(self.conn, shard, from)?.unwrap_or([0; 32]));
-        while let Some(row) = rows.next()? {
-            last = (rows::seq_out(row, "seq")?, row.get("chain")?);
-            ids.push(noun(row, "operation")?);
-        }
-        follow.seen.insert(shard.id, last);
-        ids.sort_unstable();
-        ids.dedup();
-        ids.retain(|id| *id != OperationId::EXPECTATION);
-        Ok(ids)
-    }
-
-    fn followed(&self, filter: &Filter) -> Result<Vec<(i64, KeyId, ShardRow)>> {
-        let named = |shard: &ShardRow| {
-            filter.repo.as_ref().is_none_or(|repo| repo.as_str() == shard.shard.repo)
-                && filter.plan.as_ref().is_none_or(|plan| plan.as_str() == shard.shard.plan)
-        };
-        let mut followed = Vec::new();
-        for (log, origin) in self.logs_of(filter.whose)? {
-            let shards = rows::shards(self.conn, log)?.into_iter();
-            let shown = shards.filter(|shard| !shard.hidden && named(shard));
-            followed.extend(shown.map(|shard| (log, origin, shard)));
-        }
-        Ok(followed)
-    }
 }

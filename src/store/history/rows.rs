@@ -1,6 +1,6 @@
 //! Rows of logs, shards and entries, as both halves read them.
 
-use crate::model::{Epoch, KeyId};
+use crate::model::{Epoch, KeyId, Timestamp};
 use crate::reconcile::{Entry, EntryKind, Found, Hash, Head, Shard};
 use crate::store::column::{Col, noun};
 use crate::store::error::{Result, StoreError};
@@ -18,6 +18,8 @@ pub(super) struct ShardRow {
     pub(super) hidden: bool,
     /// Position of the newest expectation, or 0.
     pub(super) expectation: u64,
+    /// When it was first heard of here.
+    pub(super) known_at: Option<Timestamp>,
 }
 
 /// An entry as stored, with what only the store knows of it.
@@ -77,7 +79,7 @@ pub(super) fn shards(conn: &Connection, log: i64) -> Result<Vec<ShardRow>> {
 /// The columns of [`shard_row`], by number there: all shards of a log are read at each reconnect
 /// and for each batch, and finding a column by its name compares it with all names before it.
 const SHARD: &str = "id, repo, plan, held, base_seq, base_chain, head_seq, head_chain, hidden, \
-                     expectation";
+                     expectation, known_at";
 
 fn shard_row(row: &Row<'_>) -> rusqlite::Result<ShardRow> {
     Ok(ShardRow {
@@ -88,6 +90,7 @@ fn shard_row(row: &Row<'_>) -> rusqlite::Result<ShardRow> {
         head: Head { seq: position(row, 6)?, chain: row.get(7)? },
         hidden: row.get(8)?,
         expectation: position(row, 9)?,
+        known_at: row.get::<_, Option<Col<Timestamp>>>(10)?.map(|known| known.0),
     })
 }
 

@@ -10,6 +10,7 @@
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
 mod guid;
+mod offer;
 mod peer;
 mod repo;
 mod run;
@@ -18,6 +19,7 @@ mod word;
 
 pub use crate::wire::ToldGrant;
 pub use guid::Place;
+pub use offer::OfferedRepo;
 pub use peer::{Boot, Peer};
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};

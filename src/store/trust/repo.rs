@@ -156,12 +156,40 @@ impl Trust {
         record: &RepoRecord,
         now: Timestamp,
     ) -> Result<bool> {
-        let sql = "INSERT OR IGNORE INTO incoming_record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let number = i64::try_from(record.number).unwrap_or(i64::MAX);
-        let (guid, repo) = (record.guid.as_str(), record.repo.as_str());
-        let values =
-            (Col(*peer), number, guid, repo, record.reason.as_str(), Col(record.at), Col(now));
-        Ok(self.lock().execute(sql, values)? > 0)
+        self.transact(|tx| keep_record(tx, peer, record, now))
+    }
+
+    /// Acts on a record that a peer sent, once: the repo that it took back is disabled, unless a
+    /// person deleted it here. `false` if it was seen before, or is of no repo held of that peer.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn act_on_record(&self, peer: &KeyId, record: &RepoRecord, now: Timestamp) -> Result<bool> {
+        self.transact(|tx| {
+            let sql =
+                "SELECT count(*) FROM received_repo WHERE origin = ?1 AND id = ?2 AND guid = ?3";
+            let (repo, guid) = (record.repo.as_str(), record.guid.as_str());
+            let held: i64 = tx.query_row(sql, (Col(*peer), repo, guid), |row| row.get(0))?;
+            // What we do not hold is nothing to keep a record of either.
+            if held == 0 || !keep_record(tx, peer, record, now)? {
+                return Ok(false);
+            }
+            let sql = "UPDATE received_repo SET state = ?3, detail = '', changed_at = ?4 \
+                       WHERE origin = ?1 AND id = ?2 AND state <> ?5";
+            let (disabled, deleted) = (ReceivedState::Disabled, ReceivedState::Deleted);
+            let values = (Col(*peer), repo, disabled.as_str(), Col(now), deleted.as_str());
+            tx.execute(sql, values)?;
+            Ok(true)
+        })
+    }
+
+    /// Forgets a received repo, also that it was deleted here: it may come again.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn forget_received_repo(&self, origin: &KeyId, id: &RepoId) -> Result<bool> {
+        let sql = "DELETE FROM received_repo WHERE origin = ?1 AND id = ?2";
+        Ok(self.lock().execute(sql, (Col(*origin), id.as_str()))? > 0)
     }
 
     /// What a peer has told us, oldest first.
@@ -172,6 +200,34 @@ impl Trust {
         let sql = "SELECT * FROM incoming_record WHERE peer = ?1 ORDER BY number";
         records(&self.lock(), sql, peer)
     }
+}
+
+/// How many records of one peer are remembered: an owner waits for the acknowledgement of far fewer.
+const RECORDS_KEPT: i64 = 256;
+
+/// `false` if it was seen before. A number that says something else than before is of a peer that
+/// went back to an older copy of its store: that is a record of its own.
+fn keep_record(
+    conn: &Connection,
+    peer: &KeyId,
+    record: &RepoRecord,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "INSERT INTO incoming_record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+               ON CONFLICT (peer, number) DO UPDATE \
+               SET guid = ?3, repo = ?4, reason = ?5, at = ?6, seen_at = ?7 \
+               WHERE guid <> ?3 OR repo <> ?4 OR reason <> ?5 OR at <> ?6";
+    let number = i64::try_from(record.number).unwrap_or(i64::MAX);
+    let (guid, repo) = (record.guid.as_str(), record.repo.as_str());
+    let values = (Col(*peer), number, guid, repo, record.reason.as_str(), Col(record.at), Col(now));
+    if conn.execute(sql, values)? == 0 {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM incoming_record WHERE peer = ?1 AND number NOT IN \
+               (SELECT number FROM incoming_record WHERE peer = ?1 ORDER BY seen_at DESC, number DESC \
+                LIMIT ?2)";
+    conn.execute(sql, (Col(*peer), RECORDS_KEPT))?;
+    Ok(true)
 }
 
 fn put(conn: &Connection, repo: &ReceivedRepo) -> Result<()> {

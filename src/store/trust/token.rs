@@ -184,6 +184,7 @@ fn take_over(conn: &Connection, peer: &mut Peer, old: KeyId, now: Timestamp) -> 
     for sql in [
         "UPDATE OR REPLACE received_repo SET origin = ?2 WHERE origin = ?1",
         "UPDATE outgoing_record SET peer = ?2 WHERE peer = ?1",
+        "UPDATE OR REPLACE offered_repo SET peer = ?2 WHERE peer = ?1",
     ] {
         conn.execute(sql, (Col(old), Col(peer.key)))?;
     }

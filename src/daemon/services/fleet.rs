@@ -1,0 +1,335 @@
+//! Plans as they are seen from here: this instance's by its configuration, those of a peer by what
+//! its log says of them.
+//!
+//! 1. The state of a plan is worked out by the clock of its instance.
+//! 2. Of a peer out of sight only `never` and `stale` are news; anything else is as of when it was
+//!    last heard.
+
+use super::refuse;
+use crate::api;
+use crate::clock;
+use crate::config::{Config, Plan, Retention};
+use crate::daemon::Node;
+use crate::daemon::ports::{Repos, disabled_reason};
+use crate::daemon::presence::Presence;
+use crate::freshness::{self, Freshness, Known, PlanRun, State, allowed_age};
+use crate::job::Live;
+use crate::model::{Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp};
+use crate::reconcile::Shard;
+use crate::store::history::{Backup, PlanRecord, Whose};
+use crate::store::trust;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many of a plan's newest backups its state is worked out of.
+const LOOKED_AT: usize = 32;
+
+/// A plan in sight. Sorts as a fleet does: the worst first.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    state: State,
+    pub(super) document: api::Plan,
+}
+
+/// All that is known of a plan.
+struct Facts<'a> {
+    instance: &'a InstanceId,
+    expectation: Expectation,
+    paths: Vec<String>,
+    backups: Vec<Backup>,
+    since: Timestamp,
+    /// When its last run began, where the history does not know.
+    last_run: Option<Timestamp>,
+}
+
+/// From when a plan is looked at.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// Now, by the clock of its instance.
+    now: Timestamp,
+    /// For one out of sight: when it was last heard, by our clock and by its own.
+    last_heard: Option<(Timestamp, Timestamp)>,
+}
+
+/// Every plan in sight, the worst first.
+pub(super) async fn all(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
+    let mut seen = own(node).await?;
+    let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
+    let peers: BTreeMap<KeyId, trust::Peer> =
+        peers.into_iter().map(|peer| (peer.key, peer)).collect();
+    for record in records(node, Whose::All).await? {
+        if let Some(peer) = peers.get(&record.origin) {
+            seen.extend(of_peer(node, peer, record));
+        }
+    }
+    seen.sort_by(|a, b| place(a).cmp(&place(b)));
+    Ok(seen)
+}
+
+fn place(seen: &Seen) -> (State, &str, &str, &str) {
+    let api::Plan { instance, id, repo, .. } = &seen.document;
+    (seen.state, instance, id, repo)
+}
+
+/// The plans of a peer, as its log tells of them here.
+pub(super) async fn of(node: &Node, peer: &trust::Peer) -> Result<Vec<Seen>, tonic::Status> {
+    let records = records(node, Whose::Peer(peer.key)).await?;
+    Ok(records.into_iter().filter_map(|record| of_peer(node, peer, record)).collect())
+}
+
+async fn records(node: &Node, whose: Whose) -> Result<Vec<PlanRecord>, tonic::Status> {
+    let read = node.history.read(move |reader| reader.plans(whose, LOOKED_AT)).await;
+    read.map_err(refuse::store)
+}
+
+/// `None` for a plan of which its instance says that it promises nothing more.
+fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> {
+    let PlanRecord { expectation, known_at, backups, .. } = record;
+    if expectation.schedule.is_empty() {
+        return None;
+    }
+    let presence = node.presences.of(&peer.key);
+    let view = View::of(&presence, peer, clock::now());
+    let since = known_at.map_or(view.now, |at| presence.their_time(at));
+    let instance = &peer.instance;
+    let facts = Facts { instance, expectation, paths: Vec::new(), backups, since, last_run: None };
+    Some(facts.seen(view))
+}
+
+impl View {
+    fn here(now: Timestamp) -> Self {
+        Self { now, last_heard: None }
+    }
+
+    fn of(presence: &Presence, peer: &trust::Peer, now: Timestamp) -> Self {
+        let heard = || {
+            let heard = presence.last_heard.max(peer.last_heard).unwrap_or(peer.paired_at);
+            (heard, presence.their_time(heard))
+        };
+        let is_in_sight = presence.state == LinkState::Connected;
+        let last_heard = if is_in_sight { None } else { Some(heard()) };
+        Self { now: presence.their_time(now), last_heard }
+    }
+}
+
+/// This instance's plans, in the order of its file.
+pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
+    let config = node.config.current();
+    // Looked at before the history: what ends in between is in the history then.
+    let live = node.engine.live();
+    let of_trust = Arc::clone(&config);
+    let kept = node.with_trust(|trust, _| Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?)));
+    let (repos, runs) = kept.await.map_err(refuse::store)?;
+    let shards: Vec<_> = config.plans.iter().map(shard).collect();
+    let known = node.history.read(move |reader| {
+        shards.iter().map(|shard| reader.own_backups(shard, LOOKED_AT)).collect()
+    });
+    let known: Vec<_> = known.await.map_err(refuse::store)?;
+    let view = View::here(clock::now());
+    let seen = |(plan, (known_at, backups)): (&Plan, (Option<Timestamp>, Vec<Backup>))| {
+        let run =
+            runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
+        let facts = Facts {
+            instance: &config.instance,
+            expectation: promise(plan, &config, disabled_reason(plan, &repos), run),
+            paths: plan.paths.clone(),
+            backups: with_live(backups, plan, &live),
+            since: known_at.unwrap_or(view.now),
+            last_run: run.map(|run| run.started_at),
+        };
+        facts.seen(view)
+    };
+    Ok(config.plans.iter().zip(known).map(seen).collect())
+}
+
+fn shard(plan: &Plan) -> Shard {
+    Shard { repo: plan.repo.to_string(), plan: plan.id.to_string() }
+}
+
+/// What the plan promises by the configuration in effect, whatever the log says by now.
+fn promise(
+    plan: &Plan,
+    config: &Config,
+    disabled: Option<String>,
+    run: Option<&trust::PlanRun>,
+) -> Expectation {
+    Expectation {
+        repo: plan.repo.clone(),
+        plan: plan.id.clone(),
+        schedule: plan.schedule.to_string(),
+        allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
+        last_met: run.and_then(|run| run.last_success),
+        enabled: disabled.is_none(),
+        disabled_reason: disabled.unwrap_or_default(),
+    }
+}
+
+/// What has not ended is as the engine knows it: the history may have missed a state.
+fn with_live(mut backups: Vec<Backup>, plan: &Plan, live: &[Live]) -> Vec<Backup> {
+    let ours = live.iter().map(|live| &live.operation).filter(|operation| {
+        operation.kind == OperationKind::Backup && operation.plan.as_ref() == Some(&plan.id)
+    });
+    let ours: Vec<_> = ours.collect();
+    backups.retain(|backup| {
+        let has_ended = backup.status.is_none_or(Status::is_finished);
+        has_ended || ours.iter().any(|operation| operation.id == backup.id)
+    });
+    let missed: Vec<_> = ours
+        .iter()
+        .filter(|operation| backups.iter().all(|backup| backup.id != operation.id))
+        .map(|operation| Backup {
+            id: operation.id,
+            status: Some(operation.status),
+            started_at: operation.started_at,
+            has_snapshot: false,
+        })
+        .collect();
+    backups.extend(missed);
+    backups
+}
+
+impl Facts<'_> {
+    fn seen(self, view: View) -> Seen {
+        let freshness = self.freshness(view);
+        Seen { state: freshness.state, document: self.document(freshness, view) }
+    }
+
+    fn freshness(&self, view: View) -> Freshness {
+        let runs: Vec<_> = self.backups.iter().filter_map(plan_run).collect();
+        let at = |now| {
+            let (expectation, runs, since) = (&self.expectation, &runs[..], self.since);
+            freshness::of(Known { expectation, runs, since, now })
+        };
+        let now = at(view.now);
+        match (now.state, view.last_heard) {
+            (State::Never | State::Stale, _) | (_, None) => now,
+            (
+                State::Failing
+                | State::Warnings
+                | State::Running
+                | State::Paused
+                | State::NotYet
+                | State::Fresh,
+                Some((_, then)),
+            ) => at(then),
+        }
+    }
+
+    fn document(self, freshness: Freshness, view: View) -> api::Plan {
+        let begun = self.backups.iter().filter(|backup| backup.status != Some(Status::Pending));
+        let last = begun.max_by_key(|backup| backup.started_at);
+        let last_run = last.map(|backup| backup.started_at).max(self.last_run);
+        let text = |at: Timestamp| at.to_string();
+        let Expectation { repo, plan, schedule, allowed_age, enabled, disabled_reason, .. } =
+            self.expectation;
+        api::Plan {
+            id: plan.to_string(),
+            instance: self.instance.to_string(),
+            failures: freshness.failures,
+            as_of: view.last_heard.map(|(ours, _)| text(ours)),
+            repo: repo.to_string(),
+            paths: self.paths,
+            schedule,
+            // No version of this protocol tells more of a peer's.
+            retention: Retention::None.to_string(),
+            enabled,
+            disabled_reason: Some(disabled_reason).filter(|_| !enabled),
+            state: freshness.state.to_string(),
+            last_run: last_run.map(text),
+            last_success: freshness.newest_good.map(text),
+            last_status: last.and_then(|backup| backup.status).map(|status| status.to_string()),
+            allowed_age_s: allowed_age.map(|age| age.as_secs()),
+            age_s: freshness.newest_good.map(|at| view.now.since(at).as_secs()),
+            fresh_until: freshness.fresh_until.map(text),
+            ..api::Plan::default()
+        }
+    }
+}
+
+fn plan_run(backup: &Backup) -> Option<PlanRun> {
+    let Backup { status, started_at, has_snapshot: made_snapshot, .. } = *backup;
+    Some(PlanRun { status: status?, started_at, made_snapshot })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::OperationId;
+    use std::time::Duration;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+    fn facts(instance: &InstanceId, allowed_hours: u32, runs: &[(Status, u32)]) -> Seen {
+        seen(instance, allowed_hours, runs, View::here(NOW))
+    }
+
+    fn seen(instance: &InstanceId, allowed: u32, runs: &[(Status, u32)], view: View) -> Seen {
+        let backup = |&(status, hours): &(Status, u32)| Backup {
+            id: OperationId::from_bytes([hours as u8; 16]),
+            status: Some(status),
+            started_at: NOW.minus(HOUR * hours),
+            has_snapshot: false,
+        };
+        let expectation = Expectation {
+            repo: "vault".parse().unwrap(),
+            plan: "home".parse().unwrap(),
+            schedule: "manual".to_owned(),
+            allowed_age: Some(HOUR * allowed),
+            last_met: None,
+            enabled: true,
+            disabled_reason: String::new(),
+        };
+        Facts {
+            instance,
+            expectation,
+            paths: Vec::new(),
+            backups: runs.iter().map(backup).collect(),
+            since: NOW.minus(HOUR * 1000),
+            last_run: None,
+        }
+        .seen(view)
+    }
+
+    fn away(hours: u32) -> View {
+        let heard = NOW.minus(HOUR * hours);
+        View { now: NOW, last_heard: Some((heard, heard)) }
+    }
+
+    #[test]
+    fn a_peer_out_of_sight_still_goes_stale_and_anything_else_is_as_of_then() {
+        let nas = "nas".parse().unwrap();
+        let runs = [(Status::Succeeded, 30), (Status::Running, 20)];
+        let young = seen(&nas, 48, &runs, away(20)).document;
+        assert_eq!(young.state, "running", "as it was when it was last heard");
+        assert_eq!(young.as_of, Some(NOW.minus(HOUR * 20).to_string()));
+        assert_eq!(young.age_s, Some(30 * 3600), "the age goes on");
+        assert_eq!(seen(&nas, 24, &runs, away(20)).document.state, "stale");
+        assert_eq!(seen(&nas, 24, &[(Status::Failed, 3)], away(2)).document.state, "never");
+        assert_eq!(seen(&nas, 24, &[(Status::Failed, 3)], View::here(NOW)).document.as_of, None);
+    }
+
+    #[test]
+    fn the_worst_comes_first() {
+        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let mut all = [
+            facts(&a, 9, &[(Status::Succeeded, 1)]),
+            facts(&b, 9, &[(Status::Succeeded, 1), (Status::Failed, 0)]),
+            facts(&b, 9, &[(Status::Succeeded, 99)]),
+            facts(&a, 9, &[(Status::Succeeded, 99)]),
+        ];
+        all.sort_by(|a, b| place(a).cmp(&place(b)));
+        let order = all.map(|seen| format!("{}/{}", seen.document.state, seen.document.instance));
+        assert_eq!(order, ["stale/a", "stale/b", "failing/b", "fresh/a"]);
+    }
+
+    #[test]
+    fn a_run_that_waits_is_not_the_last_run() {
+        let nas = "nas".parse().unwrap();
+        let plan = facts(&nas, 9, &[(Status::Succeeded, 2), (Status::Pending, 1)]).document;
+        assert_eq!(plan.last_run, Some(NOW.minus(HOUR * 2).to_string()));
+        assert_eq!(plan.last_status.as_deref(), Some("succeeded"));
+        assert_eq!(plan.fresh_until, Some(NOW.plus(HOUR * 7).to_string()));
+    }
+}

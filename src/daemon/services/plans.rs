@@ -1,0 +1,226 @@
+//! Plans: listed, written into the config, and run.
+
+use super::{fleet, refuse};
+use crate::api::plan_service_server::PlanService;
+use crate::api::{self, PlanList, RemovedPlan};
+use crate::config::{Edit, Plan, Span};
+use crate::daemon::Node;
+use crate::daemon::ports::{Named, Repos};
+use crate::model::{PlanId, RepoId};
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+
+/// Answers for one instance.
+pub(super) struct Service {
+    node: Arc<Node>,
+}
+
+impl Service {
+    pub(super) const fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl PlanService for Service {
+    async fn list(&self, request: Request<api::ListPlansRequest>) -> Answer<PlanList> {
+        let Some(name) = request.into_inner().peer else {
+            return Ok(Response::new(PlanList { plans: documents(&self.node).await? }));
+        };
+        let found = self.node.with_trust(move |_, roster| roster.find(&name)).await;
+        let peer = found.map_err(refuse::store)?.map_err(refuse::no_peer)?;
+        let seen = fleet::of(&self.node, &peer).await?;
+        Ok(Response::new(listed(seen)))
+    }
+
+    async fn fleet(&self, _: Request<api::FleetRequest>) -> Answer<PlanList> {
+        Ok(Response::new(listed(fleet::all(&self.node).await?)))
+    }
+
+    async fn add(&self, request: Request<api::AddPlanRequest>) -> Answer<api::Plan> {
+        let plan = added(request.into_inner())?;
+        self.check(&plan).await?;
+        let id = plan.id.clone();
+        self.write(Edit::AddPlan(plan)).await?;
+        self.shown(&id).await
+    }
+
+    async fn edit(&self, request: Request<api::EditPlanRequest>) -> Answer<api::Plan> {
+        let request = request.into_inner();
+        let id = refuse::field("plan", &request.plan)?;
+        let plan = edited(self.known(&id)?, request)?;
+        self.check(&plan).await?;
+        self.write(Edit::ReplacePlan(plan)).await?;
+        self.shown(&id).await
+    }
+
+    async fn remove(&self, request: Request<api::PlanRequest>) -> Answer<RemovedPlan> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        self.known(&id)?;
+        self.write(Edit::RemovePlan(id.clone())).await?;
+        Ok(Response::new(RemovedPlan { plan: id.to_string() }))
+    }
+
+    async fn backup(&self, request: Request<api::PlanRequest>) -> Answer<api::Operation> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        self.known(&id)?;
+        let operation = self.node.engine.backup(&id).await.map_err(refuse::job)?;
+        super::started(&self.node, operation).await.map(Response::new)
+    }
+}
+
+/// This instance's plans.
+pub(super) async fn documents(node: &Node) -> Result<Vec<api::Plan>, Status> {
+    Ok(listed(fleet::own(node).await?).plans)
+}
+
+fn listed(seen: Vec<fleet::Seen>) -> PlanList {
+    PlanList { plans: seen.into_iter().map(|seen| seen.document).collect() }
+}
+
+impl Service {
+    fn known(&self, id: &PlanId) -> Result<Plan, Status> {
+        let config = self.node.config.current();
+        let unknown = || refuse::not_found(format!("there is no plan {id}"), "holdfast plan list");
+        config.plan(id).cloned().ok_or_else(unknown)
+    }
+
+    /// What the file cannot say of a plan: whether its repo can be used.
+    async fn check(&self, plan: &Plan) -> Result<(), Status> {
+        let (config, repo) = (self.node.config.current(), plan.repo.clone());
+        let said = self.node.with_trust(move |trust, _| {
+            let repos = Repos::read(config, trust)?;
+            Ok(match repos.named(&repo) {
+                Named::Own(_) | Named::Received(_) => None,
+                Named::Unusable(received, why) => Some(repos.explain(received, &why)),
+                Named::Unknown => Some("there is no such repo".to_owned()),
+            })
+        });
+        match said.await.map_err(refuse::store)? {
+            None => Ok(()),
+            Some(why) => {
+                Err(refuse::invalid(format!("repo \"{}\": {why}", plan.repo), "holdfast repo list"))
+            }
+        }
+    }
+
+    async fn write(&self, edit: Edit) -> Result<(), Status> {
+        self.node.edit(vec![edit]).await.map_err(refuse::edit)?;
+        super::expectations_changed(&self.node).await;
+        Ok(())
+    }
+
+    async fn shown(&self, id: &PlanId) -> Answer<api::Plan> {
+        let plan = documents(&self.node).await?.into_iter().find(|plan| plan.id == id.as_str());
+        let gone = || refuse::not_found(format!("plan {id} was removed meanwhile"), "");
+        plan.map(Response::new).ok_or_else(gone)
+    }
+}
+
+fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
+    let id = refuse::field("plan", &request.plan)?;
+    let repo: RepoId = refuse::field("repo", &request.repo)?;
+    Ok(Plan {
+        exclude: request.exclude,
+        iexclude: request.iexclude,
+        exclude_if_present: request.exclude_if_present,
+        one_file_system: request.one_file_system,
+        max_age: request.max_age_s.map(max_age).transpose()?.flatten(),
+        ..Plan::new(id, repo, paths(request.paths)?)
+    })
+}
+
+/// What is absent stays.
+fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status> {
+    if let Some(repo) = request.repo {
+        plan.repo = refuse::field("repo", &repo)?;
+    }
+    if let Some(given) = request.paths {
+        plan.paths = paths(given.items)?;
+    }
+    let lists = [
+        (&mut plan.exclude, request.exclude),
+        (&mut plan.iexclude, request.iexclude),
+        (&mut plan.exclude_if_present, request.exclude_if_present),
+    ];
+    for (list, given) in lists {
+        if let Some(given) = given {
+            *list = given.items;
+        }
+    }
+    plan.one_file_system = request.one_file_system.unwrap_or(plan.one_file_system);
+    if let Some(seconds) = request.max_age_s {
+        plan.max_age = max_age(seconds)?;
+    }
+    Ok(plan)
+}
+
+fn paths(given: Vec<String>) -> Result<Vec<String>, Status> {
+    if given.is_empty() {
+        return Err(refuse::invalid("paths: none are given", "name what to back up: --path PATH"));
+    }
+    match given.iter().find(|path| !path.starts_with('/')) {
+        None => Ok(given),
+        Some(path) => {
+            let message = format!("paths {path:?}: a path begins with /");
+            Err(refuse::invalid(message, "write the whole path"))
+        }
+    }
+}
+
+/// 0 stands for none.
+fn max_age(seconds: u64) -> Result<Option<Span>, Status> {
+    const YEARS_100: u64 = 100 * 365 * 24 * 3600;
+    match seconds {
+        0 => Ok(None),
+        60..=YEARS_100 => Ok(Some(Span(Duration::from_secs(seconds)))),
+        _ => {
+            let message = format!("max-age {seconds}s: it is from one minute to 100 years");
+            Err(refuse::invalid(message, "write it like 36h or 7d"))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let id = "home".parse().unwrap();
+        let plan = Plan::new(id, "vault".parse().unwrap(), vec!["/home".to_owned()]);
+        Plan { exclude: vec!["*.cache".to_owned()], max_age: max_age(3600).unwrap(), ..plan }
+    }
+
+    #[test]
+    fn an_edit_leaves_alone_what_it_does_not_name() {
+        let request = api::EditPlanRequest::default();
+        assert_eq!(edited(plan(), request).unwrap(), plan());
+        let list = |items: &[&str]| {
+            Some(api::TextList { items: items.iter().map(|text| (*text).to_owned()).collect() })
+        };
+        let request = api::EditPlanRequest {
+            paths: list(&["/etc"]),
+            exclude: list(&[]),
+            max_age_s: Some(0),
+            ..api::EditPlanRequest::default()
+        };
+        let after = edited(plan(), request).unwrap();
+        assert_eq!(
+            after,
+            Plan { paths: vec!["/etc".to_owned()], exclude: vec![], max_age: None, ..plan() }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_value() {
+        let said = |refused: Status| refused.message().to_owned();
+        assert!(said(paths(vec!["home".to_owned()]).unwrap_err()).contains("paths \"home\""));
+        assert!(said(paths(Vec::new()).unwrap_err()).contains("paths"));
+        assert!(said(max_age(59).unwrap_err()).contains("max-age 59s"));
+        assert!(max_age(u64::MAX).is_err());
+    }
+}

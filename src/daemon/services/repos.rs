@@ -1,0 +1,218 @@
+//! Repos: listed, written into the config, opened or created, and taken from peers.
+//!
+//! 1. A repo that cannot be opened or created is not left in the config by the call that added it.
+//! 2. Nothing here touches what is in a repository, but the creation of one.
+
+mod document;
+mod opening;
+mod request;
+
+use super::refuse;
+use crate::api::repo_service_server::RepoService;
+use crate::api::{self, RemovedRepo, RepoList};
+use crate::config::{Config, Edit, Repo};
+use crate::daemon::Node;
+use crate::daemon::ports::{Named, Obstacle, Repos, disabled_reason};
+use crate::daemon::sharing::{self, Again};
+use crate::model::RepoId;
+use crate::store::trust::{Peer, ReceivedRepo};
+use document::Known;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// Answers for one instance.
+pub(super) struct Service {
+    node: Arc<Node>,
+}
+
+impl Service {
+    pub(super) const fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl RepoService for Service {
+    async fn list(&self, _: Request<api::ListReposRequest>) -> Answer<RepoList> {
+        Ok(Response::new(RepoList { repos: documents(&self.node).await? }))
+    }
+
+    async fn show(&self, request: Request<api::RepoRequest>) -> Answer<api::Repo> {
+        self.shown(&id(&request.into_inner().repo)?).await
+    }
+
+    async fn add(&self, request: Request<api::AddRepoRequest>) -> Answer<api::Repo> {
+        let request = request.into_inner();
+        let opening = opening::Wish::of(&request);
+        let repo = request::added(request)?;
+        let id = repo.id.clone();
+        if let Named::Received(received) = self.repos().await?.named(&id) {
+            return Err(taken_id(received));
+        }
+        opening::add(&self.node, repo, opening).await?;
+        super::expectations_changed(&self.node).await;
+        self.shown(&id).await
+    }
+
+    async fn take(&self, request: Request<api::TakeRepoRequest>) -> Answer<api::Repo> {
+        let request = request.into_inner();
+        let id = id(&request.repo)?;
+        let found = self.node.with_trust(move |_, roster| roster.find(&request.peer)).await;
+        let peer = found.map_err(refuse::store)?.map_err(refuse::no_peer)?;
+        let again = sharing::take(&self.node, peer.key, id.clone()).await.map_err(refuse::store)?;
+        if again == Again::NotDeleted && !self.is_received(&peer, &id).await? {
+            let message = format!("{} shares no repo {id} with this instance", peer.instance);
+            let remedy = "ask there to share it and to grant receive-shared-repos";
+            return Err(refuse::not_found(message, remedy));
+        }
+        super::expectations_changed(&self.node).await;
+        let (known, origin) = (Known::read(&self.node).await?, Some(peer.key.to_string()));
+        let mut documents = known.documents().into_iter();
+        let taken = documents.find(|repo| repo.id == id.as_str() && repo.origin == origin);
+        Ok(Response::new(taken.unwrap_or_else(|| awaited(&peer, &id))))
+    }
+
+    async fn edit(&self, request: Request<api::EditRepoRequest>) -> Answer<api::Repo> {
+        let request = request.into_inner();
+        let id = id(&request.repo)?;
+        let repo = request::edited(self.own(&id).await?, request)?;
+        self.replace(repo).await
+    }
+
+    async fn remove(&self, request: Request<api::RepoRequest>) -> Answer<RemovedRepo> {
+        let id = id(&request.into_inner().repo)?;
+        let before = self.repos().await?;
+        let origin = match before.named(&id) {
+            Named::Own(_) => {
+                self.write(Edit::RemoveRepo(id.clone())).await?;
+                // Said, not merely absent: members are told.
+                sharing::unshare(&self.node, id.clone()).await.map_err(refuse::store)?;
+                None
+            }
+            Named::Unusable(_, Obstacle::Removed) | Named::Unknown => return Err(unknown(&id)),
+            Named::Received(repo) | Named::Unusable(repo, _) => {
+                let (origin, id) = (repo.origin, repo.id.clone());
+                sharing::delete(&self.node, origin, id).await.map_err(refuse::store)?;
+                Some(origin.to_string())
+            }
+        };
+        super::expectations_changed(&self.node).await;
+        let disabled_plans = self.disabled_since(&before, &id).await?;
+        Ok(Response::new(RemovedRepo { repo: id.to_string(), origin, disabled_plans }))
+    }
+
+    async fn share(&self, request: Request<api::ShareRepoRequest>) -> Answer<api::Repo> {
+        let request = request.into_inner();
+        let id = id(&request.repo)?;
+        let repo = Repo { shared: true, ..self.own(&id).await? };
+        let (uri, password) = (request.member_uri, request.member_password_file);
+        self.replace(request::with_member(repo, uri, password)?).await
+    }
+
+    async fn unshare(&self, request: Request<api::RepoRequest>) -> Answer<api::Repo> {
+        let id = id(&request.into_inner().repo)?;
+        let repo = Repo { shared: false, ..self.own(&id).await? };
+        self.replace(repo).await
+    }
+
+    async fn init(&self, request: Request<api::RepoRequest>) -> Answer<api::Operation> {
+        let id = id(&request.into_inner().repo)?;
+        self.own(&id).await?;
+        let operation = opening::init(&self.node, &id).await?;
+        super::started(&self.node, operation).await.map(Response::new)
+    }
+}
+
+/// This machine's repos and the received ones.
+pub(super) async fn documents(node: &Node) -> Result<Vec<api::Repo>, Status> {
+    Ok(Known::read(node).await?.documents())
+}
+
+fn id(text: &str) -> Result<RepoId, Status> {
+    refuse::field("repo", text)
+}
+
+fn unknown(id: &RepoId) -> Status {
+    refuse::not_found(format!("there is no repo {id}"), "holdfast repo list")
+}
+
+fn taken_id(received: &ReceivedRepo) -> Status {
+    let message = format!("repo {} is one that a peer shares with this instance", received.id);
+    api::Error::new("exists", message, "choose another id, or remove that one first")
+        .into_status(tonic::Code::AlreadyExists)
+}
+
+impl Service {
+    async fn repos(&self) -> Result<Repos, Status> {
+        let config = self.node.config.current();
+        let read = self.node.with_trust(move |trust, _| Repos::read(config, trust)).await;
+        read.map_err(refuse::store)
+    }
+
+    /// A repo of the config; anything else cannot be changed here.
+    async fn own(&self, id: &RepoId) -> Result<Repo, Status> {
+        let repos = self.repos().await?;
+        match repos.named(id) {
+            Named::Own(repo) => Ok(repo.clone()),
+            Named::Received(repo) | Named::Unusable(repo, _) => {
+                let owner = repos.origin_name(&repo.origin);
+                let message = format!("repo {id} is shared by {owner}, and read-only here");
+                Err(refuse::not_now("read-only", message, &format!("change it on {owner}")))
+            }
+            Named::Unknown => Err(unknown(id)),
+        }
+    }
+
+    /// The document of what an id names.
+    async fn shown(&self, id: &RepoId) -> Answer<api::Repo> {
+        let known = Known::read(&self.node).await?;
+        let repos = self.repos().await?;
+        let document = match repos.named(id) {
+            Named::Own(repo) => Some(known.own(repo)),
+            Named::Received(repo) | Named::Unusable(repo, _) => known.received(repo),
+            Named::Unknown => None,
+        };
+        document.map(Response::new).ok_or_else(|| unknown(id))
+    }
+
+    async fn write(&self, edit: Edit) -> Result<Arc<Config>, Status> {
+        self.node.edit(vec![edit]).await.map_err(refuse::edit)
+    }
+
+    async fn replace(&self, repo: Repo) -> Answer<api::Repo> {
+        let id = repo.id.clone();
+        self.write(Edit::ReplaceRepo(Box::new(repo))).await?;
+        self.shown(&id).await
+    }
+
+    /// The plans on that repo that could run before and cannot now.
+    async fn disabled_since(&self, before: &Repos, id: &RepoId) -> Result<Vec<String>, Status> {
+        let (config, now) = (self.node.config.current(), self.repos().await?);
+        let plans = config.plans.iter().filter(|plan| plan.repo == *id);
+        let stopped = plans.filter(|plan| {
+            disabled_reason(plan, before).is_none() && disabled_reason(plan, &now).is_some()
+        });
+        Ok(stopped.map(|plan| plan.id.to_string()).collect())
+    }
+
+    async fn is_received(&self, peer: &Peer, id: &RepoId) -> Result<bool, Status> {
+        let repos = self.repos().await?;
+        Ok(repos.received().iter().any(|repo| repo.origin == peer.key && repo.id == *id))
+    }
+}
+
+/// A repo that a person wants again and whose owner is away.
+fn awaited(peer: &Peer, id: &RepoId) -> api::Repo {
+    api::Repo {
+        id: id.to_string(),
+        shared: true,
+        origin: Some(peer.key.to_string()),
+        origin_instance: Some(peer.instance.to_string()),
+        read_only: true,
+        state: "disabled".to_owned(),
+        reason: Some(format!("{} sends it when it is connected next", peer.instance)),
+        ..api::Repo::default()
+    }
+}

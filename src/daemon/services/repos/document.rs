@@ -1,0 +1,178 @@
+//! A repo as a person sees it, from what is known without asking its storage.
+//!
+//! 1. No location leaves with credentials in it (C2).
+//! 2. What its newest operation came to stands until the next one: nothing is tried for a list.
+
+use super::super::refuse;
+use crate::api;
+use crate::config::{Config, Repo, redact_uri};
+use crate::daemon::Node;
+use crate::daemon::ports::{Obstacle, Repos, place};
+use crate::job::Trouble;
+use crate::model::{Operation, RepoGuid, RepoId, Status};
+use crate::store::history::HistoryReader;
+use crate::store::trust::ReceivedRepo;
+use crate::store::{self, Trust};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many of a shard's newest operations are looked at for one that has ended.
+const LOOKED_AT: usize = 4;
+
+/// Everything about the repos of this instance.
+pub(super) struct Known {
+    config: Arc<Config>,
+    repos: Repos,
+    /// Of the config's repos, where they are now.
+    guids: BTreeMap<RepoId, RepoGuid>,
+    troubles: BTreeMap<RepoId, (Trouble, String)>,
+}
+
+/// A state with what there is to say about it.
+#[derive(Default)]
+struct Standing {
+    state: &'static str,
+    conflict: Option<String>,
+    reason: Option<String>,
+    locked_by: Option<String>,
+}
+
+impl Known {
+    pub(super) async fn read(node: &Node) -> Result<Self, tonic::Status> {
+        let config = node.config.current();
+        let of_trust = Arc::clone(&config);
+        let kept = node.with_trust(move |trust, _| {
+            Ok((guids(&of_trust, trust)?, Repos::read(of_trust, trust)?))
+        });
+        let (guids, repos) = kept.await.map_err(refuse::store)?;
+        let ids = config.repos.iter().map(|repo| repo.id.clone());
+        let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
+        let troubles = node.history.read(move |reader| troubles(reader, &ids)).await;
+        Ok(Self { config, repos, guids, troubles: troubles.map_err(refuse::store)? })
+    }
+
+    /// This machine's in the order of its file, then the received ones; not what was removed here.
+    pub(super) fn documents(&self) -> Vec<api::Repo> {
+        let own = self.config.repos.iter().map(|repo| self.own(repo));
+        own.chain(self.repos.received().iter().filter_map(|repo| self.received(repo))).collect()
+    }
+
+    pub(super) fn own(&self, repo: &Repo) -> api::Repo {
+        let guid = self.guids.get(&repo.id);
+        let standing = match (guid, self.troubles.get(&repo.id)) {
+            (Some(_), trouble) => Standing::of(trouble),
+            (None, trouble) => {
+                let reason = trouble.map(|(_, message)| message.clone());
+                Standing { state: "uninitialised", reason, ..Standing::default() }
+            }
+        };
+        standing.on(api::Repo {
+            id: repo.id.to_string(),
+            guid: guid.map(ToString::to_string),
+            uri: redact_uri(repo.uri.as_written()),
+            shared: repo.shared,
+            ..api::Repo::default()
+        })
+    }
+
+    /// `None` for one that a person removed here.
+    pub(super) fn received(&self, repo: &ReceivedRepo) -> Option<api::Repo> {
+        let explain = |obstacle| Some(self.repos.explain(repo, obstacle));
+        let standing = match self.repos.obstacle(repo) {
+            None => Standing::of(self.troubles.get(&repo.id)),
+            Some(Obstacle::Removed) => return None,
+            Some(obstacle) if obstacle.is_conflict() => {
+                Standing { state: "conflict", conflict: explain(&obstacle), ..Standing::default() }
+            }
+            Some(obstacle) => {
+                Standing { state: "disabled", reason: explain(&obstacle), ..Standing::default() }
+            }
+        };
+        let name = self.repos.origin_name(&repo.origin);
+        let origin = repo.origin.to_string();
+        Some(standing.on(api::Repo {
+            id: repo.id.to_string(),
+            guid: Some(repo.guid.to_string()),
+            uri: redact_uri(repo.uri.expose()),
+            shared: true,
+            origin_instance: Some(name).filter(|name| *name != origin),
+            origin: Some(origin),
+            read_only: true,
+            dropped: repo.dropped.iter().map(dropped).collect(),
+            ..api::Repo::default()
+        }))
+    }
+}
+
+fn dropped(dropped: &crate::model::Dropped) -> api::DroppedField {
+    api::DroppedField { field: dropped.field.clone(), reason: dropped.reason.clone() }
+}
+
+impl Standing {
+    fn of(trouble: Option<&(Trouble, String)>) -> Self {
+        let Some((trouble, message)) = trouble else {
+            return Self { state: "ready", ..Self::default() };
+        };
+        let (state, locked_by) = match trouble {
+            Trouble::Missing => ("missing", None),
+            Trouble::Locked { by } => ("locked", Some(by.clone())),
+            Trouble::Unreachable => ("unreachable", None),
+        };
+        let reason = Some(message.clone());
+        Self { state, reason, locked_by: locked_by.filter(|by| !by.is_empty()), conflict: None }
+    }
+
+    fn on(self, repo: api::Repo) -> api::Repo {
+        let Self { state, conflict, reason, locked_by } = self;
+        api::Repo { state: state.to_owned(), conflict, reason, locked_by, ..repo }
+    }
+}
+
+/// Of each repo of the config, which repository it was found to be where it is now. A location that
+/// cannot be told (a variable that is not set) is nowhere.
+fn guids(config: &Config, trust: &Trust) -> store::Result<BTreeMap<RepoId, RepoGuid>> {
+    let mut guids = BTreeMap::new();
+    for repo in &config.repos {
+        let Ok(uri) = repo.uri.resolve() else { continue };
+        if let Some(guid) = trust.repo_guid(&repo.id, &place(&uri))? {
+            guids.insert(repo.id.clone(), guid);
+        }
+    }
+    Ok(guids)
+}
+
+/// What keeps repos from being used, as their newest operations say.
+fn troubles(
+    reader: &HistoryReader<'_>,
+    ids: &[RepoId],
+) -> store::Result<BTreeMap<RepoId, (Trouble, String)>> {
+    let mut troubles = BTreeMap::new();
+    for id in ids {
+        let Some(newest) = newest_ended(reader, id)? else { continue };
+        if newest.status == Status::Failed
+            && let Some(trouble) = Trouble::of_message(&newest.message)
+        {
+            troubles.insert(id.clone(), (trouble, newest.message));
+        }
+    }
+    Ok(troubles)
+}
+
+/// The operation on a repo that ended last and says something of it.
+fn newest_ended(reader: &HistoryReader<'_>, repo: &RepoId) -> store::Result<Option<Operation>> {
+    let mut ended = Vec::new();
+    for shard in reader.own_shards_on(repo.as_str())? {
+        let newest = reader.newest(reader.owner(), &shard, None, LOOKED_AT)?;
+        ended.extend(newest.into_iter().filter_map(|recorded| recorded.state).find(says_something));
+    }
+    Ok(ended.into_iter().max_by_key(|operation| operation.ended_at))
+}
+
+const fn says_something(operation: &Operation) -> bool {
+    match operation.status {
+        Status::Succeeded | Status::Warning | Status::Failed => true,
+        Status::Pending | Status::Running | Status::Cancelled | Status::Skipped | Status::Lost => {
+            false
+        }
+    }
+}

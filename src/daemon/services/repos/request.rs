@@ -1,0 +1,162 @@
+//! What was asked for, as a repo of the config.
+//!
+//! Locations and variables are the owner's own text, so `${NAME}` in them stands for a variable of
+//! the daemon; a password given as text stands for itself.
+
+use super::super::refuse;
+use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
+use crate::config::{Repo, SecretSource, Template};
+use std::collections::BTreeMap;
+use tonic::Status;
+
+/// A new repo.
+pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
+    let id = refuse::field("repo", &request.repo)?;
+    let Some(password) = request.password.map(source).transpose()?.flatten() else {
+        let remedy = "give a password file, a password command or the password";
+        return Err(refuse::invalid("password: a repository needs one", remedy));
+    };
+    let mut repo = Repo::new(id, template("uri", &request.uri)?, password);
+    repo.shared = request.shared;
+    set_variables(&mut repo, request.env)?;
+    with_member(repo, request.member_uri, request.member_password_file)
+}
+
+/// A repo changed; what is absent stays.
+pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, Status> {
+    if let Some(uri) = &request.uri {
+        repo.uri = template("uri", uri)?;
+    }
+    if let Some(password) = request.password.map(source).transpose()?.flatten() {
+        repo.password = password;
+    }
+    for name in &request.env_removed {
+        let before = repo.env.len();
+        repo.env.retain(|(known, _)| known != name);
+        if repo.env.len() == before {
+            let message = format!("env {name:?}: repo {} has no such variable", repo.id);
+            return Err(refuse::invalid(message, "holdfast config show"));
+        }
+    }
+    set_variables(&mut repo, request.env)?;
+    with_member(repo, request.member_uri, request.member_password_file)
+}
+
+/// What members use: absent stays, empty is removed.
+pub(super) fn with_member(
+    mut repo: Repo,
+    uri: Option<String>,
+    password_file: Option<String>,
+) -> Result<Repo, Status> {
+    let given = |name, text: String| match text.as_str() {
+        "" => Ok(None),
+        text => template(name, text).map(Some),
+    };
+    if let Some(uri) = uri {
+        repo.member.uri = given("member-uri", uri)?;
+    }
+    if let Some(file) = password_file {
+        repo.member.password = given("member-password-file", file)?.map(SecretSource::File);
+    }
+    Ok(repo)
+}
+
+/// Sorted by name, as the config has them.
+fn set_variables(repo: &mut Repo, env: BTreeMap<String, String>) -> Result<(), Status> {
+    for (name, value) in env {
+        let value = value.parse().map_err(|error| {
+            // The value is a secret: it is not repeated.
+            refuse::invalid(format!("env {name}: {error}"), "")
+        })?;
+        repo.env.retain(|(known, _)| *known != name);
+        repo.env.push((name, value));
+    }
+    repo.env.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(())
+}
+
+/// Not with the text in the error: a location may carry credentials.
+fn template(name: &str, text: &str) -> Result<Template, Status> {
+    text.parse().map_err(|error| refuse::invalid(format!("{name}: {error}"), ""))
+}
+
+fn source(given: PasswordSource) -> Result<Option<SecretSource>, Status> {
+    match (given.password, given.file, given.command) {
+        (None, None, None) => Ok(None),
+        (Some(password), None, None) => {
+            Ok(Some(SecretSource::Inline(Template::literal(&password))))
+        }
+        (None, Some(file), None) => Ok(Some(SecretSource::File(template("password-file", &file)?))),
+        (None, None, Some(command)) => Ok(Some(SecretSource::Command(command))),
+        _ => Err(refuse::invalid("password: more than one source is given", "give one of them")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn request() -> AddRepoRequest {
+        AddRepoRequest {
+            repo: "vault".to_owned(),
+            uri: "/srv".to_owned(),
+            password: Some(PasswordSource {
+                password: Some("pa${ss".to_owned()),
+                ..PasswordSource::default()
+            }),
+            env: BTreeMap::from([("B".to_owned(), "${KEY}".to_owned())]),
+            ..AddRepoRequest::default()
+        }
+    }
+
+    #[test]
+    fn a_password_stands_for_itself_and_a_variable_for_its_value() {
+        let repo = added(request()).unwrap();
+        assert_eq!(repo.password, SecretSource::Inline("pa$${ss".parse().unwrap()));
+        assert_eq!(repo.env, [("B".to_owned(), "${KEY}".parse().unwrap())]);
+    }
+
+    #[test]
+    fn one_source_of_the_password_is_needed() {
+        let none = AddRepoRequest { password: None, ..request() };
+        assert!(added(none).is_err());
+        let two = PasswordSource {
+            password: Some("x".to_owned()),
+            file: Some("/x".to_owned()),
+            command: None,
+        };
+        assert!(added(AddRepoRequest { password: Some(two), ..request() }).is_err());
+    }
+
+    #[test]
+    fn c2_a_refusal_repeats_no_secret() {
+        let uri = "rest:https://nas:hunter2@vault/${".to_owned();
+        let env = BTreeMap::from([("KEY".to_owned(), "hunter2${".to_owned())]);
+        for refused in [
+            added(AddRepoRequest { uri, ..request() }).unwrap_err(),
+            added(AddRepoRequest { env, ..request() }).unwrap_err(),
+        ] {
+            assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_edit_leaves_alone_what_it_does_not_name() {
+        let repo = added(request()).unwrap();
+        assert_eq!(edited(repo.clone(), EditRepoRequest::default()).unwrap(), repo);
+        let request = EditRepoRequest {
+            env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+            env_removed: vec!["B".to_owned()],
+            member_uri: Some("/srv/{instance}".to_owned()),
+            ..EditRepoRequest::default()
+        };
+        let after = edited(repo, request).unwrap();
+        assert_eq!(after.env, [("A".to_owned(), "1".parse().unwrap())]);
+        assert!(after.member.uri.is_some());
+        let cleared = with_member(after.clone(), Some(String::new()), None).unwrap();
+        assert_eq!(cleared.member.uri, None);
+        let unknown = EditRepoRequest { env_removed: vec!["B".to_owned()], ..Default::default() };
+        assert!(edited(after, unknown).is_err());
+    }
+}
