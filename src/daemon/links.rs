@@ -23,7 +23,6 @@ use crate::session::{
 use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::tell;
-use arc_swap::ArcSwap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +61,7 @@ pub struct Base {
 
 /// Every session of this instance.
 pub struct Links {
-    settings: ArcSwap<Settings>,
+    settings: watch::Sender<Arc<Settings>>,
     base: Base,
     admissions: Admissions,
     dialer: Dialer,
@@ -165,7 +164,7 @@ impl Links {
                 Arc::clone(&base.roster),
                 base.ground.clone(),
             ),
-            settings: ArcSwap::from_pointee(settings),
+            settings: watch::Sender::new(Arc::new(settings)),
             base,
             dialer: Dialer::default(),
             pairs: Mutex::new(Pairs::new(own)),
@@ -178,13 +177,19 @@ impl Links {
 
     /// What sessions that begin from now on use.
     pub fn resettle(&self, settings: Settings) {
-        self.settings.store(Arc::new(settings));
+        self.settings.send_replace(Arc::new(settings));
     }
 
     /// What sessions use that begin now.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        self.settings.load_full()
+        Arc::clone(&self.settings.borrow())
+    }
+
+    /// Changes whenever [`Links::settings`] does.
+    #[must_use]
+    pub fn resettled(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
     }
 
     /// Runs a session over a link that somebody dialled, in a task of its own.
@@ -390,7 +395,7 @@ impl Links {
             grants: lane.grants.subscribe(),
             closing: closing.subscribe(),
             outgoing: to_send,
-            quota: self.settings.load().quota,
+            quota: self.settings.borrow().quota,
         };
         if let Some((_, displaced)) = lane.closing.replace((generation, closing)) {
             displaced.send_replace(Some(Code::Replaced));
