@@ -312,7 +312,13 @@ impl Links {
     /// Whether a session with this peer stands.
     #[must_use]
     pub fn is_connected(&self, peer: &KeyId) -> bool {
-        locked(&self.pairs).current(peer).is_some()
+        self.generation(peer).is_some()
+    }
+
+    /// The number of the session that stands with this peer.
+    #[must_use]
+    pub fn generation(&self, peer: &KeyId) -> Option<u64> {
+        locked(&self.pairs).current(peer)
     }
 
     /// Every peer with a session that stands.
