@@ -10,7 +10,9 @@
 //! appended, linked and indexed as a backup's would be, and a peer's log is taken in as a session
 //! takes it. A second run appends more operations, and leaves the peers as they are.
 
+#[path = "seed/hub.rs"]
 mod hub;
+#[path = "seed/own.rs"]
 mod own;
 
 use anyhow::Context as _;
