@@ -335,10 +335,19 @@ async fn x1_a_received_repo_is_used_literally_and_never_created() {
     assert!(failed.message.contains("Only its owner creates it"), "{}", failed.message);
     assert!(!literal.exists());
 
-    let mut init = Command::new("restic");
-    init.arg("init").env("RESTIC_PASSWORD", "swordfish").env("RESTIC_REPOSITORY", &literal);
-    init.env("RESTIC_CACHE_DIR", machine.path("cache")).stdout(Stdio::null());
-    assert!(init.status().unwrap().success());
+    let restic = |argument: &[&str]| {
+        let mut restic = Command::new("restic");
+        restic.args(argument).env("RESTIC_PASSWORD", "swordfish");
+        restic.env("RESTIC_REPOSITORY", &literal).env("RESTIC_CACHE_DIR", machine.path("cache"));
+        restic.output().unwrap().stdout
+    };
+    restic(&["init"]);
+    let other = machine.back_up().await;
+    assert_eq!(other.status, Status::Failed, "another repository than the one promised");
+    assert!(other.message.contains("is at its uri"), "{}", other.message);
+    let config: serde_json::Value = serde_json::from_slice(&restic(&["cat", "config"])).unwrap();
+    let guid = config["id"].as_str().unwrap().parse().unwrap();
+    daemon.trust.put_received_repos(&[ReceivedRepo { guid, ..received(&literal) }]).unwrap();
     let saved = machine.back_up().await;
     assert_eq!(saved.status, Status::Succeeded, "{}", saved.message);
     assert!(daemon.of_kind(OperationKind::Init).await.is_empty());

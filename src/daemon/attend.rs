@@ -22,6 +22,7 @@ use crate::wire::{Notice, RunProgress, ToldGrant};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 /// How often peers are told how far a run is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -57,17 +58,23 @@ impl Attendant {
 
     async fn run(mut self) {
         let mut runs = self.node.engine.changes();
-        let mut config = self.node.config.subscribe();
-        config.mark_unchanged();
+        let mut settings = self.node.links.resettled();
         let mut told = self.told();
+        // What a run says comes often; what peers are told of it, now and then.
+        let mut next_progress = Instant::now();
+        let mut has_progress = false;
         loop {
             tokio::select! {
                 event = self.conversation.events.recv() => match event {
                     Some(event) => self.hear(event).await,
                     None => break,
                 },
-                Ok(()) = runs.changed() => self.tell_progress().await,
-                Ok(()) = config.changed() => self.tell_news(&mut told).await,
+                Ok(()) = runs.changed(), if !has_progress => has_progress = true,
+                () = sleep_until(next_progress), if has_progress => {
+                    self.tell_progress().await;
+                    (next_progress, has_progress) = (Instant::now() + PROGRESS_EVERY, false);
+                }
+                Ok(()) = settings.changed() => self.tell_news(&mut told).await,
             }
         }
         self.node.log_calls.cut(self.peer());
@@ -203,7 +210,6 @@ impl Attendant {
                 self.say(Outgoing::Progress(progress)).await;
             }
         }
-        tokio::time::sleep(PROGRESS_EVERY).await;
     }
 
     fn told(&self) -> (String, Vec<String>) {

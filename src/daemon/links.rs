@@ -24,7 +24,6 @@ use crate::session::{
 use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::tell;
-use arc_swap::ArcSwap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +62,7 @@ pub struct Base {
 
 /// Every session of this instance.
 pub struct Links {
-    settings: ArcSwap<Settings>,
+    settings: watch::Sender<Arc<Settings>>,
     base: Base,
     admissions: Admissions,
     dialer: Dialer,
@@ -169,7 +168,7 @@ impl Links {
                 Arc::clone(&base.roster),
                 base.ground.clone(),
             ),
-            settings: ArcSwap::from_pointee(settings),
+            settings: watch::Sender::new(Arc::new(settings)),
             base,
             dialer: Dialer::default(),
             pairs: Mutex::new(Pairs::new(own)),
@@ -184,13 +183,19 @@ impl Links {
 
     /// What sessions that begin from now on use.
     pub fn resettle(&self, settings: Settings) {
-        self.settings.store(Arc::new(settings));
+        self.settings.send_replace(Arc::new(settings));
     }
 
     /// What sessions use that begin now.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        self.settings.load_full()
+        Arc::clone(&self.settings.borrow())
+    }
+
+    /// Changes whenever [`Links::settings`] does.
+    #[must_use]
+    pub fn resettled(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
     }
 
     /// Runs a session over a link that somebody dialled, in a task of its own.
@@ -364,7 +369,13 @@ impl Links {
     /// Whether a session with this peer stands.
     #[must_use]
     pub fn is_connected(&self, peer: &KeyId) -> bool {
-        locked(&self.pairs).current(peer).is_some()
+        self.generation(peer).is_some()
+    }
+
+    /// The number of the session that stands with this peer.
+    #[must_use]
+    pub fn generation(&self, peer: &KeyId) -> Option<u64> {
+        locked(&self.pairs).current(peer)
     }
 
     /// Every peer with a session that stands.
@@ -452,7 +463,7 @@ impl Links {
             grants: lane.grants.subscribe(),
             closing: closing.subscribe(),
             outgoing: to_send,
-            quota: self.settings.load().quota,
+            quota: self.settings.borrow().quota,
         };
         if let Some((_, displaced)) = lane.closing.replace((generation, closing)) {
             displaced.send_replace(Some(Code::Replaced));

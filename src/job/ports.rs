@@ -15,6 +15,8 @@ pub struct RepoSpec {
     pub access: RepoAccess,
     /// Whose it is.
     pub standing: Standing,
+    /// Which repository its owner says it is, of a received one: another one is not used.
+    pub promised: Option<RepoGuid>,
 }
 
 /// Whether we may create a repository that does not exist.

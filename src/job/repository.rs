@@ -104,7 +104,7 @@ impl Engine {
                 may_create(repo, wish)?;
                 self.create(restic, repo, flow, cancel).await?
             }
-            found => found?,
+            found => as_promised(repo, found?)?,
         };
         self.keep(repo, &guid).await?;
         Ok(guid)
@@ -158,6 +158,18 @@ fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {
         (_, Wish::Adopt) => Err(JobError::NothingToAdopt { repo: repo_id }),
         (Standing::OwnByHand, Wish::BeforeUse) => Err(JobError::NotInitialised { repo: repo_id }),
         (Standing::Own, _) | (Standing::OwnByHand, Wish::Explicit) => Ok(()),
+    }
+}
+
+/// A repository that its owner shares is the one that it says, or none.
+fn as_promised(repo: &RepoSpec, found: RepoGuid) -> Result<RepoGuid, JobError> {
+    match &repo.promised {
+        Some(promised) if *promised != found => Err(JobError::OtherRepository {
+            repo: repo.id.clone(),
+            expected: promised.clone(),
+            found,
+        }),
+        Some(_) | None => Ok(found),
     }
 }
 

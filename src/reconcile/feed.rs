@@ -91,6 +91,8 @@ pub struct Feed {
     senders: BTreeMap<Shard, Sender>,
     /// Shards inside the scope that the hub holds and this log does not (any more): fork at 0.
     zero: VecDeque<Shard>,
+    /// Whose batch was the last: the next one is of a shard after it, so that none waits for ever.
+    turn: Option<Shard>,
     forked_at_zero: BTreeSet<Shard>,
     announced: BTreeSet<Shard>,
     credit: u32,
@@ -120,6 +122,7 @@ impl Feed {
             serial: 0,
             senders: BTreeMap::new(),
             zero: VecDeque::new(),
+            turn: None,
             forked_at_zero: BTreeSet::new(),
             announced: BTreeSet::new(),
             credit: INITIAL_CREDIT,

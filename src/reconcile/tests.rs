@@ -845,3 +845,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn r2_a_shard_that_grows_all_the_time_keeps_no_other_waiting() {
+    let mut log = log_of(1);
+    log.append(&shard("b"), operation(1_000), EntryKind::State, "F b".into());
+    let mut feed = Feed::new(ORIGIN);
+    let everything = |_: &Shard| true;
+    let hello = feed.open(&log, &everything).unwrap();
+    let heads = FromHub::Heads { number: hello.number, held: Vec::new() };
+    feed.handle(&log, &everything, heads, NOW, &mut Vec::new()).unwrap();
+    let mut sent = Vec::new();
+    for n in 1..=3 {
+        let credit = FromHub::Credit { batches: 1 };
+        feed.handle(&log, &everything, credit, NOW, &mut Vec::new()).unwrap();
+        let next = feed.next(&log, &everything, NOW, &signature).unwrap();
+        if let Some(FromOrigin::Batch(batch)) = next {
+            sent.push(batch.shard.repo);
+        }
+        log.append(&shard("a"), operation(n), EntryKind::State, "F a".into());
+    }
+    assert_eq!(sent, ["a", "b", "a"]);
+}

@@ -72,7 +72,14 @@ fn create_private(path: &Path) -> Result<()> {
         .map_err(StoreError::io(path))
 }
 
-/// The connection that writes. The page size counts only for a file that is new.
+/// Pages that the writer keeps at hand, in KiB; taken up only as they are used. An append touches
+/// the last pages of its shard in three trees: SQLite's 2 MiB would not hold those of 50 shards.
+const WRITER_CACHE_KIB: i32 = 8 * 1024;
+/// The same while a file is checked: each page is read once, and none is worth keeping.
+const CHECK_CACHE_KIB: i32 = 512;
+
+/// The connection that writes, to be checked by [`quick_check`] before it is used. The page size
+/// counts only for a file that is new.
 pub(crate) fn open_writer(path: &Path, journal: Journal, page_bytes: u32) -> Result<Connection> {
     create_private(path)?;
     let conn = Connection::open_with_flags(
@@ -84,6 +91,7 @@ pub(crate) fn open_writer(path: &Path, journal: Journal, page_bytes: u32) -> Res
     conn.pragma_update(None, "journal_mode", journal.pragma())?;
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", false)?;
+    conn.pragma_update(None, "cache_size", -CHECK_CACHE_KIB)?;
     conn.pragma_update(None, "temp_store", "memory")?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.set_prepared_statement_cache_capacity(128);
@@ -110,6 +118,7 @@ pub(crate) fn quick_check(conn: &mut Connection, budget: Duration) -> Result<()>
     conn.progress_handler(10_000, Some(move || crate::clock::monotonic() > until))?;
     let answer = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     conn.progress_handler(0, None::<fn() -> bool>)?;
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     match answer {
         Ok(text) if text == "ok" => Ok(()),
         Ok(detail) => Err(StoreError::Damaged { what: "the database", detail }),

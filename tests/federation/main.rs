@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod mitm;
+mod renewal;
 
 use holdfast::clock;
 use holdfast::config::LiveConfig;

@@ -154,7 +154,7 @@ pub(crate) fn furnish(memory: &Memory, folder: &Path, standing: Standing) {
         password: secret("swordfish".to_owned()),
         env: vec![("RESTIC_CACHE_DIR".to_owned(), secret(cache))],
     };
-    let repo = RepoSpec { id: repo_id(), access, standing };
+    let repo = RepoSpec { id: repo_id(), access, standing, promised: None };
     memory.repos.lock().unwrap().insert(repo_id(), repo);
     let paths = vec![folder.join("files").display().to_string()];
     let plan =

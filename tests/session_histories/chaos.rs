@@ -53,8 +53,8 @@ const WEIGHTS: &[(Kind, f64)] = &[
     (Kind::LoseLog, 1.),
     (Kind::Clone, 1.5),
     (Kind::Allow, 1.),
-    (Kind::Grant, 7.),
-    (Kind::Waver, 3.),
+    (Kind::Grant, 10.),
+    (Kind::Waver, 6.),
     (Kind::Remove, 1.),
     (Kind::Readmit, 1.),
     (Kind::Wake, 2.),
@@ -316,9 +316,12 @@ impl World {
     fn waver(&mut self, process: Process, peer: Who) -> Outcome {
         let before = self.instances[process].grants(peer);
         for _ in 0..1 + self.random.below(3) {
+            // With something under way that the change may meet.
+            let count = self.random.below(6) as usize;
+            self.append(process, count)?;
             let grants = some_grants(&mut self.random);
             self.grant(process, peer, grants)?;
-            let moment = self.now + self.random.below(20);
+            let moment = self.now + self.random.below(60);
             self.run_until(moment)?;
         }
         self.grant(process, peer, (*before).clone())

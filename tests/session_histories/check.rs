@@ -42,18 +42,21 @@ impl World {
         let dead = self.plan.timing.dead_after.as_millis() as u64;
         self.run_until(self.now + dead + 10_000)?;
         let end = self.now + PATIENCE;
-        while let Err(why) = self.check_all() {
-            if self.now > end {
-                return Err(format!("not so after hours of quiet: {why}"));
+        loop {
+            let said = self.chatter;
+            self.run_until(self.now + 40_000)?;
+            let busy = match self.chatter - said {
+                0 => Ok(()),
+                more => Err(format!("{more} messages although all was said")),
+            };
+            match self.check_all().and(busy) {
+                Err(why) if self.now > end => {
+                    return Err(format!("not so after hours of quiet: {why}"));
+                }
+                Err(_) => {}
+                Ok(()) => return Ok(()),
             }
-            self.run_until(self.now + 20_000)?;
         }
-        let said = self.chatter;
-        self.run_until(self.now + 50_000)?;
-        if self.chatter != said {
-            return Err(format!("{} messages after all was said", self.chatter - said));
-        }
-        self.check_all()
     }
 
     fn check_all(&self) -> Outcome {

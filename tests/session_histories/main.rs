@@ -15,6 +15,7 @@ mod chaos;
 mod check;
 #[path = "../histories/compare.rs"]
 mod compare;
+mod dialling;
 mod feeding;
 mod instance;
 mod link;

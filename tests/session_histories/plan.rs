@@ -27,7 +27,7 @@ pub struct Plan {
     pub happenings: usize,
     /// The longest between two of them.
     pub pause: u64,
-    /// Whether a peer is dialled that has a session with us already, before it is quiet.
+    /// Whether a peer is dialled that has dialled us meanwhile.
     pub eager: bool,
     /// Whether a person wakes dialers that were refused, once it is quiet; else they wait.
     pub woken: bool,
@@ -74,7 +74,7 @@ impl Plan {
             shards: names.iter().take(shards).map(shard).collect(),
             happenings: *random.pick(&[15, 30, 60]),
             pause: *random.pick(&[300, 3_000, 30_000]),
-            eager: random.unit() < 0.3,
+            eager: random.unit() < 0.5,
             woken,
         }
     }

@@ -1,19 +1,14 @@
 //! Instances, links and the virtual clock: what happens when.
 
-use crate::feeding::Feeding;
-use crate::instance::{Dialling, Instance, Process, Who};
+use crate::instance::{Instance, Process, Who};
 use crate::link::Link;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::side::Side;
-use holdfast::crypto::CryptoError;
 use holdfast::grant::Grants;
 use holdfast::model::{KeyId, Timestamp};
-use holdfast::net::{Outcome as Dialled, Pause};
-use holdfast::session::{Code, Ending, Errand, Now, Session, Verdict};
-use holdfast::wire::handshake::{Opening, Purpose};
+use holdfast::session::{Code, Ending, Now};
 use holdfast::wire::proto::sync::Envelope;
-use holdfast::wire::tell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
@@ -68,7 +63,7 @@ pub struct World {
     pub steps: u64,
     /// How often what was seen: that a simulation meets what it is for.
     pub seen: BTreeMap<String, u64>,
-    /// The faults are over: no session is replaced without need.
+    /// The faults are over: no session is renewed.
     pub quiet: bool,
     loud: bool,
 }
@@ -132,8 +127,14 @@ impl World {
     }
 
     pub fn schedule(&mut self, after: u64, due: Due) {
+        let serial = self.number();
+        self.queue.push(Reverse((self.now + after, serial, due)));
+    }
+
+    /// One that was not given before.
+    pub fn number(&mut self) -> u64 {
         self.serial += 1;
-        self.queue.push(Reverse((self.now + after, self.serial, due)));
+        self.serial
     }
 
     /// Runs until this time.
@@ -270,18 +271,7 @@ impl World {
         if let Some(generation) = side.generation {
             instance.pairs.ended(key, generation);
         }
-        let lives = instance.pairs.current(&key).is_some();
-        let Some(state) = instance.dialers.get(&peer).map(|dialer| dialer.state) else { return };
-        match (state, side.end) {
-            (_, 0) if lives => self.set_dialling(side.process, peer, Dialling::WhileItLives),
-            (Dialling::Busy, 0) => {
-                self.dial_later(side.process, peer, outcome(&ending, side.generation.is_some()));
-            }
-            (Dialling::WhileItLives, _) if !lives => {
-                self.dial_later(side.process, peer, Dialled::Lost);
-            }
-            (Dialling::Busy | Dialling::At(_) | Dialling::WhileItLives, _) => {}
-        }
+        self.after_session(&side, peer, &ending);
     }
 
     /// Begins the next commit of an instance where one is due.
@@ -309,99 +299,6 @@ impl World {
         }
         self.turn(done.side)?;
         self.commit(process)
-    }
-
-    // ---------------------------------------------------------------- dialling
-
-    pub fn dial_all(&mut self, process: Process) {
-        let peers: Vec<_> = self.instances[process].dialers.keys().copied().collect();
-        for peer in peers {
-            let after = self.random.below(500);
-            self.dial_at(process, peer, after);
-        }
-    }
-
-    fn set_dialling(&mut self, process: Process, peer: Who, state: Dialling) {
-        if let Some(dialer) = self.instances[process].dialers.get_mut(&peer) {
-            dialer.state = state;
-        }
-    }
-
-    pub fn dial_at(&mut self, process: Process, peer: Who, after: u64) {
-        self.set_dialling(process, peer, Dialling::At(self.now + after));
-        self.schedule(after, Due::Dial(process, peer));
-    }
-
-    fn dial_later(&mut self, process: Process, peer: Who, outcome: Dialled) {
-        let random = self.random.next() as u32;
-        let Some(dialer) = self.instances[process].dialers.get_mut(&peer) else { return };
-        let pause = match dialer.backoff.after(outcome, random) {
-            Pause::For(pause) => pause,
-            // The peer has a session that we have lost: by back-off, until it notices.
-            Pause::WhileItLives => match dialer.backoff.after(Dialled::Unreachable, random) {
-                Pause::For(pause) => pause,
-                Pause::WhileItLives => return,
-            },
-        };
-        self.say(|| format!("{process} dials {peer} in {pause:?} after {outcome:?}"));
-        self.dial_at(process, peer, pause.as_millis() as u64);
-    }
-
-    fn dial_due(&mut self, process: Process, who: Who) -> Outcome {
-        let dialer = self.instances[process].dialers.get(&who);
-        let due = dialer.is_some_and(|dialer| dialer.state == Dialling::At(self.now));
-        if !due || !self.instances[process].up {
-            return Ok(());
-        }
-        // A session that the peer dialled meanwhile will do; an eager one dials all the same.
-        let key = self.instances[who].key();
-        if (self.quiet || !self.plan.eager) && self.instances[process].pairs.current(&key).is_some()
-        {
-            self.set_dialling(process, who, Dialling::WhileItLives);
-            return Ok(());
-        }
-        self.set_dialling(process, who, Dialling::Busy);
-        self.dial(process, who)
-    }
-
-    /// Opens a link and a session over it.
-    fn dial(&mut self, process: Process, who: Who) -> Outcome {
-        if !self.instances[process].up {
-            return Ok(());
-        }
-        if !self.instances[who].up {
-            self.dial_later(process, who, Dialled::Unreachable);
-            return Ok(());
-        }
-        self.serial += 1;
-        let link = self.serial;
-        let latency = self.plan.latency_between(self.instances[process].who, who);
-        self.links.insert(link, Link::new([process, who], latency, self.now));
-        let dialler = self.dialler(link, process, who).map_err(|error| error.to_string())?;
-        let now = self.time_of(who);
-        let local = self.instances[who].local.clone();
-        let session = Session::listen(local, self.plan.timing, now);
-        let listener = Side::new((link, 1), who, session);
-        self.sides.insert(side_of(link, 0), dialler);
-        self.sides.insert(side_of(link, 1), listener);
-        self.turn(side_of(link, 0))?;
-        self.turn(side_of(link, 1))
-    }
-
-    fn dialler(&mut self, link: u64, process: Process, who: Who) -> Result<Side, CryptoError> {
-        let (listener, now) = (self.instances[who].key(), self.time_of(process));
-        let instance = &self.instances[process];
-        let grants = instance.grants(who);
-        let (feeding, sync_hello) =
-            Feeding::open(instance.key(), self.plan.limits, &instance.database, &grants);
-        let opening = Opening { granted: tell(&grants), sync_hello };
-        let grants = Grants::clone(&grants);
-        let purpose = Purpose::Session;
-        let errand = Errand { listener, purpose, redemption: None, grants, opening };
-        let session = Session::dial(instance.local.clone(), errand, self.plan.timing, now)?;
-        let mut side = Side::new((link, 0), process, session);
-        (side.feeding, side.peer) = (Some(feeding), Some(who));
-        Ok(side)
     }
 
     // --------------------------------------------------------------- processes
@@ -471,20 +368,5 @@ impl World {
             self.turn(id)?;
         }
         Ok(())
-    }
-}
-
-/// What the back-off makes of an ending.
-fn outcome(ending: &Ending, stood: bool) -> Dialled {
-    match ending.verdict() {
-        Verdict::Retry if stood => Dialled::Lost,
-        Verdict::Retry => Dialled::Unreachable,
-        Verdict::Duplicate => Dialled::Duplicate,
-        Verdict::Refused | Verdict::Incompatible => Dialled::Refused(match ending {
-            Ending::Theirs(reason) if reason.retry_after_s > 0 => {
-                Some(std::time::Duration::from_secs(reason.retry_after_s.into()))
-            }
-            _ => None,
-        }),
     }
 }

@@ -34,7 +34,7 @@ impl LiveCatalogue {
         let access = self.runtime.block_on(repo.access());
         let access = access.map_err(|error| Unusable(format!("repo {}: {error}", repo.id)))?;
         let standing = if repo.auto_init { Standing::Own } else { Standing::OwnByHand };
-        Ok(RepoSpec { id: repo.id.clone(), access, standing })
+        Ok(RepoSpec { id: repo.id.clone(), access, standing, promised: None })
     }
 }
 
@@ -106,5 +106,6 @@ fn received(repo: &ReceivedRepo) -> Option<RepoSpec> {
         password: repo.password.clone()?,
         env: repo.env.clone(),
     };
-    Some(RepoSpec { id: repo.id.clone(), access, standing: Standing::Received })
+    let promised = Some(repo.guid.clone());
+    Some(RepoSpec { id: repo.id.clone(), access, standing: Standing::Received, promised })
 }

@@ -174,12 +174,15 @@ impl Feed {
         if self.credit == 0 || self.paused {
             return Ok(None);
         }
-        for own in shards {
+        let passed = |own: &ShardHead| self.turn.as_ref().is_some_and(|turn| own.shard <= *turn);
+        let (before, after) = shards.split_at(shards.partition_point(passed));
+        for own in after.iter().chain(before) {
             let due = self.senders.get(&own.shard).and_then(|sender| sender.due(own));
             let Some((cursor, start)) = due else { continue };
             if let Some(batch) = self.batch(log, own, cursor, start)? {
                 let cursor = cursor + batch.entries.len() as u64;
                 self.senders.insert(own.shard.clone(), Sender::continuing(cursor));
+                self.turn = Some(own.shard.clone());
                 self.credit -= 1;
                 return Ok(Some(FromOrigin::Batch(batch)));
             }

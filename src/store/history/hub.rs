@@ -264,12 +264,15 @@ fn keep_checkpoint(conn: &Connection, log: i64, checkpoint: &Checkpoint) -> Resu
 }
 
 /// "No longer on the origin" is what is orphaned in shards held and shown; how many became so now.
+/// The index is named: by itself SQLite takes the primary key and reads every operation of the log,
+/// at each reconnect.
 fn settle_orphans(conn: &Connection, log: i64) -> Result<usize> {
+    let update = "UPDATE operation INDEXED BY operation_orphan SET";
     let in_log = "shard IN (SELECT id FROM shard WHERE log = ?1 AND held AND NOT hidden)";
-    let sql = format!("UPDATE operation SET gone = 1 WHERE orphan AND NOT gone AND {in_log}");
+    let sql = format!("{update} gone = 1 WHERE orphan AND NOT gone AND {in_log}");
     let gone = conn.prepare_cached(&sql)?.execute([log])?;
     let hidden = "shard IN (SELECT id FROM shard WHERE log = ?1 AND (hidden OR NOT held))";
-    let sql = format!("UPDATE operation SET gone = 0 WHERE orphan AND gone AND {hidden}");
+    let sql = format!("{update} gone = 0 WHERE orphan AND gone AND {hidden}");
     conn.prepare_cached(&sql)?.execute([log])?;
     Ok(gone)
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{Epoch, KeyId, Timestamp};
 use crate::reconcile::{Entry, EntryKind, Found, Hash, Head, Shard};
-use crate::store::column::{Col, maybe, noun};
+use crate::store::column::{Col, noun};
 use crate::store::error::{Result, StoreError};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -63,30 +63,39 @@ pub(super) fn epoch(conn: &Connection, log: i64) -> Result<Option<Epoch>> {
 
 /// A shard by name, also one that is no longer held.
 pub(super) fn shard(conn: &Connection, log: i64, shard: &Shard) -> Result<Option<ShardRow>> {
-    let mut select =
-        conn.prepare_cached("SELECT * FROM shard WHERE log = ?1 AND repo = ?2 AND plan = ?3")?;
+    let sql = format!("SELECT {SHARD} FROM shard WHERE log = ?1 AND repo = ?2 AND plan = ?3");
+    let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_row((log, &shard.repo, &shard.plan), shard_row).optional()?)
 }
 
 /// Every shard held under the present epoch, also those at 0.
 pub(super) fn shards(conn: &Connection, log: i64) -> Result<Vec<ShardRow>> {
-    let mut select =
-        conn.prepare_cached("SELECT * FROM shard WHERE log = ?1 AND held ORDER BY repo, plan")?;
+    let sql = format!("SELECT {SHARD} FROM shard WHERE log = ?1 AND held ORDER BY repo, plan");
+    let mut select = conn.prepare_cached(&sql)?;
     let rows = select.query_map([log], shard_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The columns of [`shard_row`], by number there: all shards of a log are read at each reconnect
+/// and for each batch, and finding a column by its name compares it with all names before it.
+const SHARD: &str = "id, repo, plan, held, base_seq, base_chain, head_seq, head_chain, hidden, \
+                     expectation, known_at";
+
 fn shard_row(row: &Row<'_>) -> rusqlite::Result<ShardRow> {
     Ok(ShardRow {
-        id: row.get("id")?,
-        shard: Shard { repo: row.get("repo")?, plan: row.get("plan")? },
-        held: row.get("held")?,
-        base: Head { seq: seq_out(row, "base_seq")?, chain: row.get("base_chain")? },
-        head: Head { seq: seq_out(row, "head_seq")?, chain: row.get("head_chain")? },
-        hidden: row.get("hidden")?,
-        expectation: seq_out(row, "expectation")?,
-        known_at: maybe(row, "known_at")?,
+        id: row.get(0)?,
+        shard: Shard { repo: row.get(1)?, plan: row.get(2)? },
+        held: row.get(3)?,
+        base: Head { seq: position(row, 4)?, chain: row.get(5)? },
+        head: Head { seq: position(row, 6)?, chain: row.get(7)? },
+        hidden: row.get(8)?,
+        expectation: position(row, 9)?,
+        known_at: row.get::<_, Option<Col<Timestamp>>>(10)?.map(|known| known.0),
     })
+}
+
+fn position(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
 /// chain(seq); `None` below the base or above the head.
@@ -162,18 +171,21 @@ pub(super) fn entries_at(conn: &Connection, shard: i64, seqs: &[u64]) -> Result<
 
 /// At most `limit` positions that a scrub has found lost.
 pub(super) fn lost(conn: &Connection, shard: i64, limit: usize) -> Result<Vec<u64>> {
-    let mut select = conn
-        .prepare_cached("SELECT seq FROM entry WHERE shard = ?1 AND lost ORDER BY seq LIMIT ?2")?;
+    let mut select = conn.prepare_cached(
+        "SELECT seq FROM entry INDEXED BY entry_lost WHERE shard = ?1 AND lost \
+             ORDER BY seq LIMIT ?2",
+    )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = select.query_map((shard, limit), |row| seq_out(row, "seq"))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Whether a scrub has found anything of a log lost.
+/// Whether a scrub has found anything of a log lost. The index is named: by itself SQLite takes the
+/// primary key and reads the whole log, at each reconnect.
 pub(super) fn any_lost(conn: &Connection, log: i64) -> Result<bool> {
     let mut select = conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM entry e JOIN shard s ON s.id = e.shard \
-         WHERE e.lost AND s.log = ?1 AND s.held)",
+        "SELECT EXISTS (SELECT 1 FROM entry e INDEXED BY entry_lost \
+         JOIN shard s ON s.id = e.shard WHERE e.lost AND s.log = ?1 AND s.held)",
     )?;
     Ok(select.query_row([log], |row| row.get(0))?)
 }

@@ -37,7 +37,8 @@ const WANTED: &str = "\
         SELECT shard, seq FROM entry WHERE lost \
         UNION SELECT shard, seq FROM operation WHERE bare AND seq > 0 \
         UNION SELECT x.id, x.expectation FROM shard x JOIN entry e \
-            ON e.shard = x.id AND e.seq = x.expectation WHERE x.log = ?1 AND e.payload IS NULL \
+            ON e.shard = x.id AND e.seq = x.expectation \
+            WHERE x.log = ?1 AND x.expectation > 0 AND e.payload IS NULL \
     ) w JOIN shard s ON s.id = w.shard \
     WHERE s.log = ?1 AND s.held AND NOT s.hidden AND NOT EXISTS ( \
         SELECT 1 FROM temp.asked a WHERE a.shard = w.shard AND a.seq = w.seq) \

@@ -129,6 +129,14 @@ impl Trust {
         put(&self.lock(), peer)
     }
 
+    /// [`Trust::put_peer`] of many, in one transaction.
+    ///
+    /// # Errors
+    /// The database cannot be written; none is added then.
+    pub fn put_peers(&self, peers: &[Peer]) -> Result<()> {
+        self.transact(|tx| peers.iter().try_for_each(|peer| put(tx, peer)))
+    }
+
     /// Changes one peer in one transaction and returns it as it is then.
     ///
     /// # Errors
