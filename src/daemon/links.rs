@@ -10,8 +10,9 @@
 use super::admission::Admissions;
 use super::presence::Presences;
 use super::roster::Roster;
+use crate::clock;
 use crate::grant::Grants;
-use crate::model::{KeyId, LinkState};
+use crate::model::{KeyId, LinkState, Timestamp};
 use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
 use crate::net::{DialError, Dialer, Ladder, Link};
 use crate::pairing::{PeerUrl, Token};
@@ -410,7 +411,9 @@ impl Links {
             self.base.presences.update(&place.peer, |presence| {
                 presence.becomes(state_after(ending), Some(said(ending)));
             });
-            self.base.roster.heard(&place.peer, None);
+            let heard = self.base.presences.of(&place.peer).last_heard;
+            let heard = heard_until(ending, heard, clock::now());
+            self.base.roster.heard(&place.peer, heard, None);
         }
         true
     }
@@ -441,6 +444,19 @@ pub fn state_after(ending: &Ending) -> LinkState {
 #[must_use]
 pub fn said(ending: &Ending) -> (String, String) {
     (ending.code().to_owned(), ending.remedy())
+}
+
+/// When the peer was last heard: a link is declared dead long after that.
+fn heard_until(ending: &Ending, heard: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match ending {
+        Ending::Silent(silence) => heard.max(Some(now.minus(*silence))).unwrap_or(now),
+        Ending::Theirs(_) => now,
+        Ending::Ours(_)
+        | Ending::Cut
+        | Ending::HandshakeTimeout
+        | Ending::NotAuthenticated(_)
+        | Ending::Incompatible(_) => heard.unwrap_or(now),
+    }
 }
 
 /// Renewals of sessions that began together do not come together.
@@ -559,7 +575,7 @@ impl Host for Side {
 
     fn alert(&self, peer: KeyId, message: String) {
         tracing::warn!(%peer, message, "log sync needs a look");
-        let since = crate::clock::now();
+        let since = clock::now();
         self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }
