@@ -55,7 +55,7 @@ async fn a_first_backup_creates_the_repository_and_lists_its_snapshot() {
 
     machine.engine.stop().await;
     let index = &machine.memory.of_kind(OperationKind::Index)[0];
-    assert_eq!((index.flow, index.message.as_str()), (backup.flow, "1 snapshots of plan home"));
+    assert_eq!((index.flow, index.message.as_str()), (backup.flow, "1 snapshot of plan home"));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::model::Timestamp;
 use caddy::Caddy;
 use machine::Machine;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -266,14 +267,15 @@ impl Stage {
         let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
         let data_dir = |machine: &Machine| text_of(&machine.data_dir);
         let (hub, nas) = (data_dir(&self.hub), data_dir(&self.members[0]));
+        let holdfast = as_typed(std::env::args_os().next());
         let text = format!(
             "\nThey go on. Try:\n\n  \
-             holdfast --data-dir {hub} status\n  \
-             holdfast --data-dir {hub} ops --all --follow\n  \
-             holdfast --data-dir {hub} peer show nas\n  \
-             holdfast --data-dir {nas} plan backup nas-files\n  \
-             holdfast --data-dir {nas} snapshots\n  \
-             holdfast --data-dir {hub} peer revoke nas receive-shared-repos\n\n\
+             {holdfast} --data-dir {hub} status\n  \
+             {holdfast} --data-dir {hub} ops --all --follow\n  \
+             {holdfast} --data-dir {hub} peer show nas\n  \
+             {holdfast} --data-dir {nas} plan backup nas-files\n  \
+             {holdfast} --data-dir {nas} snapshots\n  \
+             {holdfast} --data-dir {hub} peer revoke nas receive-shared-repos\n\n\
              hub answers at {}\nall files are in {}\n\nstop them: kill {} && rm -r {}",
             self.hub.url,
             folder.display(),
@@ -344,6 +346,11 @@ fn write_files(folder: &Path, seed: &str) -> Result<(), Failure> {
             .map_err(|error| Failure::file(&file, &error))?;
     }
     Ok(())
+}
+
+/// How this program was called, so that what is printed can be typed: it may not be on PATH.
+fn as_typed(program: Option<OsString>) -> String {
+    program.map_or_else(|| "holdfast".to_owned(), |path| text_of(Path::new(&path)))
 }
 
 fn text_of(path: &Path) -> String {

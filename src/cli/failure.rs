@@ -98,7 +98,10 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let error = Error::of_status(&status);
         let unexplained = status.details().is_empty();
-        if unexplained && matches!(status.code(), Code::Unavailable | Code::Cancelled) {
+        // What the daemon answers comes without a cause; a connection that broke is one.
+        let broken = std::error::Error::source(&status).is_some();
+        let gone = matches!(status.code(), Code::Unavailable | Code::Cancelled);
+        if unexplained && (gone || broken) {
             return Self::Unreachable(Error::new(
                 "daemon-gone",
                 format!("the daemon went away during the call: {}", error.message),

@@ -173,7 +173,7 @@ fn ending(joined: &Joined) -> Exit {
 
 fn rendered(joined: &Joined) -> String {
     format!(
-        "paired with {} ({}) at {}\nstate     {}\nit may here        {}\nwe may there       {}",
+        "paired with {} ({}) at {}\nstate         {}\nit may here   {}\nwe may there  {}",
         joined.peer,
         joined.key_id,
         joined.url,

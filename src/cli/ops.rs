@@ -266,10 +266,10 @@ fn shown(detail: &OperationDetail, now: Timestamp) -> String {
     let mut lines = vec![
         format!("{}  {}", operation.id, operation.instance),
         watch::ended(operation),
-        format!("begun {}", words::relative(&operation.started_at, now)),
+        format!("  begun {}", words::relative(&operation.started_at, now)),
     ];
-    lines.extend(operation.repo.as_ref().map(|repo| format!("repo {repo}")));
-    lines.extend(operation.archived.then(|| "no longer on its origin; kept here".to_owned()));
+    lines.extend(operation.repo.as_ref().map(|repo| format!("  repo {repo}")));
+    lines.extend(operation.archived.then(|| "  no longer on its origin; kept here".to_owned()));
     lines
         .extend(detail.item_errors.iter().map(|item| format!("  {}: {}", item.path, item.message)));
     let untold = detail.item_errors_total.saturating_sub(detail.item_errors.len() as u64);

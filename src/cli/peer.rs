@@ -237,21 +237,25 @@ fn link(peer: &Peer, now: Timestamp) -> String {
         ("offline" | "refused", Some(at)) => format!(" since {}", words::relative(at, now)),
         _ => String::new(),
     };
-    let reason = peer.reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    // That a peer is out of sight needs nobody: why is told where it is shown alone.
+    let needs_someone = matches!(peer.state.as_str(), "refused" | "incompatible");
+    let reason = peer.reason.as_ref().filter(|_| needs_someone);
+    let reason = reason.map(|text| format!(": {text}")).unwrap_or_default();
     words::marked(&peer.state, &format!("{}{since}{reason}", peer.state))
 }
 
 fn shown(peer: &Peer, now: Timestamp) -> String {
     let mut lines = vec![
         format!("{}  {}", name(peer), peer.key_id),
-        format!("link         {}", role(peer)),
-        format!("state        {}", link(peer, now)),
+        format!("link          {}", role(peer)),
+        format!("state         {}", link(peer, now)),
     ];
     let mut add = |title: &str, text: Option<String>| {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            lines.push(format!("{title:<13}{text}"));
+            lines.push(format!("{title:<14}{text}"));
         }
     };
+    add("because", peer.reason.clone().filter(|_| peer.state == "offline"));
     add("what to do", peer.remedy.clone());
     add("last heard", Some(words::maybe_relative(peer.last_heard.as_deref(), now)));
     add("urls", Some(peer.urls.join(", ")));
@@ -262,7 +266,23 @@ fn shown(peer: &Peer, now: Timestamp) -> String {
     add("we may there", Some(words::received(&peer.grants_received)));
     add("declared", peer.declared.then(|| "in the config file; change it there".to_owned()));
     add("history held", peer.log.as_ref().map(|log| held(log, now)));
+    add("shared repos", consent_missing(peer));
     lines.join("\n")
+}
+
+/// A shared repo needs a grant on both ends: which one is missing, and the command that gives it.
+fn consent_missing(peer: &Peer) -> Option<String> {
+    const RECEIVE: &str = "receive-shared-repos";
+    const SEND: &str = "send-shared-repos";
+    let here = |word: &str| peer.grants.iter().any(|grant| grant.permission == word);
+    let there = |word: &str| peer.grants_received.iter().any(|grant| grant.permission == word);
+    let name = &peer.instance;
+    if there(RECEIVE) && !here(SEND) {
+        let command = format!("holdfast peer grant {name} {SEND}");
+        return Some(format!("none are taken from {name}; to take them: {command}"));
+    }
+    (here(RECEIVE) && !there(SEND))
+        .then(|| format!("{name} takes none from here; there: holdfast peer grant INSTANCE {SEND}"))
 }
 
 fn held(log: &crate::api::PeerLog, now: Timestamp) -> String {
@@ -352,8 +372,39 @@ mod tests {
     #[test]
     fn the_detail_says_what_is_held() {
         let text = shown(&nas(), now());
-        let held = "history held 14 operations in 2 shards, the same as there 2 h ago";
+        let held = "history held  14 operations in 2 shards, the same as there 2 h ago";
         assert!(text.lines().any(|line| line == held), "{text}");
+    }
+
+    #[test]
+    fn why_a_peer_is_offline_is_told_where_it_is_shown_alone() {
+        let reason = Some("no connection to 10.0.0.7 port 9898".to_owned());
+        let peer = Peer { reason, ..nas() };
+        assert_eq!(link(&peer, now()), "· offline since 2 h ago");
+        assert!(shown(&peer, now()).contains("\nbecause       no connection to 10.0.0.7"));
+        let refused = Peer { state: "refused".to_owned(), ..peer };
+        assert!(link(&refused, now()).ends_with("2 h ago: no connection to 10.0.0.7 port 9898"));
+    }
+
+    #[test]
+    fn a_consent_that_one_end_lacks_is_said_with_its_command() {
+        let there =
+            "nas takes none from here; there: holdfast peer grant INSTANCE send-shared-repos";
+        assert_eq!(consent_missing(&nas()).as_deref(), Some(there));
+        let told = |permission: &str| ReceivedGrant {
+            permission: permission.to_owned(),
+            ..ReceivedGrant::default()
+        };
+        let both = Peer { grants_received: vec![told("send-shared-repos")], ..nas() };
+        assert_eq!(consent_missing(&both), None);
+        let offered = Peer {
+            grants: Vec::new(),
+            grants_received: vec![told("receive-shared-repos")],
+            ..nas()
+        };
+        let here =
+            "none are taken from nas; to take them: holdfast peer grant nas send-shared-repos";
+        assert_eq!(consent_missing(&offered).as_deref(), Some(here));
     }
 
     #[test]

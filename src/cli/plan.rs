@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::clock;
 use crate::model::{PlanId, RepoId, Timestamp};
+use std::path::Path;
 use std::time::Duration;
 
 /// What is backed up, and where to
@@ -84,29 +85,30 @@ pub(crate) struct Add {
 #[command(
     after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h"
 )]
+#[group(required = true, multiple = true, id = "change")]
 pub(crate) struct Edit {
     #[command(flatten)]
     named: Named,
     /// Where to
-    #[arg(long, value_name = "REPO")]
+    #[arg(long, value_name = "REPO", group = "change")]
     repo: Option<RepoId>,
     /// What, instead of the present paths; may be repeated
-    #[arg(long, value_name = "PATH", value_parser = parse::path)]
+    #[arg(long, value_name = "PATH", value_parser = parse::path, group = "change")]
     path: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", group = "change")]
     exclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", group = "change")]
     iexclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty name removes all
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "change")]
     exclude_if_present: Vec<String>,
     /// Whether to stay on the file systems of the paths
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", group = "change")]
     one_file_system: Option<bool>,
     /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
     max_age: Option<Duration>,
 }
 
@@ -164,6 +166,9 @@ impl Command {
                 output.show(&list, || listed(output, &list, clock::now()))?;
             }
             Self::Add(add) => {
+                for path in add.path.iter().filter(|path| !Path::new(path).exists()) {
+                    output.note(&format!("note: {path} is not there now"));
+                }
                 let plan = plans.add(AddPlanRequest::from(add)).await?.into_inner();
                 output.show(&plan, || {
                     format!(
@@ -247,7 +252,7 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
         [
             plan.instance.clone(),
             plan.id.clone(),
-            words::marked(&plan.state, &state(plan, now)),
+            marked(plan, &state(plan, now)),
             age(plan),
             words::maybe_relative(plan.last_success.as_deref(), now),
             next(plan, now),
@@ -255,7 +260,22 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
         ]
     };
     let header = ["instance", "plan", "state", "age of allowed", "last good", "next run", "repo"];
-    output.table(header, plans.iter().map(row))
+    let table = output.table(header, plans.iter().map(row));
+    let reasons: Vec<_> = plans.iter().filter_map(disabled).collect();
+    if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
+}
+
+/// Nobody paused a disabled plan: it is out of order.
+fn marked(plan: &Plan, text: &str) -> String {
+    match (plan.enabled, plan.state.as_str()) {
+        (false, "paused") => words::marked("disabled", text),
+        (_, state) => words::marked(state, text),
+    }
+}
+
+fn disabled(plan: &Plan) -> Option<String> {
+    let reason = plan.disabled_reason.as_ref().filter(|_| !plan.enabled)?;
+    Some(words::marked("disabled", &format!("{}: {reason}", plan.id)))
 }
 
 fn next(plan: &Plan, now: Timestamp) -> String {
@@ -267,19 +287,18 @@ fn next(plan: &Plan, now: Timestamp) -> String {
 
 fn state(plan: &Plan, now: Timestamp) -> String {
     let detail = match (plan.state.as_str(), &plan.waiting_for, &plan.paused_until) {
-        ("failing", _, _) => format!(", {} in a row", plan.failures),
+        ("failing", _, _) if plan.failures > 1 => format!(", {} in a row", plan.failures),
         ("waiting", Some(what), _) => format!(": {what}"),
         ("paused", _, Some(until)) => format!(" until {}", words::relative(until, now)),
         _ => String::new(),
     };
     let as_of = plan.as_of.as_ref().map(|at| format!(", as of {}", words::relative(at, now)));
-    let disabled = match (plan.enabled, &plan.disabled_reason) {
-        (true, _) => String::new(),
-        (false, Some(reason)) => format!(", disabled: {reason}"),
-        (false, None) => ", disabled".to_owned(),
+    let word = match (plan.enabled, plan.state.as_str()) {
+        (true, state) => state.replace('-', " "),
+        (false, "paused") => "disabled".to_owned(),
+        (false, state) => format!("{}, disabled", state.replace('-', " ")),
     };
-    let word = plan.state.replace('-', " ");
-    format!("{word}{detail}{}{disabled}", as_of.unwrap_or_default())
+    format!("{word}{detail}{}", as_of.unwrap_or_default())
 }
 
 fn age(plan: &Plan) -> String {
@@ -345,6 +364,20 @@ mod tests {
         };
         assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
         assert_eq!(age(&seen), "2 h of 1 d");
+    }
+
+    #[test]
+    fn why_a_plan_is_disabled_stands_below_the_table() {
+        let off = |state| Plan {
+            enabled: false,
+            disabled_reason: Some("hub no longer shares repo vault".to_owned()),
+            ..plan(state)
+        };
+        let table = listed(Output::plain(), &[off("paused")], Timestamp::EPOCH);
+        assert!(table.contains("  ! disabled  "), "{table}");
+        assert!(table.ends_with("\n! home: hub no longer shares repo vault"), "{table}");
+        let stale = listed(Output::plain(), &[off("stale")], Timestamp::EPOCH);
+        assert!(stale.contains("  ✗ stale, disabled  "), "{stale}");
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(crate) fn verify(output: Output, file: &Path) -> Result<Exit, Failure> {
         }
     };
     let proven = proven.map_err(|error| {
-        let remedy = "the file was changed or is not whole; export it again";
+        let remedy = "the file was changed, is not whole, or was made without --proof; export it again with --proof";
         Failure::local("not-proven", error.to_string(), remedy)
     })?;
     output.show(&proven, || rendered(&proven))?;

@@ -3,8 +3,8 @@
 use super::{Context, Exit, Failure, Output, parse, watch, words};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
-    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource, Repo,
-    RepoRequest, ShareRepoRequest, TakeRepoRequest,
+    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource,
+    RemovedRepo, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest,
 };
 use crate::clock;
 use crate::model::{RepoId, Timestamp};
@@ -301,14 +301,18 @@ async fn remove(
         }
     }
     let removed = repos.remove(RepoRequest::from(named)).await?.into_inner();
-    output.show(&removed, || match removed.disabled_plans.as_slice() {
-        [] => format!("{} is removed here; its snapshots stay", removed.repo),
-        plans => format!(
-            "{} is removed here; its snapshots stay. These plans no longer run: {}",
-            removed.repo,
-            plans.join(", ")
-        ),
-    })
+    output.show(&removed, || parted(&removed))
+}
+
+fn parted(removed: &RemovedRepo) -> String {
+    let mut lines = vec![format!("{} is removed here; its snapshots stay", removed.repo)];
+    let plans = removed.disabled_plans.join(", ");
+    lines.extend((!plans.is_empty()).then(|| format!("these plans no longer run: {plans}")));
+    let owner = removed.origin.as_ref();
+    lines.extend(
+        owner.map(|key| format!("take it again: holdfast repo add {} --from {key}", removed.repo)),
+    );
+    lines.join("\n")
 }
 
 pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
@@ -320,25 +324,30 @@ pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
             repo.id.clone(),
             words::marked(&repo.state, &repo.state),
             sharing(repo),
-            repo.uri.clone(),
+            whereabouts(repo).to_owned(),
             words::maybe_relative(repo.last_check.as_deref(), now),
         ]
     };
     output.table(["repo", "state", "sharing", "where", "last check"], repos.iter().map(row))
 }
 
+/// What may not be used as it came has no location here.
+fn whereabouts(repo: &Repo) -> &str {
+    if repo.uri.is_empty() { "–" } else { &repo.uri }
+}
+
 fn sharing(repo: &Repo) -> String {
     match (&repo.origin, repo.shared) {
         (Some(origin), _) => format!("from {}", repo.origin_instance.as_ref().unwrap_or(origin)),
         (None, true) => "shared".to_owned(),
-        (None, false) => "–".to_owned(),
+        (None, false) => "not shared".to_owned(),
     }
 }
 
 fn shown(repo: &Repo, now: Timestamp) -> String {
     let mut lines = vec![
         format!("{}  {}", repo.id, words::marked(&repo.state, &repo.state)),
-        format!("where       {}", repo.uri),
+        format!("where       {}", whereabouts(repo)),
         format!("sharing     {}", sharing(repo)),
         format!("guid        {}", repo.guid.as_deref().unwrap_or("not known yet")),
     ];
@@ -388,6 +397,20 @@ mod tests {
             text.ends_with(
                 "not taken   env RESTIC_PASSWORD_COMMAND: a peer may not name a command"
             )
+        );
+    }
+
+    #[test]
+    fn a_received_repo_that_was_removed_can_be_taken_again() {
+        let removed = RemovedRepo {
+            repo: "vault".to_owned(),
+            origin: Some("ed25519.x".to_owned()),
+            disabled_plans: vec!["home".to_owned()],
+        };
+        assert_eq!(
+            parted(&removed),
+            "vault is removed here; its snapshots stay\nthese plans no longer run: home\n\
+             take it again: holdfast repo add vault --from ed25519.x"
         );
     }
 

@@ -49,9 +49,10 @@ fn heading(status: &Status) -> String {
 }
 
 fn attention(one: &Attention, now: Timestamp) -> String {
-    let since = one.since.as_ref().map(|at| format!(", {}", words::relative(at, now)));
+    let since = one.since.as_ref().map(|at| format!(" ({})", words::relative(at, now)));
     let remedy = one.remedy.as_ref().map(|text| format!("\n    → {text}"));
-    let text = format!("{} {}: {}", one.kind, one.subject, one.message);
+    let message = one.message.replace('\n', "\n    ");
+    let text = format!("{} {}: {message}", one.kind, one.subject);
     format!(
         "{}{}{}",
         words::marked("failed", &text),

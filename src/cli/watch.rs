@@ -154,7 +154,7 @@ impl Display {
 fn bar(title: String) -> ProgressBar {
     let bar = ProgressBar::new(1000).with_prefix(title);
     bar.enable_steady_tick(Duration::from_millis(120));
-    match ProgressStyle::with_template("{prefix} {bar:24} {percent:>3} %  {wide_msg}") {
+    match ProgressStyle::with_template("{prefix} {bar:16} {percent:>3} %  {wide_msg}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
@@ -170,13 +170,14 @@ fn measured(progress: &Progress) -> String {
     let left = progress
         .seconds_remaining
         .map(|seconds| format!(", {} left", words::duration(Duration::from_secs(seconds))));
+    // A narrow terminal cuts the end off: what matters least stands there.
     format!(
-        "{} of {} files, {} of {}{}",
-        progress.files_done,
-        progress.files_total,
+        "{} of {}{}, {} of {} files",
         words::bytes(progress.bytes_done),
         words::bytes(progress.bytes_total),
         left.unwrap_or_default(),
+        progress.files_done,
+        progress.files_total,
     )
 }
 
@@ -208,7 +209,8 @@ pub(crate) fn ended(operation: &Operation) -> String {
     lines.extend(
         operation.snapshot.as_ref().map(|id| format!("snapshot {}", id.get(..8).unwrap_or(id))),
     );
-    lines.extend(operation.message.clone());
+    let says_more = |text: &&String| **text != operation.status;
+    lines.extend(operation.message.as_ref().filter(says_more).cloned());
     if matches!(operation.status.as_str(), "failed" | "warning" | "lost") {
         lines.push(format!("more: holdfast op log {}", short(&operation.id)));
     }
@@ -267,6 +269,12 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_repeats_the_state_is_not_shown() {
+        let cancelled = Operation { message: Some("cancelled".to_owned()), ..backup("cancelled") };
+        assert_eq!(ended(&cancelled).matches("cancelled").count(), 1);
+    }
+
+    #[test]
     fn only_a_good_end_is_exit_0() {
         let exits = ["succeeded", "warning", "failed", "cancelled", "skipped", "lost"]
             .map(|status| exit_of(&backup(status)).code());
@@ -292,6 +300,6 @@ mod tests {
             seconds_remaining: Some(75),
             ..Progress::default()
         };
-        assert_eq!(measured(&progress), "3 of 10 files, 1.0 KiB of 4.0 KiB, 1 min left");
+        assert_eq!(measured(&progress), "1.0 KiB of 4.0 KiB, 1 min left, 3 of 10 files");
     }
 }

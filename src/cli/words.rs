@@ -29,8 +29,17 @@ pub(crate) fn relative(at: &str, now: Timestamp) -> String {
     let (past, ahead) = (now.since(time), time.since(now));
     match (past.as_secs(), ahead.as_secs()) {
         (0, 0) => "now".to_owned(),
-        (0, _) => format!("in {}", duration(ahead)),
+        (0, _) => format!("in {}", duration(rounded(ahead))),
         _ => format!("{} ago", duration(past)),
+    }
+}
+
+/// What was set to 24 h a moment ago is a day away, not 23 h 59 min.
+const fn rounded(time: Duration) -> Duration {
+    match time.as_secs() {
+        0..60 => time,
+        60..86_400 => time.saturating_add(Duration::from_secs(30)),
+        _ => time.saturating_add(Duration::from_secs(1_800)),
     }
 }
 

@@ -11,8 +11,9 @@
 use super::admission::Admissions;
 use super::presence::{Presence, Presences};
 use super::roster::Roster;
+use crate::clock;
 use crate::grant::Grants;
-use crate::model::{KeyId, LinkState};
+use crate::model::{KeyId, LinkState, Timestamp};
 use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
 use crate::net::{DialError, Dialer, Ladder, Link};
 use crate::pairing::{PeerUrl, Token};
@@ -483,8 +484,10 @@ impl Links {
             presence.becomes(state_after(ending), Some(said(ending)));
         });
         if is_gone {
+            let heard = self.base.presences.of(&place.peer).last_heard;
+            let heard = heard_until(ending, heard, clock::now());
             let (roster, peer) = (Arc::clone(&self.base.roster), place.peer);
-            drop(tokio::task::spawn_blocking(move || roster.heard(&peer, None)));
+            drop(tokio::task::spawn_blocking(move || roster.heard(&peer, heard, None)));
         }
         true
     }
@@ -526,6 +529,19 @@ pub fn state_after(ending: &Ending) -> LinkState {
 #[must_use]
 pub fn said(ending: &Ending) -> (String, String) {
     (ending.code().to_owned(), ending.remedy())
+}
+
+/// When the peer was last heard: a link is declared dead long after that.
+fn heard_until(ending: &Ending, heard: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match ending {
+        Ending::Silent(silence) => heard.max(Some(now.minus(*silence))).unwrap_or(now),
+        Ending::Theirs(_) => now,
+        Ending::Ours(_)
+        | Ending::Cut
+        | Ending::HandshakeTimeout
+        | Ending::NotAuthenticated(_)
+        | Ending::Incompatible(_) => heard.unwrap_or(now),
+    }
 }
 
 /// Renewals of sessions that began together do not come together.
@@ -647,7 +663,7 @@ impl Host for Side {
 
     fn alert(&self, peer: KeyId, message: String) {
         tracing::warn!(%peer, message, "log sync needs a look");
-        let since = crate::clock::now();
+        let since = clock::now();
         self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }

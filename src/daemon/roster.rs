@@ -4,9 +4,8 @@
 //! 2. What is only learned of a declared peer (when it was heard, what it grants us) is stored in a
 //!    row that is no pairing: without the declaration it makes nobody a peer.
 
-use crate::clock;
 use crate::config::{DeclaredPeer, LiveConfig};
-use crate::model::{KeyId, PeerRole};
+use crate::model::{KeyId, PeerRole, Timestamp};
 use crate::pairing::PeerUrl;
 use crate::store::trust::Peer;
 use crate::store::{StoreError, Trust};
@@ -24,7 +23,7 @@ pub struct Roster {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchPeer {
     /// Nobody has it.
-    #[error("no peer is called {0}; see `holdfast peer list`")]
+    #[error("no peer is called {0}")]
     Unknown(String),
     /// Several have it.
     #[error("{name} could be {}; write more of it", .candidates.join(", "))]
@@ -131,8 +130,8 @@ impl Roster {
     }
 
     /// Remembers that a peer was heard just now.
-    pub fn heard(&self, key: &KeyId, address: Option<&str>) {
-        if let Err(error) = self.trust.heard(key, clock::now(), address) {
+    pub fn heard(&self, key: &KeyId, at: Timestamp, address: Option<&str>) {
+        if let Err(error) = self.trust.heard(key, at, address) {
             tracing::warn!(%error, peer = %key, "when it was last heard was not kept");
         }
     }
@@ -183,6 +182,7 @@ fn names(peer: &Peer) -> Vec<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::crypto::Identity;
 
     fn peer(seed: u8, name: &str) -> Peer {

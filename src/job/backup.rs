@@ -131,7 +131,8 @@ impl Engine {
             Ok(snapshots) => {
                 let of_plan = of_instance(&snapshots, &index.instance).count();
                 index.status = Status::Succeeded;
-                index.message = format!("{of_plan} snapshots of plan {plan}");
+                let noun = if of_plan == 1 { "snapshot" } else { "snapshots" };
+                index.message = format!("{of_plan} {noun} of plan {plan}");
                 self.find_lost(&repo, &plan, &snapshots).await;
             }
             Err(failure) => {

@@ -56,7 +56,7 @@ codes! {
     /// Something changed that a new session has to begin with.
     Restart = "restart", Verdict::Retry, "a new session begins at once; nothing needs doing";
     /// The daemon stops.
-    Shutdown = "shutdown", Verdict::Retry, "the other side is stopping; it is dialled again";
+    Shutdown = "shutdown", Verdict::Retry, "the other side is stopping; the link comes back with it";
     /// The two dial each other, and the other direction counts.
     Duplicate = "duplicate", Verdict::Duplicate, "the two dial each other; the other session is used";
     /// A boot id came back after another was seen.
@@ -86,7 +86,7 @@ codes! {
     /// No protocol version in common.
     Incompatible = "incompatible", Verdict::Incompatible, "no protocol version in common; update the older side";
     /// Too many at once.
-    Busy = "busy", Verdict::Retry, "too busy now; it is dialled again";
+    Busy = "busy", Verdict::Retry, "too busy now; it is tried again by itself";
     /// The peer was removed while connected.
     Removed = "removed", Verdict::Refused, "this peer was removed there; a token made later, or `holdfast peer allow`, lets it back";
     /// A fault of the side that closes.
@@ -169,9 +169,12 @@ impl Ending {
     pub fn remedy(&self) -> String {
         match self {
             Self::Ours(reason) | Self::Theirs(reason) => reason.remedy.clone(),
-            Self::Cut => "the connection was cut; it is dialled again".to_owned(),
+            Self::Cut => "the connection was cut; the link comes back by itself".to_owned(),
             Self::Silent(silence) => {
-                format!("nothing was heard for {} s; it is dialled again", silence.as_secs())
+                format!(
+                    "nothing was heard for {} s; the link comes back by itself",
+                    silence.as_secs()
+                )
             }
             Self::HandshakeTimeout => {
                 "the other side did not answer in time; check that the URL leads to holdfast"

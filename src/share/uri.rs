@@ -38,10 +38,7 @@ impl Scheme {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UriRefused {
     /// A local path outside what the peer was allowed.
-    #[error(
-        "the repository is a local folder outside this peer's allowed paths. To allow it: \
-         `holdfast peer edit PEER --allow-path DIR`"
-    )]
+    #[error("the repository is a local folder outside this peer's allowed paths")]
     Path,
     /// rclone can name a command.
     #[error(

@@ -72,6 +72,8 @@ pub struct Machine {
     /// Its port on loopback.
     pub port: u16,
     folder: tempfile::TempDir,
+    /// The network namespace it runs in, where it is not this one.
+    netns: Option<String>,
     child: Option<Child>,
 }
 
@@ -86,12 +88,23 @@ impl Machine {
     /// The same, with more lines of config (top-level keys first, then tables).
     #[track_caller]
     pub fn start_with(name: &str, config: &str) -> Self {
+        Self::launch(name, (None, "127.0.0.1"), config)
+    }
+
+    /// As [`Machine::start`], in a network namespace with an address of its own.
+    #[track_caller]
+    pub fn start_in(name: &str, netns: &str, address: &str) -> Self {
+        Self::launch(name, (Some(netns.to_owned()), address), "")
+    }
+
+    #[track_caller]
+    fn launch(name: &str, (netns, address): (Option<String>, &str), config: &str) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("holdfast-").tempdir().unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let mut machine = Self { name: name.to_owned(), url, port, folder, child: None };
+        let url = format!("http://{address}:{port}");
+        let mut machine = Self { name: name.to_owned(), url, port, folder, netns, child: None };
         let own = format!(
-            "instance = \"{name}\"\nlisten = [\"127.0.0.1:{port}\"]\nurls = [\"{}\"]\n\
+            "instance = \"{name}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
              heartbeat = \"1s\"\n",
             machine.url
         );
@@ -131,7 +144,15 @@ impl Machine {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        let program = env!("CARGO_BIN_EXE_holdfast");
+        let mut command = match &self.netns {
+            Some(netns) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", netns, program]);
+                command
+            }
+            None => Command::new(program),
+        };
         command.env_remove("HOLDFAST_LISTEN").env_remove("HOLDFAST_LOG");
         command.arg("--config").arg(self.config()).arg("--data-dir").arg(self.data());
         command.stdin(Stdio::null());

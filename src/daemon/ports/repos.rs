@@ -177,7 +177,7 @@ impl Repos {
             Obstacle::Refused => self.with_detail(
                 repo,
                 format!("repo {id} of {owner} may not be used here as it came"),
-                "Allow it for that peer, or ask there for another way to it",
+                &format!("Allow it for {owner}, or ask there for another way to it"),
             ),
             Obstacle::NoPassword => format!(
                 "repo {id} of {owner} came without its password. Ask there to share it again with one"

@@ -88,7 +88,9 @@ fn from_below(node: &Node, peer: &Peer) -> Ladder {
     if presence.state != LinkState::Connected {
         let message = format!("{} dials this instance and is {}", peer.instance, presence.state);
         let remedy = format!("on {}: holdfast peer test {own}", peer.instance);
-        ladder.broke(StepName::Url, message, presence.remedy.unwrap_or(remedy));
+        // Only a refusal says more than the other end can find out.
+        let refused = presence.remedy.filter(|_| presence.state != LinkState::Offline);
+        ladder.broke(StepName::Url, message, refused.unwrap_or(remedy));
         return ladder;
     }
     let from = presence.address.map(|from| format!(" from {from}")).unwrap_or_default();

@@ -111,11 +111,14 @@ fn store_trouble(state: &StoreState) -> Option<Attention> {
 }
 
 fn plan_trouble(plan: &Plan) -> Option<Attention> {
-    let message = match (plan.state.as_str(), &plan.disabled_reason) {
-        (_, Some(reason)) if !plan.enabled => format!("disabled: {reason}"),
-        ("never", _) => "there is no good backup, and the first one is due".to_owned(),
-        ("stale", _) => "the newest good backup is older than allowed".to_owned(),
-        ("failing", _) => format!("the newest run failed, {} in a row", plan.failures),
+    if let Some(reason) = plan.disabled_reason.as_ref().filter(|_| !plan.enabled) {
+        return Some(explained("plan", &plan.id, reason));
+    }
+    let message = match plan.state.as_str() {
+        "never" => "there is no good backup, and the first one is due".to_owned(),
+        "stale" => "the newest good backup is older than allowed".to_owned(),
+        "failing" if plan.failures > 1 => format!("the newest {} runs failed", plan.failures),
+        "failing" => "the newest run failed".to_owned(),
         _ => return None,
     };
     Some(Attention {
@@ -129,26 +132,36 @@ fn plan_trouble(plan: &Plan) -> Option<Attention> {
 }
 
 fn repo_trouble(repo: &Repo) -> Option<Attention> {
-    let (message, remedy) = match (repo.state.as_str(), &repo.conflict) {
-        ("conflict", Some(conflict)) => (
-            conflict.clone(),
+    let (otherwise, remedy) = match repo.state.as_str() {
+        "conflict" => (
+            "it is in conflict with another repo",
             "remove or rename one of the two; a received one goes with `holdfast repo remove`",
         ),
-        ("missing", _) => (
-            "the repository was known and is not there".to_owned(),
+        "missing" => (
+            "the repository was known and is not there",
             "mount its disk or restore it; it is not created a second time",
         ),
-        ("unreachable", _) => (
-            "the storage cannot be reached".to_owned(),
+        "unreachable" => (
+            "the storage cannot be reached",
             "check the network and the credentials; see `holdfast ops` for what restic said",
         ),
-        ("disabled", conflict) => (
-            conflict.clone().unwrap_or_else(|| "disabled".to_owned()),
-            "ask its owner, or give the plans that use it another repo",
-        ),
+        "disabled" => ("disabled", "ask its owner, or give the plans that use it another repo"),
         _ => return None,
     };
-    Some(Attention { remedy: Some(remedy.to_owned()), ..row("repo", &repo.id, message) })
+    let why = repo.conflict.as_ref().or(repo.reason.as_ref());
+    let row = explained("repo", &repo.id, why.map_or(otherwise, String::as_str));
+    let remedy = row.remedy.clone().unwrap_or_else(|| remedy.to_owned());
+    Some(Attention { remedy: Some(remedy), ..row })
+}
+
+/// A reason is a sentence on what is wrong, and then what to do about it.
+fn explained(kind: &str, subject: &str, reason: &str) -> Attention {
+    match reason.split_once(". ") {
+        Some((what, remedy)) => {
+            Attention { remedy: Some(remedy.to_owned()), ..row(kind, subject, what) }
+        }
+        None => row(kind, subject, reason),
+    }
 }
 
 /// Being offline alone is nothing that needs a person.
@@ -228,6 +241,27 @@ mod tests {
         assert!(link_trouble(&peer("incompatible")).is_some());
         for fine in ["offline", "connecting", "connected"] {
             assert_eq!(link_trouble(&peer(fine)), None);
+        }
+    }
+
+    #[test]
+    fn what_is_disabled_says_what_helps_and_not_to_try_again() {
+        let reason = "hub no longer shares repo vault. Ask there to share it again".to_owned();
+        let plan = Plan {
+            id: "home".to_owned(),
+            state: "paused".to_owned(),
+            disabled_reason: Some(reason.clone()),
+            ..Plan::default()
+        };
+        let repo = Repo {
+            id: "vault".to_owned(),
+            state: "disabled".to_owned(),
+            reason: Some(reason),
+            ..Repo::default()
+        };
+        for trouble in [plan_trouble(&plan).unwrap(), repo_trouble(&repo).unwrap()] {
+            assert_eq!(trouble.message, "hub no longer shares repo vault");
+            assert_eq!(trouble.remedy.as_deref(), Some("Ask there to share it again"));
         }
     }
 

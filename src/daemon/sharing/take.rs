@@ -199,7 +199,9 @@ fn refused(
     path: Option<String>,
 ) -> ReceivedRepo {
     let detail = match (why, path) {
-        (UriRefused::Path, Some(path)) => format!("{why} (it names {path:?})"),
+        (UriRefused::Path, Some(path)) => {
+            format!("{why}: {path:?} (see `holdfast peer edit --allow-path`)")
+        }
         _ => why.to_string(),
     };
     let state = ReceivedState::Refused;
