@@ -66,7 +66,7 @@ codes! {
     /// The dialer's key is not known here.
     UnknownPeer = "unknown-peer", Verdict::Refused, "not paired with this instance; pair with a token (`holdfast token create` there, `holdfast join` here)";
     /// The dialer was removed here.
-    Denied = "denied", Verdict::Refused, "this peer was removed there; a token made later, or `holdfast peer allow`, lets it back";
+    Denied = "denied", Verdict::Refused, "this instance was removed there; a token made later, or `holdfast peer allow`, lets it back";
     /// The token is not known.
     TokenUnknown = "unknown", Verdict::Refused, "the token is not known there; ask for a new one";
     /// The token's time is over.
@@ -88,7 +88,7 @@ codes! {
     /// Too many at once.
     Busy = "busy", Verdict::Retry, "too busy now; it is tried again by itself";
     /// The peer was removed while connected.
-    Removed = "removed", Verdict::Refused, "this peer was removed there; a token made later, or `holdfast peer allow`, lets it back";
+    Removed = "removed", Verdict::Refused, "this instance was removed there; a token made later, or `holdfast peer allow`, lets it back";
     /// A fault of the side that closes.
     Internal = "internal", Verdict::Retry, "the other side has a fault of its own; its log says which";
     /// Pairing, preview or probe is done.
