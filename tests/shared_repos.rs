@@ -164,6 +164,21 @@ async fn a_hub_that_has_forgotten_its_peers_takes_nothing_back() {
 }
 
 #[tokio::test]
+async fn a_running_hub_whose_file_no_longer_declares_a_member_takes_nothing_back() {
+    let pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
+    pair.becomes("vault", Taken).await;
+    let undeclared = |text: String| text.split("[[authorized-client]]").next().unwrap().to_owned();
+    pair.hub.rewrite(undeclared);
+    let node = pair.laptop.node();
+    let mut presence = node.presences.watch(&pair.hub.key);
+    let refused = presence.wait_for(|now| now.reason.as_deref() == Some("unknown-peer"));
+    tokio::time::timeout(Duration::from_secs(60), refused).await.expect("refused").unwrap();
+    assert!(node.links.dismissals().borrow().is_empty());
+    assert_eq!(pair.received("vault").await.unwrap().state, Taken);
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn a_removed_peer_is_told_by_records_before_its_session_ends() {
     let pair = Pair::paired("receive-shared-repos=*", &shared_vault()).await;
     pair.becomes("vault", Taken).await;
