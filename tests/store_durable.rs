@@ -33,7 +33,6 @@ const CHILD: &str = "HOLDFAST_TEST_WRITES_TO";
 
 /// Run by the test below in a process of its own, to be killed.
 #[test]
-#[ignore = "the child of s5_what_was_acknowledged_survives_a_kill"]
 fn child_that_writes() {
     let Some(dir) = std::env::var_os(CHILD) else { return };
     let history = open(Path::new(&dir));
@@ -45,7 +44,7 @@ fn child_that_writes() {
 
 fn written_until_killed(dir: &Path, acks: u64) -> u64 {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "child_that_writes", "--ignored", "--nocapture"])
+        .args(["--exact", "child_that_writes", "--nocapture"])
         .env(CHILD, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

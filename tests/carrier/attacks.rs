@@ -298,33 +298,3 @@ async fn ends_connection(tcp: &mut TcpStream, bytes: Vec<u8>) {
     };
     tokio::time::timeout(PATIENCE, ended).await.expect("the connection is ended");
 }
-
-// ------------------------------------------------------------------ a figure
-
-/// The hub's side alone: its callers are bare sockets.
-#[tokio::test]
-#[ignore = "prints a figure; run by hand with --nocapture"]
-async fn memory_of_idle_links() {
-    const LINKS: u64 = 1000;
-    let hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
-    let address = hub.main;
-    let _hub = hub.echo();
-    let before = resident_kib();
-    let mut callers = Vec::new();
-    for _ in 0..LINKS {
-        let mut tcp = call_from(address, "").await;
-        tcp.write_all(&frame(DATA, 0, 1, &[0, 0, 0, 0, 2, 0x1a, 0])).await.unwrap();
-        let mut answer = [0; 64];
-        let read = tokio::time::timeout(PATIENCE, tcp.read(&mut answer)).await.unwrap().unwrap();
-        assert!(read > 0);
-        callers.push(tcp);
-    }
-    let grown = resident_kib() - before;
-    println!("{LINKS} idle links: {grown} KiB, {:.1} KiB each", grown as f64 / LINKS as f64);
-}
-
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
