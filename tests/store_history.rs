@@ -5,7 +5,7 @@ mod store;
 use holdfast::model::{OperationKind, Status, Timestamp};
 use holdfast::reconcile::{EntryKind, OriginLog as _, root};
 use holdfast::store::history::{Filter, Presence, Whose};
-use holdfast::store::{History, Result};
+use holdfast::store::{History, Result, StoreError};
 use store::{NOON, OWNER, expectation, id, open, operation, proved, shard};
 
 async fn append(history: &History, n: u64, plan: &'static str, status: Status) -> u32 {
@@ -302,4 +302,21 @@ async fn the_epoch_is_kept_and_the_root_is_that_of_the_heads() {
     history.close().await;
     let again = open(dir.path());
     assert_eq!(look(&again).expect("read"), first);
+}
+
+#[tokio::test]
+async fn the_writer_outlives_a_fault_of_one_job_and_undoes_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let history = open(dir.path());
+    let faulty = history.write(|tx| {
+        tx.own()?.append(&operation(1, "home", Status::Succeeded))?;
+        let nothing: Option<()> = None;
+        nothing.expect("a fault");
+        Ok(())
+    });
+    assert!(matches!(faulty.await, Err(StoreError::Fault)));
+    append(&history, 2, "home", Status::Succeeded).await;
+    let page = history.read(|reader| reader.operations(&Filter::default(), None, 10)).await;
+    let ids: Vec<_> = page.expect("read").operations.iter().map(|one| one.id).collect();
+    assert_eq!(ids, [id(2)]);
 }

@@ -79,6 +79,9 @@ pub enum StoreError {
     /// A step that the state of a log does not allow.
     #[error("{0}")]
     Misuse(&'static str),
+    /// A fault of this program in one step; the step was undone.
+    #[error("a step of the history had a fault and was undone. Please report what was done")]
+    Fault,
     /// The writer has been stopped.
     #[error("the history is closed")]
     Closed,

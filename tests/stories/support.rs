@@ -1,6 +1,6 @@
 //! Backups, pairs, logs of a given length, and a wire that can be held up.
 
-use super::machine::Machine;
+use super::machine::{Machine, PATIENCE};
 use holdfast::clock;
 use holdfast::config::read_or_create_identity;
 use holdfast::model::{
@@ -15,7 +15,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// A machine whose plan `home` saves a few real files into a repository of its own.
 pub(crate) fn backs_up(machine: &Machine) {
@@ -35,6 +36,16 @@ pub(crate) fn backs_up(machine: &Machine) {
 pub(crate) fn backup(machine: &Machine) -> Value {
     let operation = machine.ask(&["plan", "backup", "home"]);
     assert_eq!(operation["status"], "succeeded", "{operation}");
+    // The index of its snapshots follows: only then does the log stay as it is.
+    let deadline = Instant::now() + PATIENCE;
+    while !operations(machine, &[]).iter().any(|other| {
+        other["kind"] == "index"
+            && other["flow"] == operation["flow"]
+            && other["ended_at"].is_string()
+    }) {
+        assert!(Instant::now() < deadline, "no index followed {operation}");
+        sleep(Duration::from_millis(20));
+    }
     operation
 }
 

@@ -9,16 +9,9 @@
 mod addresses;
 mod config;
 mod describe;
-mod export;
-mod fleet;
 mod grants;
-mod joining;
-mod ladder;
-mod listing;
-mod log_text;
 mod lookup;
 mod operations;
-mod parting;
 mod peers;
 mod plans;
 mod refuse;
@@ -28,8 +21,6 @@ mod started;
 mod status;
 mod stream;
 mod tokens;
-mod verify;
-mod watching;
 
 use super::expectations;
 use super::node::Node;

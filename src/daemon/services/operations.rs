@@ -1,17 +1,22 @@
 //! What ran and what runs: list, show, watch, cancel, log text, export.
 
+mod export;
+mod listing;
+mod log_text;
+mod watching;
+
 use super::describe::{self, Names};
-use super::listing::{self, Query};
-use super::log_text::{self, Wanted};
 use super::lookup::{self, Named};
+use super::refuse;
 use super::stream::{Answers, streamed};
-use super::{export, refuse, watching};
 use crate::api::operation_service_server::OperationService;
 use crate::api::{
     ExportRecord, ExportRequest, ListOperationsRequest, LogChunk, Operation, OperationDetail,
     OperationEvent, OperationLogRequest, OperationRequest,
 };
 use crate::daemon::Node;
+use listing::Query;
+use log_text::Wanted;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 

@@ -1,6 +1,11 @@
 //! Peers: who they are, how the link is, what they may do, and what is held of them.
 
-use super::{addresses, grants, joining, ladder, parting, refuse, verify};
+mod joining;
+mod ladder;
+mod parting;
+mod verify;
+
+use super::{addresses, grants, refuse};
 use crate::api::peer_service_server::PeerService;
 use crate::api::{
     self, AllowedPeer, EditPeerRequest, GrantRequest, JoinRequest, Joined, ListPeersRequest, Offer,

@@ -1,6 +1,8 @@
 //! Plans: listed, written into the config, and run.
 
-use super::{fleet, refuse};
+mod fleet;
+
+use super::refuse;
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::config::{Edit, Plan, Span};

@@ -6,6 +6,7 @@ use super::tx::{Effects, HistoryTx};
 use super::{Owner, Watches};
 use crate::clock;
 use crate::store::error::{Result, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,8 @@ where
     F: FnOnce(&mut HistoryTx<'_>) -> Result<T> + Send + 'static,
 {
     Job::Work(Box::new(move |tx| {
-        let result = work(tx);
+        // The writer outlives a fault of one job: what that did is undone like any failure's.
+        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or(Err(StoreError::Fault));
         let outcome = result.as_ref().map(drop).map_err(Clone::clone);
         let release = Box::new(move |committed: Result<()>| {
             // Whoever asked may have gone; what it wrote stays.

@@ -5,7 +5,7 @@
 //! 2. A peer that is known already gains what is granted by name, never what it asks for.
 //! 3. The secret is told to the listener that the token names (P2) and is kept nowhere.
 
-use super::{addresses, grants, peers, refuse};
+use super::super::{addresses, grants, peers, refuse};
 use crate::api::{Error, Grant, JoinRequest, Joined, Offer, PreviewRequest};
 use crate::clock;
 use crate::daemon::Node;

@@ -3,9 +3,9 @@
 //! 1. A peer's answers are taken only as they advance, and not beyond [`LONGEST`].
 //! 2. A character is never cut in two.
 
-use super::lookup::{self, Named};
-use super::stream::{Outlet, Stop};
-use super::{describe::Names, refuse};
+use super::super::lookup::{self, Named};
+use super::super::stream::{Outlet, Stop};
+use super::super::{describe::Names, refuse};
 use crate::api::{Error, LogChunk};
 use crate::daemon::Node;
 use crate::model::{KeyId, OperationId};

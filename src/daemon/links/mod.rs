@@ -8,28 +8,35 @@
 //!    which reads what is stored: of two changes at once, the one published last has seen both.
 //! 4. What waits for an attendant is bounded: a peer that talks faster than it is heard is cut.
 
+mod claim;
+mod side;
+mod visit;
+
+pub use visit::{DialFailure, Visit, said, state_after};
+
 use super::admission::Admissions;
-use super::presence::{Presence, Presences};
+use super::presence::Presences;
 use super::roster::Roster;
-use crate::clock;
 use crate::grant::Grants;
-use crate::model::{KeyId, LinkState, Timestamp};
-use crate::net::drive::{Feeding, Ground, Host, Standing, drive, now};
-use crate::net::{DialError, Dialer, Ladder, Link};
+use crate::model::KeyId;
+use crate::net::drive::{Feeding, Ground, drive, now};
+use crate::net::{Dialer, Ladder, Link};
 use crate::pairing::{PeerUrl, Token};
 use crate::reconcile::Quota;
 use crate::session::{
-    Admission, Applicant, Claim, Code, DialledBy, Ending, Errand, Event, Local, Opened, Pairs,
-    Send as Outgoing, Session, Timing, Verdict,
+    Code, DialledBy, Ending, Errand, Event, Local, Pairs, Send as Outgoing, Session, Timing,
 };
 use crate::store::{StoreError, Trust};
-use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
+use crate::wire::handshake::{Opening, Purpose, Redemption};
 use crate::wire::tell;
+use claim::{Lane, Place};
+use side::Side;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use visit::errand;
 
 /// What waits to be sent to one peer.
 const OUTGOING: usize = 16;
@@ -89,71 +96,10 @@ pub struct Conversation {
     /// What the peer may do here now.
     pub grants: watch::Receiver<Grants>,
 }
-
-/// What this instance has to say to one peer's session.
-struct Lane {
-    current: Arc<AtomicU64>,
-    grants: watch::Sender<Grants>,
-    closing: Option<(u64, watch::Sender<Option<Code>>)>,
-    outgoing: Option<mpsc::Sender<Outgoing>>,
-}
-
-/// Why a dialled session did not come about.
-#[derive(Debug, thiserror::Error)]
-pub enum DialFailure {
-    /// Nobody was reached.
-    #[error(transparent)]
-    Unreached(#[from] DialError),
-    /// A fault of this instance.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The system has no randomness.
-    #[error(transparent)]
-    Crypto(#[from] crate::crypto::CryptoError),
-}
-
-impl DialFailure {
-    /// What a person can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Unreached(error) => error.remedy(),
-            Self::Store(_) | Self::Crypto(_) => "see the log of this instance".to_owned(),
-        }
-    }
-}
-
-/// What came of a call on a listener.
-#[derive(Debug, Clone)]
-pub struct Visit {
-    /// How it ended; code `done` is a yes to a preview, a pairing or a probe.
-    pub ending: Ending,
-    /// Whether a session stood.
-    pub stood: bool,
-    /// Who answered, where it accepted a call that is no session.
-    pub opened: Option<Opened>,
-    /// The answer to a preview.
-    pub offer: Option<Offer>,
-}
-
-impl Visit {
-    /// One that came to nothing.
-    pub(super) const fn cut() -> Self {
-        Self { ending: Ending::Cut, stood: false, opened: None, offer: None }
-    }
-
-    /// Whether the errand was done.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        Code::parse(self.ending.code()) == Some(Code::Done)
-    }
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the lock holds is whole between any two statements that change it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
 impl Links {
     /// None yet; each that will stand comes out of the receiver.
     #[must_use]
@@ -414,134 +360,6 @@ impl Links {
             self.dismissals.send_if_modified(|dismissed| dismissed.insert(peer));
         }
     }
-
-    fn claim(&self, opened: &Opened, by: DialledBy) -> Result<Claimed, Code> {
-        // What is read now is not published after what is granted next.
-        let _turn = locked(&self.granting);
-        let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
-        let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
-        // Held until the lane is taken: of two that claim at once, the newer displaces the older.
-        let mut pairs = locked(&self.pairs);
-        if self.stopping.load(Ordering::Acquire) {
-            return Err(Code::Shutdown);
-        }
-        match pairs.claim(opened.key, by, opened.boot_id) {
-            Claim::Takes { generation, .. } => {
-                Ok(self.take_lane((opened.key, by), generation, peer.grants))
-            }
-            Claim::Duplicate => Err(Code::Duplicate),
-            Claim::Clone => {
-                // Nobody knows which of the two is connected now: both are refused.
-                self.close(&opened.key, Code::Clone);
-                Err(Code::Clone)
-            }
-            Claim::SelfDial => Err(Code::SelfDial),
-        }
-    }
-
-    fn take_lane(
-        &self,
-        (peer, by): (KeyId, DialledBy),
-        generation: u64,
-        grants: Grants,
-    ) -> Claimed {
-        let mut lanes = locked(&self.lanes);
-        let lane = lanes.entry(peer).or_insert_with(|| Lane {
-            current: Arc::default(),
-            grants: watch::Sender::new(Grants::none()),
-            closing: None,
-            outgoing: None,
-        });
-        let closing = watch::Sender::new(None);
-        let (outgoing, to_send) = mpsc::channel(OUTGOING);
-        let (events, heard) = mpsc::channel(UNHEARD);
-        lane.current.store(generation, Ordering::Release);
-        lane.grants.send_replace(grants);
-        lane.outgoing = Some(outgoing.clone());
-        let standing = Standing {
-            generation,
-            current: Arc::clone(&lane.current),
-            grants: lane.grants.subscribe(),
-            closing: closing.subscribe(),
-            outgoing: to_send,
-            quota: self.settings.borrow().quota,
-        };
-        if let Some((_, displaced)) = lane.closing.replace((generation, closing)) {
-            displaced.send_replace(Some(Code::Replaced));
-        }
-        let grants = lane.grants.subscribe();
-        let conversation = Conversation { peer, by, events: heard, outgoing, grants };
-        Claimed { standing, events, conversation }
-    }
-
-    /// A link has ended: the pair is free, and how the peer is now can be seen. Whether a session
-    /// stood on it.
-    fn settle(&self, side: &Side, ending: &Ending) -> bool {
-        let Some(place) = locked(&side.claimed).take() else { return false };
-        self.release(&place);
-        self.note_dismissal(place.peer, ending);
-        let is_gone = self.show_apart(&place.peer, |presence| {
-            presence.becomes(state_after(ending), Some(said(ending)));
-        });
-        if is_gone {
-            let heard = self.base.presences.of(&place.peer).last_heard;
-            let heard = heard_until(ending, heard, clock::now());
-            let (roster, peer) = (Arc::clone(&self.base.roster), place.peer);
-            drop(tokio::task::spawn_blocking(move || roster.heard(&peer, heard, None)));
-        }
-        true
-    }
-
-    /// Changes how a peer is seen, unless a session with it stands; whether none does.
-    pub(super) fn show_apart(&self, peer: &KeyId, change: impl FnOnce(&mut Presence)) -> bool {
-        // Held over both: a session that stands meanwhile says so afterwards.
-        let pairs = locked(&self.pairs);
-        let is_apart = pairs.current(peer).is_none();
-        if is_apart {
-            self.base.presences.update(peer, change);
-        }
-        is_apart
-    }
-
-    fn release(&self, place: &Place) {
-        locked(&self.pairs).ended(place.peer, place.generation);
-        // The lane stays: its number is what keeps this session's last messages from being written
-        // once another one stands.
-        if let Some(lane) = locked(&self.lanes).get_mut(&place.peer)
-            && lane.current.load(Ordering::Acquire) == place.generation
-        {
-            (lane.closing, lane.outgoing) = (None, None);
-        }
-    }
-}
-
-/// What a person sees after a session with this ending.
-#[must_use]
-pub fn state_after(ending: &Ending) -> LinkState {
-    match ending.verdict() {
-        Verdict::Retry | Verdict::Duplicate => LinkState::Offline,
-        Verdict::Refused => LinkState::Refused,
-        Verdict::Incompatible => LinkState::Incompatible,
-    }
-}
-
-/// The reason of an ending and its remedy.
-#[must_use]
-pub fn said(ending: &Ending) -> (String, String) {
-    (ending.code().to_owned(), ending.remedy())
-}
-
-/// When the peer was last heard: a link is declared dead long after that.
-fn heard_until(ending: &Ending, heard: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    match ending {
-        Ending::Silent(silence) => heard.max(Some(now.minus(*silence))).unwrap_or(now),
-        Ending::Theirs(_) => now,
-        Ending::Ours(_)
-        | Ending::Cut
-        | Ending::HandshakeTimeout
-        | Ending::NotAuthenticated(_)
-        | Ending::Incompatible(_) => heard.unwrap_or(now),
-    }
 }
 
 /// Renewals of sessions that began together do not come together.
@@ -554,116 +372,5 @@ fn jittered(timing: Timing) -> Timing {
     Timing {
         renew_after: timing.renew_after.saturating_sub(earlier).max(Duration::from_secs(1)),
         ..timing
-    }
-}
-
-fn errand(listener: KeyId, purpose: Purpose, redemption: Option<Redemption>) -> Errand {
-    let (grants, opening) = (Grants::none(), Opening::default());
-    Errand { listener, purpose, redemption, grants, opening }
-}
-
-/// A pair taken by a session.
-struct Claimed {
-    standing: Standing,
-    events: mpsc::Sender<Event>,
-    conversation: Conversation,
-}
-
-/// What a link holds of its pair until it ends.
-struct Place {
-    peer: KeyId,
-    generation: u64,
-    events: mpsc::Sender<Event>,
-}
-
-/// One link's view of the instance: who dialled it, and from where.
-struct Side {
-    links: Arc<Links>,
-    by: DialledBy,
-    address: Option<String>,
-    claimed: Mutex<Option<Place>>,
-    /// What a listener said to a call that is no session.
-    heard: Mutex<(Option<Opened>, Option<Offer>)>,
-}
-
-impl Side {
-    fn new(links: &Arc<Links>, by: DialledBy, address: Option<String>) -> Self {
-        let (claimed, heard) = (Mutex::default(), Mutex::default());
-        Self { links: Arc::clone(links), by, address, claimed, heard }
-    }
-
-    fn refused(&self, peer: KeyId, code: Code) {
-        if code == Code::Clone {
-            let why = Some((code.as_str().to_owned(), code.remedy().to_owned()));
-            let refused = |presence: &mut Presence| {
-                presence.becomes(LinkState::Refused, why);
-            };
-            self.links.base.presences.update(&peer, refused);
-        }
-    }
-}
-
-impl Drop for Side {
-    fn drop(&mut self) {
-        // A task that was cut off in the middle leaves its pair as well.
-        if let Some(place) = locked(&self.claimed).take() {
-            self.links.release(&place);
-            self.links.show_apart(&place.peer, |presence| {
-                presence.becomes(LinkState::Offline, Some(said(&Ending::Cut)));
-            });
-        }
-    }
-}
-
-impl Host for Side {
-    async fn admit(&self, applicant: &Applicant) -> (Admission, Option<Feeding>) {
-        let urls = self.links.settings().urls.clone();
-        self.links.admissions.decide(applicant, urls, self.address.clone()).await
-    }
-
-    fn stand(&self, opened: &Opened) -> Result<Standing, Code> {
-        let claimed = self.links.claim(opened, self.by);
-        let Claimed { standing, events, conversation } =
-            claimed.inspect_err(|code| self.refused(opened.key, *code))?;
-        let place = Place { peer: opened.key, generation: standing.generation, events };
-        *locked(&self.claimed) = Some(place);
-        self.links.dismissals.send_if_modified(|dismissed| dismissed.remove(&opened.key));
-        self.links.base.presences.update(&opened.key, |presence| {
-            presence.becomes(LinkState::Connected, None);
-            presence.alert = None;
-            presence.address.clone_from(&self.address);
-        });
-        // Nobody attends: then sessions do log sync and nothing else.
-        let _ = self.links.conversations.send(conversation);
-        Ok(standing)
-    }
-
-    fn note(&self, peer: KeyId, event: Event) {
-        let claimed = locked(&self.claimed);
-        let Some(place) = claimed.as_ref() else {
-            if let Event::Opened(opened) = event {
-                locked(&self.heard).0 = Some(*opened);
-            }
-            return;
-        };
-        match place.events.try_send(event) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-            // The newest will come again.
-            Err(mpsc::error::TrySendError::Full(Event::Progress(_))) => {}
-            Err(mpsc::error::TrySendError::Full(event)) => {
-                tracing::warn!(%peer, event = event.name(), "a peer says more than can be heard");
-                self.links.close_one(place, Code::Busy);
-            }
-        }
-    }
-
-    fn offered(&self, offer: Offer) {
-        locked(&self.heard).1 = Some(offer);
-    }
-
-    fn alert(&self, peer: KeyId, message: String) {
-        tracing::warn!(%peer, message, "log sync needs a look");
-        let since = clock::now();
-        self.links.base.presences.update(&peer, |presence| presence.alert = Some((message, since)));
     }
 }

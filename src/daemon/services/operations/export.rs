@@ -1,8 +1,8 @@
 //! One origin's history as records: plain, or with what a third party needs to check it.
 
-use super::describe::{self, Names};
-use super::refuse;
-use super::stream::{Outlet, Stop};
+use super::super::describe::{self, Names};
+use super::super::refuse;
+use super::super::stream::{Outlet, Stop};
 use crate::api::{ExportRecord, ProofCheckpoint, ProofEntry, ProofOrigin, ProofShard};
 use crate::clock;
 use crate::daemon::Node;

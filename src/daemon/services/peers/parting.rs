@@ -2,7 +2,7 @@
 //!
 //! 1. The key is denied, durably, before anything else happens; its history stays.
 
-use super::{peers, refuse};
+use super::super::{peers, refuse};
 use crate::api::{AllowedPeer, RemovedPeer};
 use crate::clock;
 use crate::config::Config;

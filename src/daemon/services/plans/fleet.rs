@@ -5,7 +5,7 @@
 //! 2. Of a peer out of sight only `never` and `stale` are news; anything else is as of when it was
 //!    last heard.
 
-use super::refuse;
+use super::super::refuse;
 use crate::api;
 use crate::clock;
 use crate::config::{Config, Plan, Retention};

@@ -3,7 +3,7 @@
 //! 1. A long shard is recomputed in ranges, each one step of the writer: sessions go on in between.
 //! 2. Shards that were stopped are taken again by the next session, which asks for what is lost.
 
-use super::{peers, refuse};
+use super::super::{peers, refuse};
 use crate::api::Verification;
 use crate::daemon::Node;
 use crate::daemon::upkeep::{Log, scrub};

@@ -1,8 +1,8 @@
 //! One operation as it goes on, until its end.
 
-use super::describe::{self, Names};
-use super::lookup::{self, Named};
-use super::stream::{Outlet, Stop};
+use super::super::describe::{self, Names};
+use super::super::lookup::{self, Named};
+use super::super::stream::{Outlet, Stop};
 use crate::api::{Operation as Document, OperationEvent};
 use crate::daemon::Node;
 use crate::job::Live;

@@ -1,8 +1,8 @@
 //! The list of operations: page by page from the history, then each change as it comes.
 
-use super::describe::{self, Names};
-use super::stream::{Outlet, Stop};
-use super::{lookup, refuse};
+use super::super::describe::{self, Names};
+use super::super::stream::{Outlet, Stop};
+use super::super::{lookup, refuse};
 use crate::api::{ListOperationsRequest, Operation as Document};
 use crate::daemon::Node;
 use crate::model::{Operation, Timestamp};
