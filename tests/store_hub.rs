@@ -5,7 +5,7 @@
 mod store;
 
 use bytes::Bytes;
-use holdfast::model::{Epoch, OperationId, Status, Timestamp};
+use holdfast::model::{Epoch, KeyId, OperationId, Status, Timestamp};
 use holdfast::reconcile::memory::MemoryHub;
 use holdfast::reconcile::{
     ArchiveReason, Checkpoint, Entry, EntryKind, Found, Head, HubLog, Shard, chain_zero, digest,
@@ -373,4 +373,33 @@ fn what_is_held_of_a_peer_is_proved_up_to_its_checkpoint() {
     assert!(!summary.behind && summary.verified_at.is_some());
     history.write_blocking(|tx| tx.hub(peer().1)?.announce([3; 32])).unwrap();
     assert!(history.read_blocking(|reader| reader.summary(peer().1)).unwrap().unwrap().behind);
+}
+
+#[test]
+fn r3_what_is_held_of_a_replaced_key_is_held_of_the_new_one_and_archived_by_its_first_epoch() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = open(dir.path());
+    filled(&history, "home", 1..4);
+    let (old, new) = (peer().1, KeyId::of(&[8; 32]));
+    let taken = move |tx: &mut HistoryTx<'_>| tx.take_over(old, new);
+    assert!(history.write_blocking(taken).unwrap());
+    assert!(!history.write_blocking(taken).unwrap(), "once");
+    let filter = Filter { whose: Whose::Peer(new), ..Filter::default() };
+    let held = || {
+        let page = history.read_blocking(|reader| reader.operations(&filter, None, 10)).unwrap();
+        page.operations.iter().map(|one| (one.id, one.is_archived())).collect::<Vec<_>>()
+    };
+    assert_eq!(held(), [1, 2, 3].map(|n| (id(n), false)));
+    assert_eq!(history.read_blocking(|reader| reader.summary(old)).unwrap(), None);
+
+    let begun = move |tx: &mut HistoryTx<'_>| {
+        let mut log = tx.hub(new)?;
+        log.begin_epoch(Epoch::from_bytes([6; 16]))?;
+        log.settle([0; 32], None)
+    };
+    history.write_blocking(begun).unwrap();
+    assert_eq!(held(), [1, 2, 3].map(|n| (id(n), true)));
+
+    filled(&history, "home", 1..2);
+    assert!(!history.write_blocking(taken).unwrap(), "a log of its own is not overwritten");
 }

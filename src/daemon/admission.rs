@@ -8,10 +8,10 @@ use super::roster::Roster;
 use crate::clock;
 use crate::model::KeyId;
 use crate::net::drive::{Feeding, Ground};
-use crate::pairing::{PairingSecret, Refusal};
+use crate::pairing::{Admission as Standing, PairingSecret, Refusal};
 use crate::session::{Admission, Applicant, Code};
-use crate::store::trust::{Newcomer, Peer};
-use crate::store::{StoreError, Trust};
+use crate::store::trust::{Newcomer, Peer, Redeemed};
+use crate::store::{History, StoreError, Trust};
 use crate::wire::handshake::{Offer, Opening, Purpose};
 use crate::wire::tell;
 use std::sync::Arc;
@@ -84,6 +84,7 @@ impl Admissions {
         Ok(match redeemed.await? {
             Ok(redeemed) => {
                 self.roster.changed();
+                take_over(&self.ground.history, &redeemed).await;
                 (accept(&redeemed.peer, urls, None), None)
             }
             Err(refusal) => refuse(code_of(refusal)),
@@ -124,6 +125,17 @@ impl Admissions {
         let trust = Arc::clone(&self.trust);
         let called = tokio::task::spawn_blocking(move || call(&trust)).await;
         called.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// Who takes an entry over takes its history over. A fault of the history ends no pairing: the next
+/// start looks again.
+async fn take_over(history: &History, redeemed: &Redeemed) {
+    if let Standing::Redeem { replaces: Some(old) } = redeemed.admission {
+        let new = redeemed.peer.key;
+        if let Err(error) = history.write(move |tx| tx.take_over(old, new)).await {
+            tracing::error!(%error, %old, %new, "the history of a replaced peer was not taken over");
+        }
     }
 }
 

@@ -29,6 +29,7 @@ const DONE_AT: &str = "upkeep-done-at";
 
 /// Keeps the store in order until the stop is asked for.
 pub(super) async fn run(node: Arc<Node>, mut guard: Guard) {
+    finish_takeovers(&node).await;
     let mut state = node.history.state();
     let mut wait = SETTLE.max(until_next(&node).await);
     loop {
@@ -48,6 +49,16 @@ pub(super) async fn run(node: Arc<Node>, mut guard: Guard) {
             tracing::warn!(%error, "the daily round over the store was not finished");
         }
         wait = DAY;
+    }
+}
+
+/// A pairing that replaced a peer may have been cut off before the history followed.
+async fn finish_takeovers(node: &Node) {
+    let removed = node.with_trust(|trust, _| trust.removed_peers()).await.unwrap_or_default();
+    for (old, new) in removed.iter().filter_map(|peer| Some((peer.key, peer.replaced_by?))) {
+        if let Err(error) = node.history.write(move |tx| tx.take_over(old, new)).await {
+            tracing::warn!(%error, %old, %new, "the history of a replaced peer stays under its old key");
+        }
     }
 }
 

@@ -95,6 +95,27 @@ fn r3_a_member_restored_from_an_older_copy_forks_and_the_hub_keeps_both_pasts() 
 }
 
 #[test]
+fn r3_a_machine_that_replaces_another_takes_over_its_history_on_the_hub() {
+    let (hub, old) = (Machine::start("hub"), Machine::start("nas"));
+    backs_up(&old);
+    pair(&old, &hub);
+    let before = own(&old);
+    holds(&hub, &old, before.len() as u64);
+
+    let new = Machine::start("nas");
+    let token = hub.token(&["--replaces", "nas", "--ask", "read-operations=*"]);
+    new.ask(&["join", &token, "--url", &hub.url, "--accept-asks"]);
+    assert!(ids(&operations(&hub, &["--peer", "nas"])).is_superset(&ids(&before)));
+    backs_up(&new);
+    hub.until(&["peer", "show", "nas"], |peer| {
+        peer["log"]["behind"] == false && peer["log"]["operations"] == own(&new).len()
+    });
+    let listed = operations(&hub, &["--peer", "nas"]);
+    let archived = listed.iter().filter(|operation| operation["archived"] == true);
+    assert_eq!(ids(&archived.cloned().collect::<Vec<_>>()), ids(&before));
+}
+
+#[test]
 fn a_damaged_history_is_set_aside_and_pairing_and_backups_go_on() {
     let (hub, mut nas) = (Machine::start("hub"), Machine::start("nas"));
     backs_up(&nas);

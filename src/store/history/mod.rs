@@ -25,6 +25,7 @@ mod query;
 mod rows;
 mod scrub;
 mod summary;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod text;
