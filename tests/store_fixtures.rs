@@ -102,6 +102,15 @@ fn trust_schema_3_opens() {
     assert_eq!(trust.offered_repos().expect("offers"), [offered()]);
 }
 
+#[test]
+fn trust_schema_4_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-4.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.offered_repos().expect("offers"), [offered()]);
+    assert_eq!(trust.peers().expect("peers").len(), 1);
+}
+
 fn offered() -> OfferedRepo {
     OfferedRepo { peer: peer().1, repo: open_run().repo, guid: guid() }
 }

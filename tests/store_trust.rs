@@ -7,8 +7,8 @@ use holdfast::model::{
 use holdfast::pairing::{Admission, PairingSecret, Refusal, SecretHash, TokenId, TokenRow};
 use holdfast::store::Trust;
 use holdfast::store::trust::{
-    Boot, Newcomer, OpenRun, Peer, Place, ReceivedRepo, ReceivedState, RecordReason, RepoRecord,
-    RunEnd, ToldGrant,
+    Newcomer, OpenRun, Peer, Place, ReceivedRepo, ReceivedState, RecordReason, RepoRecord, RunEnd,
+    ToldGrant,
 };
 use std::sync::Barrier;
 
@@ -209,20 +209,6 @@ fn peers_read_back_and_g1_stored_exclusions_alone_allow_nothing() {
     let grants = trust.peer(&key(5)).expect("read").expect("it").grants;
     assert!(!grants.has(Permission::ReadOperations));
     assert_eq!(grants.to_string(), "read-operations=!repo:a");
-}
-
-#[test]
-fn a_boot_id_that_returns_after_another_is_seen() {
-    let (_dir, trust) = trust();
-    let note = |boot: u8| trust.note_boot(&key(5), &[boot; 16]).expect("noted");
-    assert_eq!(
-        [note(1), note(1), note(2), note(2)],
-        [Boot::New, Boot::Same, Boot::New, Boot::Same]
-    );
-    assert_eq!(note(1), Boot::Returned);
-    assert_eq!(note(2), Boot::Same);
-    trust.forget_boots(&key(5)).expect("forgotten");
-    assert_eq!(note(1), Boot::New);
 }
 
 #[test]

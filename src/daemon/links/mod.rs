@@ -340,12 +340,8 @@ impl Links {
     }
 
     /// A person picked the real one of two machines with this key: whoever connects next is it.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn forget_clone(&self, peer: &KeyId) -> Result<(), StoreError> {
+    pub fn forget_clone(&self, peer: &KeyId) {
         locked(&self.pairs).forget_clone(peer);
-        self.base.trust.forget_boots(peer)
     }
 
     /// Every peer whose last word, its key being verified, was that it removed us.

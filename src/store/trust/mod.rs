@@ -20,7 +20,7 @@ mod word;
 pub use crate::wire::ToldGrant;
 pub use guid::Place;
 pub use offer::OfferedRepo;
-pub use peer::{Boot, Peer};
+pub use peer::Peer;
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
 pub use token::{Newcomer, Redeemed};

@@ -74,20 +74,6 @@ impl Peer {
     }
 }
 
-/// What the boot id of a session says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Boot {
-    /// A start not seen before.
-    New,
-    /// The same process as last time.
-    Same,
-    /// A process that was seen before another one: two run with this key.
-    Returned,
-}
-
-/// How many process starts of a peer are remembered.
-const BOOTS_KEPT: i64 = 64;
-
 impl Trust {
     /// Every peer that is not removed, by instance id.
     ///
@@ -181,45 +167,6 @@ impl Trust {
         self.lock().execute(sql, (Col(*key), Col(at), address))?;
         Ok(())
     }
-
-    /// Records the process start of a session and says what it means.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub fn note_boot(&self, key: &KeyId, boot_id: &[u8; 16]) -> Result<Boot> {
-        self.transact(|tx| {
-            let newest: i64 = tx.query_row(
-                "SELECT coalesce(max(number), 0) FROM peer_boot WHERE key_id = ?1",
-                [Col(*key)],
-                |row| row.get(0),
-            )?;
-            let sql = "SELECT number FROM peer_boot WHERE key_id = ?1 AND boot_id = ?2";
-            let seen: Option<i64> =
-                tx.query_row(sql, (Col(*key), boot_id), |row| row.get(0)).optional()?;
-            match seen {
-                Some(number) if number == newest => Ok(Boot::Same),
-                Some(_) => Ok(Boot::Returned),
-                None => remember_boot(tx, key, boot_id, newest + 1).map(|()| Boot::New),
-            }
-        })
-    }
-
-    /// Forgets the process starts of a peer: a person has said which one is real.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub fn forget_boots(&self, key: &KeyId) -> Result<()> {
-        self.lock().execute("DELETE FROM peer_boot WHERE key_id = ?1", [Col(*key)])?;
-        Ok(())
-    }
-}
-
-fn remember_boot(conn: &Connection, key: &KeyId, boot_id: &[u8; 16], number: i64) -> Result<()> {
-    let sql = "INSERT INTO peer_boot (key_id, boot_id, number) VALUES (?1, ?2, ?3)";
-    conn.execute(sql, (Col(*key), boot_id, number))?;
-    let sql = "DELETE FROM peer_boot WHERE key_id = ?1 AND number <= ?2";
-    conn.execute(sql, (Col(*key), number - BOOTS_KEPT))?;
-    Ok(())
 }
 
 pub(super) fn unknown(key: &KeyId) -> StoreError {

@@ -160,8 +160,6 @@ fn admit(
     peer.last_address.clone_from(&newcomer.address);
     peer.software.clone_from(&newcomer.software);
     put(conn, &peer)?;
-    // An earlier life of this key must not make the new one look like a clone.
-    conn.execute("DELETE FROM peer_boot WHERE key_id = ?1", [Col(key)])?;
     Ok(peer)
 }
 
