@@ -305,7 +305,7 @@ fn g2_a_revocation_is_obeyed_by_the_next_message() {
         .iter()
         .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Batch(_))));
     assert!(!leaked);
-    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld { .. })));
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn g2_r2_an_announcement_that_is_withheld_starts_over() {
         .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Added { .. })));
     assert!(!leaked);
     // The vault may still be seen, and nobody else would announce it again.
-    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld { .. })));
 }
 
 #[test]

@@ -44,6 +44,7 @@ struct Feed {
     said: Vec<FromHub>,
     announce: bool,
     again: bool,
+    unsent: u32,
     /// The last read found something, or something changed since.
     hungry: bool,
 }
@@ -70,6 +71,7 @@ impl<H: Host> Running<H> {
             said: Vec::new(),
             announce: false,
             again: false,
+            unsent: 0,
             hungry: true,
         };
         let untaken = Vec::new();
@@ -120,7 +122,10 @@ impl<H: Host> Running<H> {
                     self.feed.said.push(message);
                     self.feed.hungry = true;
                 }
-                Event::Withheld => self.feed.again = true,
+                Event::Withheld { batches } => {
+                    self.feed.again = true;
+                    self.feed.unsent += batches;
+                }
                 Event::Closed(ending) => return Some(ending),
                 other => self.host.note(self.peer, other),
             }
@@ -219,6 +224,7 @@ impl<H: Host> Running<H> {
             said: std::mem::take(&mut feed.said),
             announce: std::mem::take(&mut feed.announce),
             again: std::mem::take(&mut feed.again),
+            unsent: std::mem::take(&mut feed.unsent),
             read,
         };
         feed.hungry &= !read;
@@ -233,12 +239,12 @@ impl<H: Host> Running<H> {
             Err(error) => return self.fail(&error),
         };
         self.feed.rest = Some(feeding);
-        self.feed.hungry |= next.is_some() || !outputs.is_empty();
+        self.feed.hungry |= !next.is_empty() || !outputs.is_empty();
         for output in outputs {
             self.output(output).await;
         }
-        if let Some(next) = next {
-            self.session.send(Outgoing::FromOrigin(next));
+        for message in next {
+            self.session.send(Outgoing::FromOrigin(message));
         }
     }
 

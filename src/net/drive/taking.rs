@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
-/// Messages in one commit.
-const GROUP: usize = 16;
+/// Messages in one commit …
+const GROUP: usize = 64;
+/// … or so many entries, whichever is first.
+const GROUP_ENTRIES: usize = 1_000;
 
 /// Which session takes, of its pair.
 #[derive(Clone)]
@@ -55,10 +57,8 @@ pub(super) async fn take(
         Intake::new(origin, quota, Box::new(verify)).resumed(ground.pasts.refusals(&origin));
     let window = ground.credit.take();
     let (mut give, mut said) = (Some(window.batches), None);
-    let mut group = Vec::with_capacity(GROUP);
-    while messages.recv_many(&mut group, GROUP).await > 0 {
-        let now_taken = std::mem::take(&mut group);
-        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, give };
+    while let Some(group) = gather(&mut messages).await {
+        let step = Step { origin, public_key, turn: turn.clone(), messages: group, give };
         let done = step.commit(intake, &ground.history).await;
         let (answer, left) = match done {
             Ok((left, out)) => {
@@ -77,6 +77,31 @@ pub(super) async fn take(
         give = None;
     }
     ground.pasts.keep_refusals(origin, intake.into_refusals());
+}
+
+/// What waits, as much as one commit takes; `None` when nothing more can come.
+async fn gather(messages: &mut mpsc::Receiver<FromOrigin>) -> Option<Vec<FromOrigin>> {
+    let mut group = vec![messages.recv().await?];
+    let mut entries = group.iter().map(entries_of).sum::<usize>();
+    while group.len() < GROUP && entries < GROUP_ENTRIES {
+        let Ok(message) = messages.try_recv() else { break };
+        entries += entries_of(&message);
+        group.push(message);
+    }
+    Some(group)
+}
+
+fn entries_of(message: &FromOrigin) -> usize {
+    match message {
+        FromOrigin::Batch(batch) => batch.entries.len(),
+        FromOrigin::Entries { found, .. } => found.len(),
+        FromOrigin::Hello(_)
+        | FromOrigin::Added { .. }
+        | FromOrigin::Gone(_)
+        | FromOrigin::Ladder { .. }
+        | FromOrigin::Checkpoint(_)
+        | FromOrigin::Want { .. } => 0,
+    }
 }
 
 struct Step {
