@@ -153,7 +153,8 @@ fn check_contributes(what: &'static str, point: &[u8]) -> Result<(), CryptoError
 
 /// The two halves of a point, its top bit cleared: X25519 ignores it.
 fn u256(point: &[u8; 32]) -> (u128, u128) {
-    let half = |at: usize| point[at..at + 16].iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+    let half =
+        |at: usize| point[at..at + 16].iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
     (half(0), half(16) & !0x80)
 }
 

@@ -29,7 +29,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// What waits to be sent to one peer.
+/// What waits to be sent to one peer. Boxed, as all that sessions hand on: a channel keeps room for
+/// 32 of them at each session, also at an idle one.
 const OUTGOING: usize = 16;
 /// What waits to be heard of one peer.
 const UNHEARD: usize = 64;
@@ -78,9 +79,9 @@ pub struct Conversation {
     /// Who dialled.
     pub by: DialledBy,
     /// What the session says; first [`Event::Opened`]. Closed with the session.
-    pub events: mpsc::Receiver<Event>,
+    pub events: mpsc::Receiver<Box<Event>>,
     /// What is to be sent. Closed with the session.
-    pub outgoing: mpsc::Sender<Outgoing>,
+    pub outgoing: mpsc::Sender<Box<Outgoing>>,
     /// What the peer may do here now.
     pub grants: watch::Receiver<Grants>,
 }
@@ -90,7 +91,7 @@ struct Lane {
     current: Arc<AtomicU64>,
     grants: watch::Sender<Grants>,
     closing: Option<(u64, watch::Sender<Option<Code>>)>,
-    outgoing: Option<mpsc::Sender<Outgoing>>,
+    outgoing: Option<mpsc::Sender<Box<Outgoing>>>,
 }
 
 /// Why a dialled session did not come about.
@@ -324,7 +325,7 @@ impl Links {
 
     /// The way to say something to this peer, where a session stands.
     #[must_use]
-    pub fn outgoing(&self, peer: &KeyId) -> Option<mpsc::Sender<Outgoing>> {
+    pub fn outgoing(&self, peer: &KeyId) -> Option<mpsc::Sender<Box<Outgoing>>> {
         let lanes = locked(&self.lanes);
         lanes.get(peer)?.outgoing.clone().filter(|outgoing| !outgoing.is_closed())
     }
@@ -469,7 +470,7 @@ fn errand(listener: KeyId, purpose: Purpose, redemption: Option<Redemption>) -> 
 /// A pair taken by a session.
 struct Claimed {
     standing: Standing,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Box<Event>>,
     conversation: Conversation,
 }
 
@@ -477,7 +478,7 @@ struct Claimed {
 struct Place {
     peer: KeyId,
     generation: u64,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Box<Event>>,
 }
 
 /// One link's view of the instance: who dialled it, and from where.
@@ -547,10 +548,11 @@ impl Host for Side {
             }
             return;
         };
-        match place.events.try_send(event) {
+        match place.events.try_send(Box::new(event)) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
             // The newest will come again.
-            Err(mpsc::error::TrySendError::Full(Event::Progress(_))) => {}
+            Err(mpsc::error::TrySendError::Full(event)) if matches!(*event, Event::Progress(_)) => {
+            }
             Err(mpsc::error::TrySendError::Full(event)) => {
                 tracing::warn!(%peer, event = event.name(), "a peer says more than can be heard");
                 self.links.close(&peer, Code::Busy);

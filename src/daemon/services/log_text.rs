@@ -98,7 +98,7 @@ impl Source<'_> {
         };
         let (request, answer) = self.node.log_calls.ask(self.of, self.operation, offset);
         let exchange = async {
-            outgoing.send(session::Send::LogRequest(request)).await.ok()?;
+            outgoing.send(Box::new(session::Send::LogRequest(request))).await.ok()?;
             answer.await.ok()
         };
         let chunk = match timeout(PATIENCE, exchange).await {

@@ -30,8 +30,8 @@ pub(super) struct Running<H> {
     peer: KeyId,
     standing: Standing,
     feed: Feed,
-    take: mpsc::Sender<FromOrigin>,
-    answers: mpsc::Receiver<Result<Taken, StoreError>>,
+    take: mpsc::Sender<Box<FromOrigin>>,
+    answers: mpsc::Receiver<Box<Result<Taken, StoreError>>>,
     /// Came and is not yet with the disk.
     untaken: Vec<FromOrigin>,
     own_changes: watch::Receiver<u64>,
@@ -89,7 +89,7 @@ impl<H: Host> Running<H> {
         }
     }
 
-    pub(super) async fn run(mut self, mut link: Link, first: Messages) -> Ending {
+    pub(super) async fn run(mut self: Box<Self>, mut link: Link, first: Messages) -> Ending {
         self.untaken.extend(first.from_origin);
         self.feed.said.extend(first.from_hub);
         self.follow_grants();
@@ -156,10 +156,10 @@ impl<H: Host> Running<H> {
                 Some(Err(_)) | None => self.session.handle_cut(),
             },
             place = take.reserve(), if !reads => match place {
-                Ok(place) => place.send(self.untaken.remove(0)),
+                Ok(place) => place.send(Box::new(self.untaken.remove(0))),
                 Err(_) => self.session.close(Code::Internal),
             },
-            Some(answer) = self.answers.recv() => self.answered(answer),
+            Some(answer) = self.answers.recv() => self.answered(*answer),
             read = finished(&mut self.feed.job) => self.read_done(read).await,
             Ok(()) = self.own_changes.changed() => {
                 self.feed.announce = true;
@@ -172,7 +172,7 @@ impl<H: Host> Running<H> {
                     self.session.close(code);
                 }
             }
-            Some(outgoing) = self.standing.outgoing.recv() => self.session.send(outgoing),
+            Some(outgoing) = self.standing.outgoing.recv() => self.session.send(*outgoing),
             () = tokio::time::sleep(idle) => {
                 self.feed.hungry = true;
                 self.session.handle_timeout(now());

@@ -45,8 +45,8 @@ pub(super) async fn take(
     public_key: [u8; 32],
     quota: Quota,
     turn: Turn,
-    mut messages: mpsc::Receiver<FromOrigin>,
-    answers: mpsc::Sender<Result<Taken, StoreError>>,
+    mut messages: mpsc::Receiver<Box<FromOrigin>>,
+    answers: mpsc::Sender<Box<Result<Taken, StoreError>>>,
 ) {
     let origin = KeyId::of(&public_key);
     let verify = move |epoch: &_, checkpoint: &crate::reconcile::Checkpoint| {
@@ -68,7 +68,7 @@ pub(super) async fn take(
             }
             Err(error) => (Err(error), None),
         };
-        let stop = answers.send(answer).await.is_err();
+        let stop = answers.send(Box::new(answer)).await.is_err();
         match left {
             Some(left) if !stop => intake = left,
             Some(left) => return ground.pasts.keep_refusals(origin, left.into_refusals()),
@@ -80,13 +80,13 @@ pub(super) async fn take(
 }
 
 /// What waits, as much as one commit takes; `None` when nothing more can come.
-async fn gather(messages: &mut mpsc::Receiver<FromOrigin>) -> Option<Vec<FromOrigin>> {
-    let mut group = vec![messages.recv().await?];
+async fn gather(messages: &mut mpsc::Receiver<Box<FromOrigin>>) -> Option<Vec<FromOrigin>> {
+    let mut group = vec![*messages.recv().await?];
     let mut entries = group.iter().map(entries_of).sum::<usize>();
     while group.len() < GROUP && entries < GROUP_ENTRIES {
         let Ok(message) = messages.try_recv() else { break };
         entries += entries_of(&message);
-        group.push(message);
+        group.push(*message);
     }
     Some(group)
 }
