@@ -187,7 +187,7 @@ impl<'r> Bench<'r> {
             for answer in answers {
                 feed.handle(&log, &|_| true, answer, now, &mut out)?;
             }
-            while feed.next(&log, &|_| true, now, &sign)?.is_some() {}
+            while !feed.next_few(&log, &|_| true, now, &sign)?.is_empty() {}
             Ok(())
         })?;
         Ok(())

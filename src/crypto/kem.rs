@@ -16,7 +16,6 @@ use hpke::kem::XWing;
 use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _};
 use ml_kem::array::Array;
 use ml_kem::ml_kem_768;
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 /// The length of an X-Wing public key.
@@ -133,11 +132,30 @@ fn check_ciphertext(ciphertext: &[u8]) -> Result<(), CryptoError> {
     check_contributes("KEM ciphertext", &ciphertext[ML_KEM_CIPHERTEXT_BYTES..])
 }
 
-/// A point of low order gives zero with every private key, so a known one finds it out.
+/// Every encoding of a point of low order, on the curve and on its twist (RFC 7748 section 6.1: with
+/// each of them X25519 gives zero), as two halves of its 32 bytes, the ignored top bit cleared:
+/// 0, 1, two of order 8, then p - 1, p and p + 1.
+const LOW_ORDER: [(u128, u128); 7] = [
+    (0, 0),
+    (1 << 120, 0),
+    (0xe0eb_7a7c_3b41_b8ae_1656_e3fa_f19f_c46a, 0xda09_8deb_9c32_b1fd_8662_0516_5f49_b800),
+    (0x5f9c_95bc_a350_8c24_b1d0_b155_9c83_ef5b, 0x0444_5cc4_581c_8e86_d822_4edd_d09f_1157),
+    (0xecff_ffff_ffff_ffff_ffff_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ff7f),
+    (0xedff_ffff_ffff_ffff_ffff_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ff7f),
+    (0xeeff_ffff_ffff_ffff_ffff_ffff_ffff_ffff, 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ff7f),
+];
+
+/// By comparison: a multiplication to find it out would be an eighth of the whole handshake.
 fn check_contributes(what: &'static str, point: &[u8]) -> Result<(), CryptoError> {
-    let point = PublicKey::from(exactly::<32>(what, point)?);
-    let probe = StaticSecret::from([1; 32]).diffie_hellman(&point);
-    if probe.was_contributory() { Ok(()) } else { Err(CryptoError::LowOrderPoint { what }) }
+    let point = u256(&exactly::<32>(what, point)?);
+    if LOW_ORDER.contains(&point) { Err(CryptoError::LowOrderPoint { what }) } else { Ok(()) }
+}
+
+/// The two halves of a point, its top bit cleared: X25519 ignores it.
+fn u256(point: &[u8; 32]) -> (u128, u128) {
+    let half =
+        |at: usize| point[at..at + 16].iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+    (half(0), half(16) & !0x80)
 }
 
 #[cfg(test)]
@@ -146,6 +164,7 @@ mod tests {
     use super::super::SentHello;
     use super::super::tests::vectors::{bytes, file, low_order_points};
     use super::*;
+    use x25519_dalek::{PublicKey, StaticSecret};
 
     fn key_pair(private: &[u8]) -> KemKey {
         let private = PrivateKey::from_bytes(private).unwrap();
@@ -170,6 +189,37 @@ mod tests {
         for vector in file("xwing").as_array().unwrap() {
             assert_eq!(check_public_key(&bytes(&vector["pk"])), Ok(()));
             assert_eq!(check_ciphertext(&bytes(&vector["ct"])), Ok(()));
+        }
+    }
+
+    /// What X25519 itself says of a point: RFC 7748 section 6.1, all-zero check.
+    fn contributes(point: [u8; 32]) -> bool {
+        StaticSecret::from([1; 32]).diffie_hellman(&PublicKey::from(point)).was_contributory()
+    }
+
+    #[test]
+    fn the_table_holds_exactly_the_points_that_give_zero() {
+        let check = |point: &[u8; 32]| check_contributes("point", point).is_ok();
+        for (first, last) in LOW_ORDER {
+            let bytes = [first.to_be_bytes(), last.to_be_bytes()].concat();
+            let mut point: [u8; 32] = bytes.try_into().unwrap();
+            for top in [0, 0x80] {
+                point[31] = point[31] & 0x7f | top;
+                assert!(!contributes(point) && !check(&point), "{}", hex::encode(point));
+            }
+            // Its neighbours, and what differs from it in one bit.
+            for bit in 0..256 {
+                let mut other = point;
+                other[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(check(&other), contributes(other), "{}", hex::encode(other));
+            }
+        }
+        // Small numbers, and all that are not reduced.
+        for low in 0..=255 {
+            let (mut small, mut large) = ([0; 32], [0xff; 32]);
+            (small[0], large[0], large[31]) = (low, low, 0x7f);
+            assert_eq!(check(&small), contributes(small), "{low}");
+            assert_eq!(check(&large), contributes(large), "{low}");
         }
     }
 

@@ -66,7 +66,7 @@ impl Attendant {
         loop {
             tokio::select! {
                 event = self.conversation.events.recv() => match event {
-                    Some(event) => self.hear(event).await,
+                    Some(event) => self.hear(*event).await,
                     None => break,
                 },
                 Ok(()) = runs.changed(), if !has_progress => has_progress = true,
@@ -87,7 +87,7 @@ impl Attendant {
 
     async fn say(&self, message: Outgoing) {
         // A session that has ended takes nothing; what matters is said again in the next one.
-        let _ = self.conversation.outgoing.send(message).await;
+        let _ = self.conversation.outgoing.send(Box::new(message)).await;
     }
 
     fn grants(&self) -> Grants {

@@ -5,7 +5,8 @@
 //!
 //! Call order: [`Feed::open`] once, its SyncHello opens the session. Then [`Feed::handle`] for each
 //! message of the hub, [`Feed::announce`] after the own log grew or grants changed, and
-//! [`Feed::next`] whenever the carrier is ready, until it has nothing to send. A
+//! [`Feed::next`] or [`Feed::next_few`] whenever the carrier is ready, until there is nothing to
+//! send. A
 //! [`FeedOutput::Scrub`] or [`FeedOutput::Heal`] is to be done before the next call of `next`.
 //!
 //! 1. G3: nothing is read, and no byte depends on, what `visible` does not accept.
@@ -31,6 +32,8 @@ pub type Visible<'a> = dyn Fn(&Shard) -> bool + 'a;
 pub type Sign<'a> = dyn Fn(&Epoch, &Hash, Timestamp) -> [u8; 64] + 'a;
 
 const ANSWER_BYTES: usize = super::limits::MAX_BATCH_BYTES;
+/// Where [`Feed::next_few`] stops.
+const FEW_BYTES: usize = super::limits::MAX_BATCH_BYTES;
 
 /// What is to be done after a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -417,6 +420,29 @@ impl Feed {
         self.serial
     }
 
+    /// Batches that were returned and never left: their credit is still there.
+    pub fn unsent(&mut self, batches: u32) {
+        self.credit = self.credit.saturating_add(batches);
+    }
+
+    /// The next messages, of one snapshot of the log: small batches together, about as much as one
+    /// full batch; anything else ends them.
+    pub fn next_few<L: OriginLog>(
+        &mut self,
+        log: &L,
+        visible: &Visible<'_>,
+        now: Timestamp,
+        sign: &Sign<'_>,
+    ) -> Result<Vec<FromOrigin>, L::Error> {
+        let (mut few, mut shards, mut bytes) = (Vec::new(), None, 0);
+        while bytes < FEW_BYTES {
+            let Some(message) = self.step(log, visible, &mut shards, (now, sign))? else { break };
+            bytes += weight(&message);
+            few.push(message);
+        }
+        Ok(few)
+    }
+
     /// One step of the sender; `None` where there is nothing to send now.
     pub fn next<L: OriginLog>(
         &mut self,
@@ -424,6 +450,17 @@ impl Feed {
         visible: &Visible<'_>,
         now: Timestamp,
         sign: &Sign<'_>,
+    ) -> Result<Option<FromOrigin>, L::Error> {
+        self.step(log, visible, &mut None, (now, sign))
+    }
+
+    /// `shards` is what there is in this snapshot, once it has been read.
+    fn step<L: OriginLog>(
+        &mut self,
+        log: &L,
+        visible: &Visible<'_>,
+        shards: &mut Option<Vec<ShardHead>>,
+        (now, sign): (Timestamp, &Sign<'_>),
     ) -> Result<Option<FromOrigin>, L::Error> {
         if matches!(self.stage, Stage::Greet) {
             return Ok(Some(FromOrigin::Hello(self.open(log, visible)?)));
@@ -437,14 +474,17 @@ impl Feed {
         if let Some(batch) = self.next_fork_at_zero(log, visible)? {
             return Ok(Some(batch));
         }
-        let shards = log.shards(visible)?;
-        if let Some(want) = self.next_want(log, &shards)? {
+        let shards: &[ShardHead] = match shards {
+            Some(read) => read,
+            None => shards.insert(log.shards(visible)?),
+        };
+        if let Some(want) = self.next_want(log, shards)? {
             return Ok(Some(want));
         }
-        if let Some(batch) = self.next_batch(log, &shards)? {
+        if let Some(batch) = self.next_batch(log, shards)? {
             return Ok(Some(batch));
         }
-        self.next_checkpoint(log, &shards, now, sign)
+        self.next_checkpoint(log, shards, now, sign)
     }
 
     /// Answers of one want go in messages of a batch's size.
@@ -543,6 +583,20 @@ impl Feed {
 
 fn root_of(shards: &[ShardHead]) -> Hash {
     root(shards.iter().map(|own| (&own.shard, own.head)))
+}
+
+/// How much of [`FEW_BYTES`] a message takes up.
+fn weight(message: &FromOrigin) -> usize {
+    match message {
+        FromOrigin::Batch(batch) => 64 + batch.entries.iter().map(payload_len).sum::<usize>(),
+        FromOrigin::Hello(_)
+        | FromOrigin::Added { .. }
+        | FromOrigin::Gone(_)
+        | FromOrigin::Ladder { .. }
+        | FromOrigin::Checkpoint(_)
+        | FromOrigin::Want { .. }
+        | FromOrigin::Entries { .. } => FEW_BYTES,
+    }
 }
 
 fn payload_len(entry: &Entry) -> usize {

@@ -453,10 +453,14 @@ fn s5_nothing_is_taken_before_a_sync_hello() {
 
 /// A feed that is open to a hub which holds nothing, and may see shard a only.
 fn open_feed(log: &MemoryOrigin) -> Feed {
+    open_feed_to(log, &only_a)
+}
+
+fn open_feed_to(log: &MemoryOrigin, visible: &Visible<'_>) -> Feed {
     let mut feed = Feed::new(ORIGIN);
-    let hello = feed.open(log, &only_a).unwrap();
+    let hello = feed.open(log, visible).unwrap();
     let heads = FromHub::Heads { number: hello.number, held: vec![] };
-    feed.handle(log, &only_a, heads, NOW, &mut Vec::new()).unwrap();
+    feed.handle(log, visible, heads, NOW, &mut Vec::new()).unwrap();
     feed
 }
 
@@ -599,6 +603,52 @@ fn batches_of_large_payloads_keep_their_limit() {
     };
     assert_eq!(batch.entries.len(), 3);
     assert_eq!(feed.next(&log, &only_a, NOW, &signature).unwrap(), None, "one credit");
+}
+
+#[test]
+fn small_batches_go_together_as_far_as_credit_and_one_full_batch_reach() {
+    let mut log = MemoryOrigin::new(ORIGIN, EPOCH);
+    let full = MAX_BATCH_BYTES / 2;
+    for (n, (repo, bytes)) in (0..).zip([("a", 10), ("b", full), ("b", full), ("c", 10)]) {
+        log.append(&shard(repo), operation(n), EntryKind::State, vec![b'F'; bytes].into());
+    }
+    let all = |_: &Shard| true;
+    let mut feed = open_feed_to(&log, &all);
+    feed.handle(&log, &all, FromHub::Credit { batches: 4 }, NOW, &mut Vec::new()).unwrap();
+    let repos = |few: &[FromOrigin]| -> Vec<String> {
+        few.iter()
+            .map(|message| match message {
+                FromOrigin::Batch(batch) => batch.shard.repo.clone(),
+                FromOrigin::Checkpoint(_) => "checkpoint".to_owned(),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    let mut few = || feed.next_few(&log, &all, NOW, &signature).unwrap();
+    assert_eq!(repos(&few()), ["a", "b"], "b is full");
+    assert_eq!(repos(&few()), ["c", "checkpoint"]);
+    assert!(few().is_empty());
+}
+
+#[test]
+fn credit_of_batches_that_never_left_is_there_again() {
+    let (log, all) = (log_of(1), |_: &Shard| true);
+    let mut feed = open_feed_to(&log, &all);
+    let sent = feed.next_few(&log, &all, NOW, &signature).unwrap();
+    assert!(matches!(sent[0], FromOrigin::Batch(_)), "with the credit of the start");
+    // Withheld: it begins again, and the hub still holds nothing.
+    feed.retry();
+    let answer = |feed: &mut Feed| {
+        let hello = feed.next_few(&log, &all, NOW, &signature).unwrap();
+        let [FromOrigin::Hello(hello)] = hello[..] else { panic!("a hello") };
+        let heads = FromHub::Heads { number: hello.number, held: Vec::new() };
+        feed.handle(&log, &all, heads, NOW, &mut Vec::new()).unwrap();
+        feed.next_few(&log, &all, NOW, &signature).unwrap()
+    };
+    assert!(answer(&mut feed).is_empty(), "its credit is used");
+    feed.unsent(1);
+    feed.retry();
+    assert!(matches!(answer(&mut feed)[0], FromOrigin::Batch(_)));
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Session {
         }
     }
 
-    /// Whether the next message of the own log may be read and given to [`Session::send`].
+    /// Whether the next messages of the own log may be read and given to [`Session::send`].
     #[must_use]
     pub fn wants_origin(&self) -> bool {
         match &self.state {
@@ -247,8 +247,9 @@ impl Session {
             };
             if !permitted(&self.grants, &message) {
                 // The feed has sent it as far as it knows, and the hub would be waited for in vain.
-                if matches!(message, Message::FromOrigin(_)) {
-                    self.event(Event::Withheld);
+                if let Message::FromOrigin(message) = message {
+                    let batches = established.outbox.withhold(&message);
+                    self.event(Event::Withheld { batches });
                 }
                 continue;
             }

@@ -199,9 +199,12 @@ pub enum Event {
     FromOrigin(FromOrigin),
     /// About our log.
     FromHub(FromHub),
-    /// A message of the own log was not sent, because the grants changed after it was read: begin
-    /// again with a SyncHello.
-    Withheld,
+    /// A message of the own log was not sent, because the grants changed after it was read, nor the
+    /// batches that waited behind it: begin again with a SyncHello.
+    Withheld {
+        /// Batches among them: they used no credit.
+        batches: u32,
+    },
     /// How far a running operation of the peer is.
     Progress(RunProgress),
     /// Repos that the peer shares.
@@ -235,7 +238,7 @@ impl Event {
             Self::ClockAhead { .. } => "clock-ahead",
             Self::FromOrigin(_) => "from-origin",
             Self::FromHub(_) => "from-hub",
-            Self::Withheld => "withheld",
+            Self::Withheld { .. } => "withheld",
             Self::Progress(_) => "progress",
             Self::SharedRepos(_) => "shared-repos",
             Self::SharedRepoRecords(_) => "shared-repo-records",
@@ -251,7 +254,7 @@ impl Event {
 
 /// What the driver may ask to be sent.
 pub enum Send {
-    /// About our own log; at most one batch at a time (see [`Session::wants_origin`]).
+    /// About our own log; what was read together (see [`Session::wants_origin`]).
     FromOrigin(FromOrigin),
     /// About the peer's log, once it is durable.
     FromHub(FromHub),

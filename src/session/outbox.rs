@@ -90,6 +90,15 @@ impl Outbox {
         self.origin.push_back(message);
     }
 
+    /// This message is not sent: then neither is what its session would have made of it, the batches
+    /// behind it and the checkpoint over them. How many batches that is in all.
+    pub(super) fn withhold(&mut self, message: &FromOrigin) -> u32 {
+        let is_batch = |message: &FromOrigin| matches!(message, FromOrigin::Batch(_));
+        let batches = self.origin.iter().chain([message]).filter(|m| is_batch(m)).count();
+        self.origin.retain(|m| !is_batch(m) && !matches!(m, FromOrigin::Checkpoint(_)));
+        u32::try_from(batches).unwrap_or(u32::MAX)
+    }
+
     /// Only the latest of an operation counts.
     pub(super) fn push_progress(&mut self, progress: RunProgress) {
         if self.progress.len() < MAX_PROGRESS || self.progress.contains_key(&progress.operation) {

@@ -305,7 +305,25 @@ fn g2_a_revocation_is_obeyed_by_the_next_message() {
         .iter()
         .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Batch(_))));
     assert!(!leaked);
-    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld { .. })));
+}
+
+#[test]
+fn g2_batches_behind_a_withheld_one_start_over_with_it_and_keep_their_credit() {
+    let mut pair = Pair::connected();
+    for repo in ["vault", "private", "vault", "private"] {
+        pair.dialer.send(Send::FromOrigin(batch(repo)));
+    }
+    pair.dialer.set_grants(grants(&["read-operations=*,!repo:private"]));
+    pair.run();
+    let came = |e: &&Event| matches!(e, Event::FromOrigin(FromOrigin::Batch(_)));
+    assert_eq!(pair.seen_by_listener.iter().filter(came).count(), 1);
+    let withheld = pair.seen_by_dialer.iter().filter_map(|event| match event {
+        Event::Withheld { batches } => Some(*batches),
+        _ => None,
+    });
+    assert_eq!(withheld.collect::<Vec<_>>(), [3]);
+    assert!(pair.dialer.wants_origin());
 }
 
 #[test]
@@ -323,7 +341,7 @@ fn g2_r2_an_announcement_that_is_withheld_starts_over() {
         .any(|event| matches!(event, Event::FromOrigin(FromOrigin::Added { .. })));
     assert!(!leaked);
     // The vault may still be seen, and nobody else would announce it again.
-    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld)));
+    assert!(pair.seen_by_dialer.iter().any(|e| matches!(e, Event::Withheld { .. })));
 }
 
 #[test]

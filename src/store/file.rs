@@ -75,7 +75,10 @@ fn create_private(path: &Path) -> Result<()> {
 /// Pages that the writer keeps at hand, in KiB; taken up only as they are used. An append touches
 /// the last pages of its shard in three trees: SQLite's 2 MiB would not hold those of 50 shards.
 const WRITER_CACHE_KIB: i32 = 8 * 1024;
-/// The same while a file is checked: each page is read once, and none is worth keeping.
+/// Pages of the write-ahead log before they go into the file: 64 MiB of history. Small commits write
+/// the same pages again and again; into the file each goes once, and the writer waits for it.
+const WAL_PAGES: i32 = 4_000;
+/// The cache while a file is checked: each page is read once, and none is worth keeping.
 const CHECK_CACHE_KIB: i32 = 512;
 
 /// The connection that writes, to be checked by [`quick_check`] before it is used. The page size
@@ -88,6 +91,7 @@ pub(crate) fn open_writer(path: &Path, journal: Journal, page_bytes: u32) -> Res
     )?;
     conn.busy_timeout(Duration::from_secs(10))?;
     conn.pragma_update(None, "page_size", page_bytes)?;
+    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     conn.pragma_update(None, "journal_mode", journal.pragma())?;
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", false)?;
@@ -109,6 +113,11 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
+}
+
+/// A statement that stands at every transaction: parsed once for each connection.
+pub(crate) fn run(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// `PRAGMA quick_check`, given up (as good) after `budget`: a start must not wait for gigabytes;

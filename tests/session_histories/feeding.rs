@@ -16,6 +16,7 @@ pub struct Feeding {
     said: Vec<FromHub>,
     announce: bool,
     again: bool,
+    unsent: u32,
     /// The last read found something, or something changed since.
     hungry: bool,
     /// A read is under way; this is what it will answer.
@@ -25,7 +26,7 @@ pub struct Feeding {
 /// What came of a read.
 struct Read {
     outputs: Vec<FeedOutput>,
-    next: Option<FromOrigin>,
+    next: Vec<FromOrigin>,
 }
 
 impl Feeding {
@@ -36,6 +37,7 @@ impl Feeding {
             said: Vec::new(),
             announce: false,
             again: false,
+            unsent: 0,
             hungry: true,
             job: None,
         }
@@ -68,8 +70,10 @@ impl Feeding {
         self.hungry = true;
     }
 
-    pub fn start_over(&mut self) {
+    /// So many batches were read and not sent.
+    pub fn start_over(&mut self, batches: u32) {
         self.again = true;
+        self.unsent += batches;
     }
 
     /// Time has passed.
@@ -109,6 +113,7 @@ impl Feeding {
         let (log, mut outputs) = (&database.log, Vec::new());
         let visible = |shard: &Shard| sees(grants, shard);
         let may = grants.has(Permission::ReadOperations);
+        self.feed.unsent(std::mem::take(&mut self.unsent));
         if std::mem::take(&mut self.again) || (may && !self.greeted) {
             self.feed.retry();
             self.greeted = may;
@@ -121,9 +126,9 @@ impl Feeding {
         }
         let sign = |epoch: &_, root: &_, time| identity.sign_checkpoint(epoch, root, time);
         let next = if read && self.greeted && outputs.is_empty() {
-            self.feed.next(log, &visible, wall, &sign).unwrap()
+            self.feed.next_few(log, &visible, wall, &sign).unwrap()
         } else {
-            None
+            Vec::new()
         };
         Read { outputs, next }
     }
@@ -131,7 +136,7 @@ impl Feeding {
     /// The read is done: its messages go to the session.
     pub fn done(&mut self, session: &mut Session, database: &mut Database) {
         let Some(Read { outputs, next }) = self.job.take() else { return };
-        self.hungry |= next.is_some() || !outputs.is_empty();
+        self.hungry |= !next.is_empty() || !outputs.is_empty();
         for output in outputs {
             match output {
                 FeedOutput::Send(message) => session.send(Send::FromOrigin(message)),
@@ -142,8 +147,8 @@ impl Feeding {
                 FeedOutput::Alert(_) => {}
             }
         }
-        if let Some(next) = next {
-            session.send(Send::FromOrigin(next));
+        for message in next {
+            session.send(Send::FromOrigin(message));
         }
     }
 }

@@ -111,9 +111,9 @@ impl World {
                 Event::Opened(other) => opened = Some(other),
                 Event::FromOrigin(message) => first.push(message),
                 Event::FromHub(message) => self.take_from_hub(side, message)?,
-                Event::Withheld => {
+                Event::Withheld { batches } => {
                     self.count("withheld");
-                    side.feeding.iter_mut().for_each(Feeding::start_over);
+                    side.feeding.iter_mut().for_each(|feeding| feeding.start_over(batches));
                 }
                 Event::Renew if side.end == 0 => {
                     self.schedule(0, Due::Renew(side.process, side.peer.unwrap_or_default()));

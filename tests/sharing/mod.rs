@@ -357,9 +357,9 @@ impl Hostile {
         let pushing = async {
             let mut conversation = self.conversations.lock().await.recv().await.unwrap();
             let set = SharedRepoSet { revision: 1, repos, dropped: Vec::new() };
-            conversation.outgoing.send(Outgoing::SharedRepos(set)).await.unwrap();
+            conversation.outgoing.send(Box::new(Outgoing::SharedRepos(set))).await.unwrap();
             while let Some(event) = conversation.events.recv().await {
-                if matches!(event, Event::SharedRepoReport(_)) {
+                if matches!(*event, Event::SharedRepoReport(_)) {
                     return;
                 }
             }

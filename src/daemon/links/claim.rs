@@ -18,13 +18,13 @@ pub(super) struct Lane {
     pub(super) current: Arc<AtomicU64>,
     pub(super) grants: watch::Sender<Grants>,
     pub(super) closing: Option<(u64, watch::Sender<Option<Code>>)>,
-    pub(super) outgoing: Option<mpsc::Sender<Outgoing>>,
+    pub(super) outgoing: Option<mpsc::Sender<Box<Outgoing>>>,
 }
 
 /// A pair taken by a session.
 pub(super) struct Claimed {
     pub(super) standing: Standing,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<Box<Event>>,
     pub(super) conversation: Conversation,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Claimed {
 pub(super) struct Place {
     pub(super) peer: KeyId,
     pub(super) generation: u64,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<Box<Event>>,
 }
 
 impl Links {

@@ -38,7 +38,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use visit::errand;
 
-/// What waits to be sent to one peer.
+/// What waits to be sent to one peer. Boxed, as all that sessions hand on: a channel keeps room for
+/// 32 of them at each session, also at an idle one.
 const OUTGOING: usize = 16;
 /// What waits to be heard of one peer.
 const UNHEARD: usize = 64;
@@ -90,9 +91,9 @@ pub struct Conversation {
     /// Who dialled.
     pub by: DialledBy,
     /// What the session says; first [`Event::Opened`]. Closed with the session.
-    pub events: mpsc::Receiver<Event>,
+    pub events: mpsc::Receiver<Box<Event>>,
     /// What is to be sent. Closed with the session.
-    pub outgoing: mpsc::Sender<Outgoing>,
+    pub outgoing: mpsc::Sender<Box<Outgoing>>,
     /// What the peer may do here now.
     pub grants: watch::Receiver<Grants>,
 }
@@ -334,7 +335,7 @@ impl Links {
 
     /// The way to say something to this peer, where a session stands.
     #[must_use]
-    pub fn outgoing(&self, peer: &KeyId) -> Option<mpsc::Sender<Outgoing>> {
+    pub fn outgoing(&self, peer: &KeyId) -> Option<mpsc::Sender<Box<Outgoing>>> {
         let lanes = locked(&self.lanes);
         lanes.get(peer)?.outgoing.clone().filter(|outgoing| !outgoing.is_closed())
     }

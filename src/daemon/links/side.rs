@@ -82,10 +82,11 @@ impl Host for Side {
             }
             return;
         };
-        match place.events.try_send(event) {
+        match place.events.try_send(Box::new(event)) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
             // The newest will come again.
-            Err(mpsc::error::TrySendError::Full(Event::Progress(_))) => {}
+            Err(mpsc::error::TrySendError::Full(event)) if matches!(*event, Event::Progress(_)) => {
+            }
             Err(mpsc::error::TrySendError::Full(event)) => {
                 tracing::warn!(%peer, event = event.name(), "a peer says more than can be heard");
                 self.links.close_one(place, Code::Busy);

@@ -30,7 +30,7 @@ struct Said {
 struct Talk {
     node: Arc<Node>,
     peer: KeyId,
-    outgoing: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Sender<Box<Outgoing>>,
     grants: watch::Receiver<Grants>,
     said: Said,
 }
@@ -39,7 +39,7 @@ struct Talk {
 pub(in super::super) async fn keep_told(
     node: Arc<Node>,
     peer: KeyId,
-    outgoing: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Sender<Box<Outgoing>>,
     grants: watch::Receiver<Grants>,
     nudge: Nudge,
 ) {
@@ -83,7 +83,7 @@ impl Talk {
 
     async fn say(&self, message: Outgoing) {
         // A session that has ended takes nothing; the next one says it again.
-        let _ = self.outgoing.send(message).await;
+        let _ = self.outgoing.send(Box::new(message)).await;
     }
 
     async fn say_set(&mut self) -> Result<bool> {

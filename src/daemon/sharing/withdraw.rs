@@ -68,7 +68,7 @@ pub async fn peer_removed(node: &Node, peer: KeyId) -> Result<bool> {
     let open = open_records(node, peer).await?;
     if let Some(outgoing) = node.links.outgoing(&peer).filter(|_| !open.is_empty()) {
         // A session that has ended takes nothing; that it was removed it hears when it dials.
-        let _ = outgoing.send(Outgoing::SharedRepoRecords(open)).await;
+        let _ = outgoing.send(Box::new(Outgoing::SharedRepoRecords(open))).await;
     }
     Ok(any)
 }

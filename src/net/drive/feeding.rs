@@ -25,6 +25,8 @@ pub(super) struct Work {
     pub(super) said: Vec<FromHub>,
     pub(super) announce: bool,
     pub(super) again: bool,
+    /// Batches that were read and never left.
+    pub(super) unsent: u32,
     pub(super) read: bool,
 }
 
@@ -32,8 +34,8 @@ pub(super) struct Work {
 pub(super) struct Read {
     pub(super) feeding: Feeding,
     pub(super) outputs: Vec<FeedOutput>,
-    /// The next message of the own log; `None` where there is none now.
-    pub(super) next: Option<FromOrigin>,
+    /// The next messages of the own log, if there are any now.
+    pub(super) next: Vec<FromOrigin>,
 }
 
 /// Whether these grants let their holder see the shard.
@@ -97,6 +99,7 @@ impl Feeding {
                 let visible = |shard: &Shard| sees(&work.grants, shard);
                 let now = crate::clock::now();
                 let may = work.grants.has(Permission::ReadOperations);
+                self.feed.unsent(work.unsent);
                 if work.again || (may && !self.greeted) {
                     self.feed.retry();
                     self.greeted = may;
@@ -110,9 +113,9 @@ impl Feeding {
                 let sign = |epoch: &_, root: &_, time| identity.sign_checkpoint(epoch, root, time);
                 // A repair goes before the next read; what was said goes before what is new.
                 let next = if work.read && self.greeted && outputs.is_empty() {
-                    self.feed.next(&log, &visible, now, &sign)?
+                    self.feed.next_few(&log, &visible, now, &sign)?
                 } else {
-                    None
+                    Vec::new()
                 };
                 Ok(Read { feeding: self, outputs, next })
             })

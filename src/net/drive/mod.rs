@@ -78,7 +78,7 @@ pub struct Standing {
     /// Ends the session once it holds a code.
     pub closing: watch::Receiver<Option<Code>>,
     /// What else is to be sent to this peer.
-    pub outgoing: mpsc::Receiver<Outgoing>,
+    pub outgoing: mpsc::Receiver<Box<Outgoing>>,
     /// How much of the peer's log is held.
     pub quota: Quota,
 }
@@ -119,14 +119,15 @@ pub async fn drive<H: Host>(
     ground: Ground,
     host: Arc<H>,
 ) -> Ending {
-    let mut arriving = Arriving { session, link, feed, host, ground };
+    // Boxed, and so is what runs: a task is as large as all that it ever holds in itself.
+    let mut arriving = Box::new(Arriving { session, link, feed, host, ground });
     let arrived = arriving.handshake().await;
-    let Arriving { session, link, feed, host, ground } = arriving;
+    let Arriving { session, link, feed, host, ground } = *arriving;
     match arrived {
         Ok((opened, standing, messages)) => {
             let feed = feed.unwrap_or_else(|| Feeding::closed(&ground, &opened.key));
             let parts = Running::new(session, ground, host, (opened, standing), feed);
-            parts.run(link, messages).await
+            Box::new(parts).run(link, messages).await
         }
         Err(ending) => {
             farewell(session, link).await;

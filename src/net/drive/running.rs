@@ -30,8 +30,8 @@ pub(super) struct Running<H> {
     peer: KeyId,
     standing: Standing,
     feed: Feed,
-    take: mpsc::Sender<FromOrigin>,
-    answers: mpsc::Receiver<Result<Taken, StoreError>>,
+    take: mpsc::Sender<Box<FromOrigin>>,
+    answers: mpsc::Receiver<Box<Result<Taken, StoreError>>>,
     /// Came and is not yet with the disk.
     untaken: Vec<FromOrigin>,
     own_changes: watch::Receiver<u64>,
@@ -44,6 +44,7 @@ struct Feed {
     said: Vec<FromHub>,
     announce: bool,
     again: bool,
+    unsent: u32,
     /// The last read found something, or something changed since.
     hungry: bool,
 }
@@ -70,6 +71,7 @@ impl<H: Host> Running<H> {
             said: Vec::new(),
             announce: false,
             again: false,
+            unsent: 0,
             hungry: true,
         };
         let untaken = Vec::new();
@@ -87,7 +89,7 @@ impl<H: Host> Running<H> {
         }
     }
 
-    pub(super) async fn run(mut self, mut link: Link, first: Messages) -> Ending {
+    pub(super) async fn run(mut self: Box<Self>, mut link: Link, first: Messages) -> Ending {
         self.untaken.extend(first.from_origin);
         self.feed.said.extend(first.from_hub);
         self.follow_grants();
@@ -110,7 +112,10 @@ impl<H: Host> Running<H> {
                     self.feed.said.push(message);
                     self.feed.hungry = true;
                 }
-                Event::Withheld => self.feed.again = true,
+                Event::Withheld { batches } => {
+                    self.feed.again = true;
+                    self.feed.unsent += batches;
+                }
                 Event::Closed(ending) => return Some(ending),
                 other => self.host.note(self.peer, other),
             }
@@ -142,10 +147,10 @@ impl<H: Host> Running<H> {
                 Some(Err(_)) | None => self.session.handle_cut(),
             },
             place = take.reserve(), if takes => match place {
-                Ok(place) => place.send(self.untaken.remove(0)),
+                Ok(place) => place.send(Box::new(self.untaken.remove(0))),
                 Err(_) => self.session.close(Code::Internal),
             },
-            Some(answer) = self.answers.recv() => self.answered(answer),
+            Some(answer) = self.answers.recv() => self.answered(*answer),
             read = finished(&mut self.feed.job) => self.read_done(read),
             Ok(()) = self.own_changes.changed() => {
                 self.feed.announce = true;
@@ -158,7 +163,7 @@ impl<H: Host> Running<H> {
                     self.session.close(code);
                 }
             }
-            Some(outgoing) = self.standing.outgoing.recv() => self.session.send(outgoing),
+            Some(outgoing) = self.standing.outgoing.recv() => self.session.send(*outgoing),
             () = tokio::time::sleep(idle) => {
                 self.feed.hungry = true;
                 self.session.handle_timeout(now());
@@ -210,6 +215,7 @@ impl<H: Host> Running<H> {
             said: std::mem::take(&mut feed.said),
             announce: std::mem::take(&mut feed.announce),
             again: std::mem::take(&mut feed.again),
+            unsent: std::mem::take(&mut feed.unsent),
             read,
         };
         feed.hungry &= !read;
@@ -228,12 +234,12 @@ impl<H: Host> Running<H> {
             Err(error) => return self.fail(&error),
         };
         self.feed.rest = Some(feeding);
-        self.feed.hungry |= next.is_some() || !outputs.is_empty();
+        self.feed.hungry |= !next.is_empty() || !outputs.is_empty();
         for output in outputs {
             self.output(output);
         }
-        if let Some(next) = next {
-            self.session.send(Outgoing::FromOrigin(next));
+        for message in next {
+            self.session.send(Outgoing::FromOrigin(message));
         }
     }
 

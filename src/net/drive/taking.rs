@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
-/// Messages in one commit.
-const GROUP: usize = 16;
+/// Messages in one commit …
+const GROUP: usize = 64;
+/// … or so many entries, whichever is first.
+const GROUP_ENTRIES: usize = 1_000;
 
 /// Which session takes, of its pair.
 #[derive(Clone)]
@@ -43,8 +45,8 @@ pub(super) async fn take(
     public_key: [u8; 32],
     quota: Quota,
     turn: Turn,
-    mut messages: mpsc::Receiver<FromOrigin>,
-    answers: mpsc::Sender<Result<Taken, StoreError>>,
+    mut messages: mpsc::Receiver<Box<FromOrigin>>,
+    answers: mpsc::Sender<Box<Result<Taken, StoreError>>>,
 ) {
     let origin = KeyId::of(&public_key);
     let verify = move |epoch: &_, checkpoint: &crate::reconcile::Checkpoint| {
@@ -55,10 +57,8 @@ pub(super) async fn take(
     let mut intake = Intake::new(origin, quota, Box::new(verify)).resumed(refusals);
     let window = ground.credit.take();
     let (mut give, mut said) = (Some(window.batches), None);
-    let mut group = Vec::with_capacity(GROUP);
-    while messages.recv_many(&mut group, GROUP).await > 0 {
-        let now_taken = std::mem::take(&mut group);
-        let step = Step { origin, public_key, turn: turn.clone(), messages: now_taken, give };
+    while let Some(group) = gather(&mut messages).await {
+        let step = Step { origin, public_key, turn: turn.clone(), messages: group, give };
         let done = step.commit(intake, &ground.history).await;
         let (answer, left) = match done {
             Ok((left, out)) => {
@@ -68,7 +68,7 @@ pub(super) async fn take(
             }
             Err(error) => (Err(error), None),
         };
-        let stop = answers.send(answer).await.is_err();
+        let stop = answers.send(Box::new(answer)).await.is_err();
         match left {
             Some(left) if !stop => intake = left,
             Some(left) => return ground.pasts.keep_refusals(origin, (life, left.into_refusals())),
@@ -77,6 +77,31 @@ pub(super) async fn take(
         give = None;
     }
     ground.pasts.keep_refusals(origin, (life, intake.into_refusals()));
+}
+
+/// What waits, as much as one commit takes; `None` when nothing more can come.
+async fn gather(messages: &mut mpsc::Receiver<Box<FromOrigin>>) -> Option<Vec<FromOrigin>> {
+    let mut group = vec![*messages.recv().await?];
+    let mut entries = group.iter().map(entries_of).sum::<usize>();
+    while group.len() < GROUP && entries < GROUP_ENTRIES {
+        let Ok(message) = messages.try_recv() else { break };
+        entries += entries_of(&message);
+        group.push(*message);
+    }
+    Some(group)
+}
+
+fn entries_of(message: &FromOrigin) -> usize {
+    match message {
+        FromOrigin::Batch(batch) => batch.entries.len(),
+        FromOrigin::Entries { found, .. } => found.len(),
+        FromOrigin::Hello(_)
+        | FromOrigin::Added { .. }
+        | FromOrigin::Gone(_)
+        | FromOrigin::Ladder { .. }
+        | FromOrigin::Checkpoint(_)
+        | FromOrigin::Want { .. } => 0,
+    }
 }
 
 struct Step {

@@ -2,7 +2,7 @@
 
 use super::{HistoryReader, Owner};
 use crate::store::error::Result;
-use crate::store::file::open_reader;
+use crate::store::file::{open_reader, run};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,9 +48,9 @@ impl Pool {
             Some(conn) => conn,
             None => open_reader(&self.path)?,
         };
-        conn.execute_batch("BEGIN")?;
+        run(&conn, "BEGIN")?;
         let outcome = HistoryReader::open(&conn, &self.owner).and_then(|reader| job(&reader));
-        conn.execute_batch("ROLLBACK")?;
+        run(&conn, "ROLLBACK")?;
         self.give_back(generation, conn);
         outcome
     }

@@ -65,7 +65,8 @@ impl<'c> HistoryTx<'c> {
     /// The database cannot be written.
     pub fn remember_key(&self, public_key: &[u8; 32]) -> Result<()> {
         let log = rows::log_of(self.conn, KeyId::of(public_key))?;
-        let sql = "UPDATE log SET public_key = ?2 WHERE id = ?1";
+        // Nothing is written where it is kept already: at all sessions but the first.
+        let sql = "UPDATE log SET public_key = ?2 WHERE id = ?1 AND public_key IS NOT ?2";
         self.conn.prepare_cached(sql)?.execute((log, public_key))?;
         Ok(())
     }

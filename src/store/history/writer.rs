@@ -6,6 +6,7 @@ use super::tx::{Effects, HistoryTx};
 use super::{Owner, Watches};
 use crate::clock;
 use crate::store::error::{Result, StoreError};
+use crate::store::file::run;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl Writer {
         let effects = Effects::default();
         let mut releases = Vec::new();
         let mut other = None;
-        let mut outcome = self.opened.conn.execute_batch("BEGIN IMMEDIATE").map_err(Into::into);
+        let mut outcome = run(&self.opened.conn, "BEGIN IMMEDIATE").map_err(Into::into);
         let mut next = Some(first);
         while let (Ok(()), Some(work)) = (&outcome, next.take()) {
             let done = self.run_one(work, &effects);
@@ -129,7 +130,7 @@ impl Writer {
                 }
             }
         }
-        let outcome = outcome.and_then(|()| Ok(self.opened.conn.execute_batch("COMMIT")?));
+        let outcome = outcome.and_then(|()| Ok(run(&self.opened.conn, "COMMIT")?));
         self.conclude(outcome, releases, &effects);
         other
     }
@@ -137,10 +138,10 @@ impl Writer {
     /// Runs one job between savepoints: if it fails, what it did is undone and the group goes on.
     fn run_one(&self, work: Work, effects: &Effects) -> Done {
         let conn = &self.opened.conn;
-        let begun = conn.execute_batch("SAVEPOINT job");
+        let begun = run(conn, "SAVEPOINT job");
         let mut done = work(&mut HistoryTx::new(conn, &self.owner, effects));
         let ended = match &done.outcome {
-            Ok(()) => conn.execute_batch("RELEASE job"),
+            Ok(()) => run(conn, "RELEASE job"),
             Err(_) => conn.execute_batch("ROLLBACK TO job; RELEASE job"),
         };
         if let (Ok(()), Err(error)) = (&done.outcome, begun.and(ended)) {

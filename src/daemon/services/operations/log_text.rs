@@ -99,7 +99,7 @@ impl Source<'_> {
         let _turn = self.node.log_calls.turn(self.of).await;
         let (request, answer) = self.node.log_calls.ask(self.of, self.operation, offset);
         let exchange = async {
-            outgoing.send(session::Send::LogRequest(request)).await.ok()?;
+            outgoing.send(Box::new(session::Send::LogRequest(request))).await.ok()?;
             answer.await.ok()
         };
         let chunk = match timeout(PATIENCE, exchange).await {

@@ -52,7 +52,7 @@ pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, S
 async fn say_goodbye(node: &Node, key: &KeyId) {
     if let Some(outgoing) = node.links.outgoing(key) {
         // Whoever does not hear it is told at its next call.
-        let said = outgoing.send(Send::Notice(Notice::Removed));
+        let said = outgoing.send(Box::new(Send::Notice(Notice::Removed)));
         let _ = tokio::time::timeout(FAREWELL, said).await;
     }
     let mut presence = node.presences.watch(key);
