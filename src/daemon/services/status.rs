@@ -9,6 +9,7 @@ use crate::api::{
 use crate::daemon::Node;
 use crate::model::KeyId;
 use crate::store::history::{LogSummary, StoreState};
+use crate::wire::{TakenRepo, TakenState};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -35,6 +36,7 @@ impl StatusService for Service {
         attention.extend(store_trouble(&store));
         attention.extend(plans.iter().filter_map(plan_trouble));
         attention.extend(repos.iter().filter_map(repo_trouble));
+        attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
         attention.extend(peers.iter().filter_map(link_trouble));
         attention.extend(peers.iter().filter_map(|peer| sync_trouble(node, peer)));
         attention.extend(log_troubles(node, &peers).await);
@@ -146,6 +148,8 @@ fn repo_trouble(repo: &Repo) -> Option<Attention> {
             "check the network and the credentials; see `holdfast ops` for what restic said",
         ),
         "disabled" => ("disabled", "ask its owner, or give the plans that use it another repo"),
+        // Usable, and yet with something to say.
+        "ready" if repo.reason.is_some() => ("it is not confirmed", "ask its owner"),
         _ => return None,
     };
     let why = repo.conflict.as_ref().or(repo.reason.as_ref());
@@ -162,6 +166,21 @@ fn explained(kind: &str, subject: &str, reason: &str) -> Attention {
         }
         None => row(kind, subject, reason),
     }
+}
+
+/// What a member could not take of what it was sent.
+fn sharing_troubles(node: &Node, peer: &Peer) -> Vec<Attention> {
+    let report = peer.key_id.parse().ok().and_then(|key| node.sharing.reported(&key));
+    let repos = report.iter().flat_map(|report| &report.repos);
+    let untaken =
+        repos.filter(|repo| matches!(repo.state, TakenState::Conflict | TakenState::Refused));
+    let one = |repo: &TakenRepo| {
+        let state = repo.state.as_str();
+        let message = format!("{} does not use it ({state}): {}", peer.instance, repo.detail);
+        let remedy = format!("settle it on {}; it is taken then by itself", peer.instance);
+        Attention { remedy: Some(remedy), ..row("repo", repo.id.to_string(), message) }
+    };
+    untaken.map(one).collect()
 }
 
 /// Being offline alone is nothing that needs a person.
@@ -273,6 +292,21 @@ mod tests {
         let trouble = store_trouble(&empty).unwrap();
         assert_eq!(trouble.message, reason);
         assert_eq!(trouble.since.as_deref(), Some("1970-01-01T00:00:00.000Z"));
+    }
+
+    #[test]
+    fn a_repo_whose_owner_says_nothing_of_it_is_usable_and_worth_a_look() {
+        let repo = |state: &str, reason: Option<&str>| Repo {
+            id: "vault".to_owned(),
+            state: state.to_owned(),
+            reason: reason.map(str::to_owned),
+            ..Repo::default()
+        };
+        let silent = "its owner does not offer it now. Backups go on; ask there";
+        let row = repo_trouble(&repo("ready", Some(silent))).unwrap();
+        assert_eq!(row.message, "its owner does not offer it now");
+        assert_eq!(row.remedy.as_deref(), Some("Backups go on; ask there"));
+        assert_eq!(repo_trouble(&repo("ready", None)), None);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use crate::config::{Config, Repo, redact_uri};
 use crate::daemon::Node;
 use crate::daemon::ports::{Obstacle, Repos, place};
 use crate::job::Trouble;
-use crate::model::{Operation, RepoGuid, RepoId, Status};
+use crate::model::{KeyId, Operation, RepoGuid, RepoId, Status};
 use crate::store::history::HistoryReader;
 use crate::store::trust::ReceivedRepo;
 use crate::store::{self, Trust};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many of a shard's newest operations are looked at for one that has ended.
@@ -26,6 +26,8 @@ pub(super) struct Known {
     /// Of the config's repos, where they are now.
     guids: BTreeMap<RepoId, RepoGuid>,
     troubles: BTreeMap<RepoId, (Trouble, String)>,
+    /// Received ones that their connected owner says nothing of.
+    unconfirmed: BTreeSet<(KeyId, RepoId)>,
 }
 
 /// A state with what there is to say about it.
@@ -48,7 +50,10 @@ impl Known {
         let ids = config.repos.iter().map(|repo| repo.id.clone());
         let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
         let troubles = node.history.read(move |reader| troubles(reader, &ids)).await;
-        Ok(Self { config, repos, guids, troubles: troubles.map_err(refuse::store)? })
+        let troubles = troubles.map_err(refuse::store)?;
+        let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
+        let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
+        Ok(Self { config, repos, guids, troubles, unconfirmed })
     }
 
     /// This machine's in the order of its file, then the received ones; not what was removed here.
@@ -75,11 +80,23 @@ impl Known {
         })
     }
 
+    /// Absence means unknown: what an owner says nothing of stays usable, and says so.
+    fn usable(&self, repo: &ReceivedRepo) -> Standing {
+        let standing = Standing::of(self.troubles.get(&repo.id));
+        let silent = self.unconfirmed.contains(&(repo.origin, repo.id.clone()));
+        let says = || {
+            "its owner is connected and does not offer it now. \
+             Backups go on; ask there whether its config was lost"
+                .to_owned()
+        };
+        Standing { reason: standing.reason.or_else(|| silent.then(says)), ..standing }
+    }
+
     /// `None` for one that a person removed here.
     pub(super) fn received(&self, repo: &ReceivedRepo) -> Option<api::Repo> {
         let explain = |obstacle| Some(self.repos.explain(repo, obstacle));
         let standing = match self.repos.obstacle(repo) {
-            None => Standing::of(self.troubles.get(&repo.id)),
+            None => self.usable(repo),
             Some(Obstacle::Removed) => return None,
             Some(obstacle) if obstacle.is_conflict() => {
                 Standing { state: "conflict", conflict: explain(&obstacle), ..Standing::default() }
