@@ -19,6 +19,7 @@ use crate::net::{Awake, Backoff, Outcome, Pause};
 use crate::pairing::PeerUrl;
 use crate::session::{Code, Ending, Verdict};
 use crate::shutdown::Guard;
+use crate::store::StoreError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -103,8 +104,11 @@ impl Dialing {
 
     async fn wanted(&self) -> Vec<KeyId> {
         let roster = Arc::clone(&self.roster);
-        let read = tokio::task::spawn_blocking(move || roster.peers()).await;
-        match read {
+        let read = tokio::task::spawn_blocking(move || {
+            let (peers, untold) = (roster.peers()?, roster.untold()?);
+            Ok::<_, StoreError>([peers, untold].concat())
+        });
+        match read.await {
             Ok(Ok(peers)) => {
                 let dialled = peers.iter().filter(|peer| !Roster::urls(peer).is_empty());
                 dialled.map(|peer| peer.key).collect()
@@ -190,6 +194,9 @@ impl Caller {
                 Ok(visit) => {
                     outcome = outcome_of(&visit);
                     self.show(state_after(&visit.ending), said(&visit.ending));
+                    if is_farewell(&visit.ending) {
+                        self.told().await;
+                    }
                     if visit.stood || matches!(visit.ending, Ending::Theirs(_)) {
                         self.last_good = Some(url);
                         return outcome;
@@ -202,6 +209,15 @@ impl Caller {
             }
         }
         outcome
+    }
+
+    /// The peer was removed here while it was away, and knows it now.
+    async fn told(&self) {
+        let (roster, peer) = (Arc::clone(&self.roster), self.peer);
+        let told = tokio::task::spawn_blocking(move || roster.told(&peer)).await;
+        if let Ok(Err(error)) = told {
+            tracing::warn!(%error, %peer, "that it was told of its removal was not kept");
+        }
     }
 
     /// A session and those that renew it.
@@ -278,6 +294,11 @@ impl Caller {
             self.pause(pause).await;
         }
     }
+}
+
+/// Whether the peer answered, and was told that it is one no longer.
+fn is_farewell(ending: &Ending) -> bool {
+    matches!(ending, Ending::Ours(reason) if Code::parse(&reason.code) == Some(Code::Removed))
 }
 
 fn outcome_of(visit: &Visit) -> Outcome {

@@ -4,6 +4,7 @@
 //! 2. What is only learned of a declared peer (when it was heard, what it grants us) is stored in a
 //!    row that is no pairing: without the declaration it makes nobody a peer.
 
+use crate::clock;
 use crate::config::{DeclaredPeer, LiveConfig};
 use crate::model::{KeyId, PeerRole, Timestamp};
 use crate::pairing::PeerUrl;
@@ -85,6 +86,36 @@ impl Roster {
     #[must_use]
     pub fn is_declared(&self, key: &KeyId) -> bool {
         self.config.current().peer(key).is_some()
+    }
+
+    /// Removed known hosts that were away and hold something that was taken back from them: they are
+    /// dialled once more, to be told.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn untold(&self) -> Result<Vec<Peer>, StoreError> {
+        let config = self.config.current();
+        let mut removed = self.trust.removed_peers()?;
+        removed.retain(|peer| config.peer(&peer.key).is_none() && !Self::urls(peer).is_empty());
+        let mut untold = Vec::new();
+        for peer in removed {
+            if !self.trust.open_records(&peer.key)?.is_empty() {
+                untold.push(peer);
+            }
+        }
+        Ok(untold)
+    }
+
+    /// A removed peer was told so: what was taken back from it went with that.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn told(&self, key: &KeyId) -> Result<(), StoreError> {
+        let open = self.trust.open_records(key)?;
+        let numbers: Vec<_> = open.iter().map(|record| record.number).collect();
+        self.trust.acknowledge_records(key, &numbers, clock::now())?;
+        self.changed();
+        Ok(())
     }
 
     /// The peer that a person means: by instance id, our label, key id, or a unique prefix of one.

@@ -11,4 +11,5 @@ mod addresses;
 mod caddy;
 mod histories;
 mod kills;
+mod partings;
 mod support;

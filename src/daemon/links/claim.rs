@@ -40,7 +40,11 @@ impl Links {
         // What is read now is not published after what is granted next.
         let _turn = locked(&self.granting);
         let peer = self.base.roster.peer(&opened.key).map_err(|_| Code::Internal)?;
-        let peer = peer.filter(|peer| peer.removed_at.is_none()).ok_or(Code::UnknownPeer)?;
+        let peer = peer.ok_or(Code::UnknownPeer)?;
+        if peer.removed_at.is_some() {
+            // It was dialled to be told so.
+            return Err(Code::Removed);
+        }
         // Held until the lane is taken: of two that claim at once, the newer displaces the older.
         let mut pairs = locked(&self.pairs);
         if self.stopping.load(Ordering::Acquire) {
