@@ -11,7 +11,7 @@ use crate::freshness::{self, allowed_age};
 use crate::model::{Expectation, OperationKind, PlanId, RepoId, Timestamp};
 use crate::reconcile::Shard;
 use crate::store::history::{HistoryReader, HistoryTx, Recorded, Whose};
-use crate::store::{History, Result, Trust};
+use crate::store::{History, Result, Trust, trust};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,22 +35,31 @@ type Promises = BTreeMap<(RepoId, PlanId), Expectation>;
 fn promises(config: Arc<Config>, trust: &Trust) -> Result<Promises> {
     let repos = Repos::read(Arc::clone(&config), trust)?;
     let runs = trust.plan_runs()?;
-    let promise = |plan: &Plan| {
+    let of_plan = |plan: &Plan| {
         let run =
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
-        let disabled = disabled_reason(plan, &repos);
-        let expectation = Expectation {
-            repo: plan.repo.clone(),
-            plan: plan.id.clone(),
-            schedule: plan.schedule.to_string(),
-            allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
-            last_met: run.and_then(|run| run.last_success),
-            enabled: disabled.is_none(),
-            disabled_reason: disabled.unwrap_or_default(),
-        };
+        let expectation = promise(plan, &config, disabled_reason(plan, &repos), run);
         ((plan.repo.clone(), plan.id.clone()), expectation)
     };
-    Ok(config.plans.iter().map(promise).collect())
+    Ok(config.plans.iter().map(of_plan).collect())
+}
+
+/// What the plan promises by the configuration in effect, whatever the log says by now.
+pub(super) fn promise(
+    plan: &Plan,
+    config: &Config,
+    disabled: Option<String>,
+    run: Option<&trust::PlanRun>,
+) -> Expectation {
+    Expectation {
+        repo: plan.repo.clone(),
+        plan: plan.id.clone(),
+        schedule: plan.schedule.to_string(),
+        allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
+        last_met: run.and_then(|run| run.last_success),
+        enabled: disabled.is_none(),
+        disabled_reason: disabled.unwrap_or_default(),
+    }
 }
 
 fn append(tx: &HistoryTx<'_>, mut promises: Promises) -> Result<usize> {

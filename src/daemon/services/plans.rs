@@ -2,7 +2,7 @@
 
 mod fleet;
 
-use super::refuse;
+use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::config::{Edit, Plan, Span};
@@ -32,8 +32,7 @@ impl PlanService for Service {
         let Some(name) = request.into_inner().peer else {
             return Ok(Response::new(PlanList { plans: documents(&self.node).await? }));
         };
-        let found = self.node.with_trust(move |_, roster| roster.find(&name)).await;
-        let peer = found.map_err(refuse::store)?.map_err(refuse::no_peer)?;
+        let peer = peers::find(&self.node, &name).await?;
         let seen = fleet::of(&self.node, &peer).await?;
         Ok(Response::new(listed(seen)))
     }

@@ -7,7 +7,7 @@ mod document;
 mod opening;
 mod request;
 
-use super::refuse;
+use super::{peers, refuse};
 use crate::api::repo_service_server::RepoService;
 use crate::api::{self, RemovedRepo, RepoList};
 use crate::config::{Config, Edit, Repo};
@@ -60,8 +60,7 @@ impl RepoService for Service {
     async fn take(&self, request: Request<api::TakeRepoRequest>) -> Answer<api::Repo> {
         let request = request.into_inner();
         let id = id(&request.repo)?;
-        let found = self.node.with_trust(move |_, roster| roster.find(&request.peer)).await;
-        let peer = found.map_err(refuse::store)?.map_err(refuse::no_peer)?;
+        let peer = peers::find(&self.node, &request.peer).await?;
         let again = sharing::take(&self.node, peer.key, id.clone()).await.map_err(refuse::store)?;
         if again == Again::NotDeleted && !self.is_received(&peer, &id).await? {
             let message = format!("{} shares no repo {id} with this instance", peer.instance);

@@ -8,11 +8,12 @@
 use super::super::refuse;
 use crate::api;
 use crate::clock;
-use crate::config::{Config, Plan, Retention};
+use crate::config::{Plan, Retention};
 use crate::daemon::Node;
+use crate::daemon::expectations::promise;
 use crate::daemon::ports::{Repos, disabled_reason};
 use crate::daemon::presence::Presence;
-use crate::freshness::{self, Freshness, Known, PlanRun, State, allowed_age};
+use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
 use crate::model::{Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp};
 use crate::reconcile::Shard;
@@ -144,24 +145,6 @@ pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
 
 fn shard(plan: &Plan) -> Shard {
     Shard { repo: plan.repo.to_string(), plan: plan.id.to_string() }
-}
-
-/// What the plan promises by the configuration in effect, whatever the log says by now.
-fn promise(
-    plan: &Plan,
-    config: &Config,
-    disabled: Option<String>,
-    run: Option<&trust::PlanRun>,
-) -> Expectation {
-    Expectation {
-        repo: plan.repo.clone(),
-        plan: plan.id.clone(),
-        schedule: plan.schedule.to_string(),
-        allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
-        last_met: run.and_then(|run| run.last_success),
-        enabled: disabled.is_none(),
-        disabled_reason: disabled.unwrap_or_default(),
-    }
 }
 
 /// What has not ended is as the engine knows it: the history may have missed a state.
