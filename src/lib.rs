@@ -10,6 +10,7 @@ pub mod grant;
 pub mod pairing;
 pub mod share;
 pub mod freshness;
+pub mod notify;
 pub mod crypto;
 pub mod reconcile;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! What no table can say about itself: names and keys that are given twice.
 
+use super::hooks::Channel;
 use super::parse::Placed;
 use super::valid::{DeclaredPeer, Plan, Repo};
 use super::written::Findings;
@@ -18,6 +19,10 @@ pub(super) fn check(
     once(findings, plans, "plan id", "give it another id", |plan| &plan.id);
     once(findings, peers, "key id", peer_cure, |peer| &peer.key);
     once(findings, peers, "instance", "give it another name", |peer| &peer.instance);
+}
+
+pub(super) fn check_channels(findings: &Findings<'_>, channels: &[Placed<Channel>]) {
+    once(findings, channels, "channel id", "give it another id", |channel| &channel.id);
 }
 
 fn once<T, K: Hash + Eq + Display>(

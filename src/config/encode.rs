@@ -1,5 +1,6 @@
 //! Valid values as TOML: what edits write, and what `config show` prints.
 
+use super::hooks::{Hook, show_channel, show_hooks};
 use super::secret::{SecretSource, Template};
 use super::units::Span;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
@@ -11,7 +12,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Val
 /// Keys with their values; `None` where the default says it.
 pub(super) type Fields = Vec<(&'static str, Option<Value>)>;
 
-fn text(value: impl Display) -> Value {
+pub(super) fn text(value: impl Display) -> Value {
     Value::from(value.to_string())
 }
 
@@ -65,6 +66,7 @@ fn password(source: &SecretSource) -> [(&'static str, Option<Value>); 3] {
 }
 
 pub(super) fn plan(plan: &Plan) -> Fields {
+    let stdin = plan.stdin.as_ref();
     vec![
         ("id", Some(text(&plan.id))),
         ("repo", Some(text(&plan.repo))),
@@ -75,6 +77,8 @@ pub(super) fn plan(plan: &Plan) -> Fields {
         ("one-file-system", set(plan.one_file_system, false)),
         ("max-age", plan.max_age.map(text)),
         ("enabled", set(plan.enabled, true)),
+        ("stdin-command", stdin.and_then(|stdin| list(&stdin.argv))),
+        ("stdin-name", stdin.map(|stdin| text(&stdin.name))),
     ]
 }
 
@@ -143,8 +147,18 @@ impl Config {
         let peers_of = |role: PeerRole| self.peers.iter().filter(move |peer| peer.role == role);
         let hosts = peers_of(PeerRole::KnownHost).map(peer);
         let clients = peers_of(PeerRole::AuthorizedClient).map(peer);
-        add_tables(&mut document, "repo", self.repos.iter().map(|r| repo(&redacted(r))));
-        add_tables(&mut document, "plan", self.plans.iter().map(plan));
+        if let Some(hooks) = show_hooks(&self.hooks) {
+            document.insert("hook", Item::Value(hooks));
+        }
+        let with_hooks = |mut fields: Fields, hooks: &[Hook]| {
+            fields.push(("hook", show_hooks(hooks)));
+            fields
+        };
+        let repos = self.repos.iter().map(|r| with_hooks(repo(&redacted(r)), &r.hooks));
+        let plans = self.plans.iter().map(|p| with_hooks(plan(p), &p.hooks));
+        add_tables(&mut document, "repo", repos);
+        add_tables(&mut document, "plan", plans);
+        add_tables(&mut document, "channel", self.channels.iter().map(show_channel));
         add_tables(&mut document, "known-host", hosts);
         add_tables(&mut document, "authorized-client", clients);
         document.to_string()
@@ -190,7 +204,7 @@ fn redacted(repo: &Repo) -> Repo {
 }
 
 /// A value that is nothing but one variable tells where the secret is, not what it is.
-fn hidden(value: &Template) -> Template {
+pub(super) fn hidden(value: &Template) -> Template {
     if value.is_one_variable() { value.clone() } else { Template::literal(HIDDEN) }
 }
 

@@ -17,6 +17,7 @@ mod check;
 mod edit;
 mod encode;
 mod first;
+mod hooks;
 mod identity_file;
 mod live;
 mod parse;
@@ -39,6 +40,7 @@ pub use first::{
     create_default, create_private_dir, default_text, instance_from_host, instance_of_this_host,
 };
 pub use identity_file::{IdentityFileError, read_or_create_identity};
+pub use hooks::{Channel, Deed, Hook, Level, Listener, Manner, OnError, Recipient, Written};
 pub use live::{LiveConfig, LoadError, Reload, Snapshot};
 pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError};
@@ -46,6 +48,6 @@ pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use valid::{
-    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Tls,
+    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Stdin, Tls,
 };
 pub use watch::watch;

@@ -1,6 +1,7 @@
 //! From the file as written to a valid configuration, or to all that is wrong with it.
 
-use super::check::check;
+use super::check::{check, check_channels};
+use super::hooks::{CHANNEL, channel, hooks};
 use super::problem::{Problem, Problems};
 use super::tables::{AUTHORIZED_CLIENT, KNOWN_HOST, PLAN, REPO, peer, plan, repo};
 use super::units::{ByteSize, Span};
@@ -35,8 +36,10 @@ const TOP: Keys = Keys {
         "plan",
         "known-host",
         "authorized-client",
+        "channel",
+        "hook",
     ],
-    later: &["channel", "hook"],
+    later: &[],
 };
 const HISTORY: Keys = Keys { known: &["keep", "keep-peers", "quota-per-peer"], later: &[] };
 const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
@@ -44,7 +47,19 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::tables::GRANT;
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    use super::hooks::HOOK;
+    let tables = [
+        &TOP,
+        &HISTORY,
+        &TLS,
+        &REPO,
+        &PLAN,
+        &KNOWN_HOST,
+        &AUTHORIZED_CLIENT,
+        &GRANT,
+        &CHANNEL,
+        &HOOK,
+    ];
     tables.into_iter().flat_map(|keys| keys.known.iter().copied())
 }
 
@@ -85,6 +100,8 @@ fn too_large(len: usize) -> Problems {
 fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config> {
     let top = Section::root(findings, table).checked(&TOP);
     let instance = top.required("instance", "\"NAME\"").and_then(|field| field.parse());
+    // Before those who name them.
+    let channels = tables(&top, "channel", &CHANNEL, channel);
     let repos = tables(&top, "repo", &REPO, repo);
     let plans = tables(&top, "plan", &PLAN, plan);
     let mut peers = tables(&top, "known-host", &KNOWN_HOST, |section, place| {
@@ -94,12 +111,16 @@ fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config
         peer(section, place, PeerRole::AuthorizedClient)
     }));
     check(findings, &repos, &plans, &peers);
+    check_channels(findings, &channels);
+    let hooks = hooks(&top);
     let settings = settings(&top, instance);
     addresses_apart(&top);
     Some(Config {
         repos: without_places(repos),
         plans: without_places(plans),
         peers: without_places(peers),
+        channels: without_places(channels),
+        hooks,
         ..settings?
     })
 }

@@ -1,8 +1,9 @@
 //! The readers of `[[repo]]`, `[[plan]]`, `[[known-host]]` and `[[authorized-client]]`.
 
+use super::hooks::hooks;
 use super::secret::{SecretSource, Template, is_variable};
 use super::units::Span;
-use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention, Schedule};
+use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention, Schedule, Stdin};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Keys, Place, Section};
 use crate::grant::Grants;
@@ -26,8 +27,9 @@ pub(super) const REPO: Keys = Keys {
         "member-uri",
         "member-password-file",
         "auto-init",
+        "hook",
     ],
-    later: &["forget", "prune", "check", "hook"],
+    later: &["forget", "prune", "check"],
 };
 pub(super) const PLAN: Keys = Keys {
     known: &[
@@ -42,8 +44,11 @@ pub(super) const PLAN: Keys = Keys {
         "retention",
         "max-age",
         "enabled",
+        "hook",
+        "stdin-command",
+        "stdin-name",
     ],
-    later: &["hook", "only-when", "grace"],
+    later: &["only-when", "grace"],
 };
 pub(super) const KNOWN_HOST: Keys = Keys {
     known: &["instance", "key-id", "urls", "grants", "allow-remote-commands", "allowed-paths"],
@@ -68,6 +73,7 @@ pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
         shared: flag("shared", false),
         member: member(&section),
         auto_init: flag("auto-init", true),
+        hooks: hooks(&section),
         ..Repo::new(id?, uri?, password?)
     };
     Some(repo)
@@ -100,7 +106,7 @@ fn location(field: &Field<'_>) -> Option<Template> {
 }
 
 /// The daemon's working directory is none of the owner's business, so paths are absolute.
-fn secret_file(field: &Field<'_>) -> Option<SecretSource> {
+pub(super) fn secret_file(field: &Field<'_>) -> Option<SecretSource> {
     let path: Template = field.parse()?;
     if !path.as_written().starts_with("${") {
         absolute(field)?;
@@ -172,7 +178,11 @@ fn check_placeholders(field: &Field<'_>, uri: &str) {
 pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
     let id = name(&section, "id", place);
     let repo = section.required("repo", "\"REPO\"").and_then(|f| f.parse());
-    let paths = section.required("paths", "[\"/path\"]").map(|f| paths(&f));
+    let stdin = stdin(&section);
+    let paths = match stdin {
+        Some(_) => Some(Vec::new()),
+        None => section.required("paths", "[\"/path\"]").map(|f| paths(&f)),
+    };
     let patterns = |key| section.field(key).map(|f| f.list(pattern)).unwrap_or_default();
     let flag = |key, otherwise| section.field(key).and_then(|f| f.flag()).unwrap_or(otherwise);
     let plan = Plan {
@@ -184,9 +194,41 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         retention: retention(&section),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
+        hooks: hooks(&section),
+        stdin,
         ..Plan::new(id?, repo?, paths?)
     };
     Some(plan)
+}
+
+/// A command whose output is saved, in place of paths.
+fn stdin(section: &Section<'_>) -> Option<Stdin> {
+    let name = section.field("stdin-name");
+    let Some(field) = section.field("stdin-command") else {
+        if let Some(name) = name {
+            name.report("there is no stdin-command whose output it would name", None);
+        }
+        return None;
+    };
+    if let Some(paths) = section.field("paths") {
+        paths.report("a plan saves paths or the output of a command, not both", None);
+    }
+    at_least_one(&field, "[\"pg_dump\", \"app\"]");
+    let argv = field.list(|item| item.text().map(str::to_owned));
+    let name = match name {
+        Some(field) => file_name(&field)?,
+        None => "stdin".to_owned(),
+    };
+    Some(Stdin { argv, name })
+}
+
+fn file_name(field: &Field<'_>) -> Option<String> {
+    let name = field.text()?;
+    let is_plain = !name.chars().any(|c| c == '/' || c.is_control()) && ![".", ".."].contains(&name);
+    if !is_plain {
+        field.report("this is no file name", Some("write one such as \"db.sql\"".into()));
+    }
+    is_plain.then(|| name.to_owned())
 }
 
 fn pattern(field: &Field<'_>) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The configuration as it may run: every value checked, every default filled in.
 
+use super::hooks::{Channel, Hook};
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
 use crate::grant::Grants;
@@ -74,6 +75,10 @@ pub struct Config {
     pub plans: Vec<Plan>,
     /// The peers declared in the file; they win over the store.
     pub peers: Vec<DeclaredPeer>,
+    /// Who may be told, in the order of the file.
+    pub channels: Vec<Channel>,
+    /// Who is told of everything here, and of what peers tell.
+    pub hooks: Vec<Hook>,
 }
 
 impl Config {
@@ -97,6 +102,8 @@ impl Config {
             repos: Vec::new(),
             plans: Vec::new(),
             peers: Vec::new(),
+            channels: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
@@ -169,7 +176,7 @@ pub enum Tls {
 }
 
 /// A repository of this machine's owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repo {
     /// Its id, never renamed.
     pub id: RepoId,
@@ -189,6 +196,8 @@ pub struct Repo {
     pub member: Member,
     /// Whether it is created if it does not exist and was never known.
     pub auto_init: bool,
+    /// Who is told of what happens on it.
+    pub hooks: Vec<Hook>,
 }
 
 /// What members of a shared repo use instead of the owner's own way to it.
@@ -214,6 +223,7 @@ impl Repo {
             shared: false,
             member: Member { uri: None, password: None },
             auto_init: true,
+            hooks: Vec::new(),
         }
     }
 
@@ -265,7 +275,7 @@ words!(
 );
 
 /// What to back up, and where to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Its id, never renamed.
     pub id: PlanId,
@@ -289,6 +299,19 @@ pub struct Plan {
     pub max_age: Option<Span>,
     /// Whether it may run.
     pub enabled: bool,
+    /// Who is told of what happens to it.
+    pub hooks: Vec<Hook>,
+    /// A command whose output is saved, in place of paths.
+    pub stdin: Option<Stdin>,
+}
+
+/// A command whose output is saved as one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stdin {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The name of the file in the snapshot.
+    pub name: String,
 }
 
 impl Plan {
@@ -307,6 +330,8 @@ impl Plan {
             retention: Retention::None,
             max_age: None,
             enabled: true,
+            hooks: Vec::new(),
+            stdin: None,
         }
     }
 }

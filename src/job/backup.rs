@@ -2,6 +2,7 @@
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
+use super::hooks::{Permission, noted};
 use super::journal::Journal;
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
@@ -77,6 +78,10 @@ impl Engine {
         let turn = cancel.run(inner.queue.plan(&plan.id)).await;
         let _plan_turn = turn.ok_or(JobError::Cancelled)?;
         let restic = inner.locator.restic().await?;
+        let notes = match inner.before(active, &mut cancel).await? {
+            Permission::Go(notes) => notes,
+            Permission::Stop(end) => return Ok(end),
+        };
         let repo = inner.ports.repo(&plan.repo).await?;
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
@@ -90,17 +95,24 @@ impl Engine {
             instance: active.operation().instance,
             paths: plan.paths.clone(),
             exclusions: plan.exclusions.clone(),
+            stdin: plan.dump.as_ref().map(|dump| dump.name.clone()),
         });
-        let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+        let (journal, outcome) = match &plan.dump {
+            Some(dump) => inner.run_fed(active, (&restic, &repo), &command, dump).await,
+            None => {
+                let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+                (journal, outcome.map_err(JobError::from))
+            }
+        };
         match outcome {
             Ok(outcome) => {
                 let list = self.list(&restic, &repo, &plan.id).await;
                 let end = saved(&outcome, journal, list.as_deref().unwrap_or_default());
                 *listed = Some(list);
-                Ok(end)
+                Ok(noted(end, notes))
             }
             Err(failure) if active.why().is_none() => Ok(failed(&failure, journal)),
-            Err(failure) => Err(failure.into()),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -207,7 +219,7 @@ fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
     listed.map(|snapshot| snapshot.id.to_string())
 }
 
-fn failed(failure: &Failure, journal: Journal) -> End {
+fn failed(failure: &JobError, journal: Journal) -> End {
     let (status, message) = (Some(Status::Failed), failure.to_string());
     End { status, message, item_errors: journal.item_errors, ..End::default() }
 }

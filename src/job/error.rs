@@ -17,6 +17,12 @@ pub enum JobError {
     /// restic failed.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The command whose output was to be saved failed.
+    #[error("the stdin-command {reason}. Nothing was saved of what it printed; run it by hand as the daemon's user to see why")]
+    DumpFailed {
+        /// How.
+        reason: String,
+    },
     /// It was stopped before restic ran.
     #[error("cancelled before it began")]
     Cancelled,

@@ -1,5 +1,6 @@
 //! What the engine needs of the configuration and of the store.
 
+use super::DumpSpec;
 use crate::model::{
     InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
 };
@@ -31,7 +32,7 @@ pub enum Standing {
 }
 
 /// A plan, ready to be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PlanSpec {
     /// Its id.
     pub id: PlanId,
@@ -41,6 +42,8 @@ pub struct PlanSpec {
     pub paths: Vec<String>,
     /// What it leaves out.
     pub exclusions: Exclusions,
+    /// A command whose output it saves, in place of paths.
+    pub dump: Option<DumpSpec>,
 }
 
 /// A repo or plan cannot be used: unknown, disabled, or its secret was not resolved. One sentence,

@@ -38,6 +38,8 @@ pub struct Backup {
     pub paths: Vec<String>,
     /// What of them is left out.
     pub exclusions: Exclusions,
+    /// The name of the file that standard input becomes, in place of paths.
+    pub stdin: Option<String>,
 }
 
 /// What a backup leaves out.
@@ -140,6 +142,10 @@ impl Backup {
         arguments.extend(options("exclude-if-present", &self.exclusions.exclude_if_present));
         if self.exclusions.file_systems == FileSystems::One {
             arguments.push("--one-file-system".to_owned());
+        }
+        if let Some(name) = &self.stdin {
+            arguments.extend(["--stdin".to_owned(), format!("--stdin-filename={name}")]);
+            return arguments;
         }
         arguments.push("--".to_owned());
         arguments.extend_from_slice(&self.paths);
@@ -249,7 +255,15 @@ mod tests {
                 exclude_if_present: vec![".nobackup".to_owned()],
                 file_systems: FileSystems::One,
             },
+            stdin: None,
         }
+    }
+
+    #[test]
+    fn x1_standard_input_is_saved_under_a_name_that_is_no_option() {
+        let dump = Backup { stdin: Some("--x".to_owned()), paths: Vec::new(), ..backup() };
+        let arguments = Command::Backup(dump).arguments();
+        assert_eq!(arguments[arguments.len() - 2..], ["--stdin", "--stdin-filename=--x"]);
     }
 
     #[test]

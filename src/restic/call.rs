@@ -2,7 +2,7 @@
 
 use super::argv::environment;
 use super::output::{guid, snapshots};
-use super::process::{not_started, start};
+use super::process::{not_started, start, start_fed};
 use super::redact::Redaction;
 use super::{
     Command, Failure, Guard, Line, Outcome, Reason, Running, Snapshot, SnapshotFilter, Version,
@@ -87,11 +87,28 @@ impl Restic {
         access: Option<&RepoAccess>,
         command: &Command,
     ) -> Result<Running, Failure> {
+        start(self.process(access, command)).await.map_err(|error| not_started(&error))
+    }
+
+    /// As [`Restic::start`], with an input that is ours to fill: [`Running::take_input`].
+    ///
+    /// # Errors
+    /// The program does not start.
+    pub async fn start_fed(
+        &self,
+        access: &RepoAccess,
+        command: &Command,
+    ) -> Result<Running, Failure> {
+        let process = self.process(Some(access), command);
+        start_fed(process).await.map_err(|error| not_started(&error))
+    }
+
+    fn process(&self, access: Option<&RepoAccess>, command: &Command) -> tokio::process::Command {
         let (program, before) = self.guard.wrap(&self.program);
         let mut process = tokio::process::Command::new(program);
         process.args(before).args(command.arguments());
         process.env_clear().envs(environment(access, |name| std::env::var_os(name)));
-        start(process).await.map_err(|error| not_started(&error))
+        process
     }
 
     /// Reads what a started `command` prints until it has ended; each line is told to `on_line`.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod edits;
+mod hooks;
 mod input;
 mod life;
 
@@ -199,7 +200,6 @@ fn unknown_keys_name_the_nearest_and_later_ones_say_so() {
     let later = of(&format!("{repo}prune = {{ max-unused = \"10%\" }}"));
     assert!(later.starts_with("line 6, column 1: repo[a].prune: "), "{later}");
     assert!(later.contains("this version of holdfast does not have this yet"), "{later}");
-    assert!(of("[[channel]]\nid = \"phone\"").contains("does not have this yet"));
 }
 
 #[test]
