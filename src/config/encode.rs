@@ -130,6 +130,7 @@ fn settings(config: &Config) -> Fields {
         ("formerly", list(&config.formerly)),
         ("heartbeat", Some(text(Span(config.heartbeat)))),
         ("dead-after", Some(text(Span(config.dead_after)))),
+        ("offline-after", Some(text(Span(config.offline_after)))),
         ("sync-listen", list(&config.sync_listen)),
         ("trusted-proxies", list(&config.trusted_proxies)),
         ("history", Some(history(&config.history))),

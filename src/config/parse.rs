@@ -27,6 +27,7 @@ const TOP: Keys = Keys {
         "formerly",
         "heartbeat",
         "dead-after",
+        "offline-after",
         "sync-listen",
         "trusted-proxies",
         "history",
@@ -158,6 +159,7 @@ fn settings(top: &Section<'_>, instance: Option<InstanceId>) -> Option<Config> {
         formerly: top.field("formerly").map(|f| f.list(label)).unwrap_or_default(),
         heartbeat,
         dead_after: dead_after(top, heartbeat).unwrap_or(3 * heartbeat),
+        offline_after: offline_after(top).unwrap_or(base.offline_after),
         sync_listen: top.field("sync-listen").map(|f| f.list(address)).unwrap_or_default(),
         trusted_proxies: list(top, "trusted-proxies"),
         history: top.field("history").and_then(|f| history(&f)).unwrap_or_default(),
@@ -209,6 +211,10 @@ fn heartbeat(top: &Section<'_>) -> Option<Duration> {
 /// At least two heartbeats, so that one lost answer is no death.
 fn dead_after(top: &Section<'_>, heartbeat: Duration) -> Option<Duration> {
     within(&top.field("dead-after")?, 2 * heartbeat, Duration::from_secs(600))
+}
+
+fn offline_after(top: &Section<'_>) -> Option<Duration> {
+    within(&top.field("offline-after")?, Duration::from_secs(1), Span::days(365).0)
 }
 
 fn history(field: &Field<'_>) -> Option<History> {

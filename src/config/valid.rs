@@ -59,6 +59,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// After how long a silence a link is dead.
     pub dead_after: Duration,
+    /// After how long out of sight hooks are told that a peer is offline.
+    pub offline_after: Duration,
     /// Where the sync path and nothing else is served.
     pub sync_listen: Vec<SocketAddr>,
     /// Whose `X-Forwarded-For` counts.
@@ -94,6 +96,7 @@ impl Config {
             formerly: Vec::new(),
             heartbeat: Self::HEARTBEAT,
             dead_after: 3 * Self::HEARTBEAT,
+            offline_after: Duration::from_secs(600),
             sync_listen: Vec::new(),
             trusted_proxies: Vec::new(),
             history: History::default(),

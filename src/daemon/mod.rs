@@ -12,6 +12,7 @@ mod admission;
 mod attend;
 pub mod dialing;
 pub mod expectations;
+mod hooks;
 pub mod links;
 mod logs;
 mod node;

@@ -1,6 +1,7 @@
 //! What the parts of one instance share.
 
 use super::dialing::Dialing;
+use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
 use super::presence::Presences;
@@ -44,6 +45,8 @@ pub struct Node {
     pub log_calls: LogCalls,
     /// What earlier sessions left of log sync.
     pub pasts: Pasts,
+    /// Passes on to hooks what happens.
+    pub(super) herald: Arc<Herald>,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
 }

@@ -2,6 +2,7 @@
 
 use super::attend::attend_all;
 use super::dialing::Dialing;
+use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
 use super::logs::LogCalls;
 use super::node::Node;
@@ -235,6 +236,10 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
+        let herald = || Arc::clone(&node.herald);
+        tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
+        tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));
+        tokio::spawn(hooks::peers_operations(Arc::clone(node), herald(), shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -361,9 +366,18 @@ fn connect(
     let dialing = Dialing::new(Arc::clone(&links), Arc::clone(&roster), Arc::clone(&presences));
     let ports =
         ports::connect(Arc::clone(&config), Arc::clone(&trust), history.clone(), Handle::current());
-    let engine = Engine::new(
+    let herald = Herald::new(
+        Arc::clone(&config),
+        Arc::clone(&trust),
+        history.clone(),
+        identity.key_id(),
+        Handle::current(),
+    );
+    let herald = Arc::new(herald);
+    let engine = Engine::with_hooks(
         Locator::new(options.restic.or_else(|| config.current().restic.clone()), guard),
         ports,
+        Arc::<Herald>::clone(&herald),
     );
     let log_calls = LogCalls::default();
     let node = Node {
@@ -380,6 +394,7 @@ fn connect(
         sharing: Arc::<Sharing>::default(),
         log_calls,
         pasts,
+        herald,
         listening,
     };
     (Arc::new(node), conversations, lock)

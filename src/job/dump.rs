@@ -17,7 +17,7 @@ use tokio::process::ChildStdin;
 use tokio::time::timeout;
 
 /// A command whose output is saved as one file.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DumpSpec {
     /// What is run; its time is that of the backup.
     pub script: Script,

@@ -32,7 +32,7 @@ pub enum Standing {
 }
 
 /// A plan, ready to be run.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanSpec {
     /// Its id.
     pub id: PlanId,

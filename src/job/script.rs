@@ -22,8 +22,8 @@ const INHERITED: &[&str] = &[
     "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK",
 ];
 
-/// What is run.
-#[derive(Clone)]
+/// What is run. C2: `Debug` shows neither arguments nor values.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Script {
     /// The program and its arguments.
     pub argv: Vec<String>,
@@ -31,6 +31,12 @@ pub struct Script {
     pub env: Vec<(String, Secret)>,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Script({:?}, ..)", self.argv.first())
+    }
 }
 
 /// How it went.

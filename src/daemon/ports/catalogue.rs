@@ -2,12 +2,13 @@
 
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
-use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
+use crate::job::{Catalogue, DumpSpec, PlanSpec, RepoSpec, Script, Standing, Unusable};
 use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
 use crate::restic::{Exclusions, FileSystems};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// The configuration in effect, and what was received.
@@ -96,6 +97,10 @@ fn spec(plan: &Plan) -> PlanSpec {
                 false => FileSystems::All,
             },
         },
+        dump: plan.stdin.as_ref().map(|stdin| DumpSpec {
+            script: Script { argv: stdin.argv.clone(), env: Vec::new(), timeout: Duration::MAX },
+            name: stdin.name.clone(),
+        }),
     }
 }
 

@@ -22,6 +22,8 @@ mod status;
 mod stream;
 mod tokens;
 
+pub(super) use plans::fleet;
+
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;

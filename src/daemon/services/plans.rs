@@ -1,6 +1,6 @@
 //! Plans: listed, written into the config, and run.
 
-mod fleet;
+pub(in crate::daemon) mod fleet;
 
 use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;

@@ -27,9 +27,9 @@ const LOOKED_AT: usize = 32;
 
 /// A plan in sight. Sorts as a fleet does: the worst first.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(in crate::daemon) struct Seen {
     state: State,
-    pub(super) document: api::Plan,
+    pub(in crate::daemon) document: api::Plan,
 }
 
 /// All that is known of a plan.
@@ -53,7 +53,7 @@ struct View {
 }
 
 /// Every plan in sight, the worst first.
-pub(super) async fn all(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
+pub(in crate::daemon) async fn all(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
     let mut seen = own(node).await?;
     let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
     let peers: BTreeMap<KeyId, trust::Peer> =
