@@ -71,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "shutdown",
             "grant",
             "pairing",
+            "notify",
             "crypto",
             "reconcile",
             "wire",

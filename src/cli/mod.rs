@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod demo;
 mod failure;
+mod hook;
 mod identity;
 mod init;
 mod join;
@@ -87,6 +88,8 @@ enum Command {
     Op(ops::OpCommand),
     Snapshots(snapshots::Args),
     Restore(restore::Args),
+    #[command(subcommand)]
+    Hook(hook::Command),
     #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
@@ -206,6 +209,7 @@ impl Command {
             Self::Op(command) => command.run(context).await,
             Self::Snapshots(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
+            Self::Hook(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Identity(command) => command.run(context).await,
             Self::Run(_) | Self::Completions(_) | Self::Man(_) => {

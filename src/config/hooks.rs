@@ -223,6 +223,16 @@ impl super::Config {
             .collect()
     }
 
+    /// A hook on one event that a channel would be, to try it.
+    #[must_use]
+    pub fn listener_of_channel(&self, id: &str, event: Event) -> Option<Listener> {
+        let target = Recipient::Channel(id.to_owned());
+        let (manner, on_error) = (Manner::default(), OnError::Ignore);
+        let hook = Hook { on: vec![event], target, manner, on_error };
+        let listener = self.listener(Level::Instance, &hook, &mut BTreeMap::new())?;
+        Some(Listener { key: format!("test/{id}/{event}"), ..listener })
+    }
+
     fn hooks_by_level(&self) -> impl Iterator<Item = (Level, &Hook)> {
         let top = self.hooks.iter().map(|hook| (Level::Instance, hook));
         let of_repo = self
@@ -402,7 +412,10 @@ fn only_deed(section: &Section<'_>) -> Option<Deed> {
     let [(action, field)] = &deeds[..] else {
         let words: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
         let cure = format!("write one of {}", words.join(", "));
-        section.report(format!("{} actions are given, exactly one is needed", deeds.len()), Some(cure));
+        section.report(
+            format!("{} actions are given, exactly one is needed", deeds.len()),
+            Some(cure),
+        );
         return None;
     };
     deed(*action, field)
@@ -472,9 +485,9 @@ fn check_together(section: &Section<'_>, deed: &Deed) -> bool {
         Action::Ntfy if has("user") != has("password") => Some("user and password go together"),
         Action::Ntfy if has("user") && has("token") => Some("give a token or a user, not both"),
         Action::Email if has("password") && !has("user") => Some("a password needs a user"),
-        Action::Email if has("user") && literal("security") == Some("none") => {
-            Some("without TLS a password would be sent in clear; write security = \"starttls\" or \"tls\"")
-        }
+        Action::Email if has("user") && literal("security") == Some("none") => Some(
+            "without TLS a password would be sent in clear; write security = \"starttls\" or \"tls\"",
+        ),
         _ => None,
     };
     if let Some(problem) = problem {
@@ -492,7 +505,8 @@ fn read(section: &Section<'_>, setting: &Setting) -> Result<Option<Written>, ()>
     let text = |template: Option<Template>| {
         template.map(|template| Written::Text(SecretSource::Inline(template)))
     };
-    let literal = |literal: &str| Some(Written::Text(SecretSource::Inline(Template::literal(literal))));
+    let literal =
+        |literal: &str| Some(Written::Text(SecretSource::Inline(Template::literal(literal))));
     let written = match setting.shape {
         Shape::Script => field.text().map(|text| Written::Literal(text.to_owned())),
         Shape::Secret | Shape::Text => text(field.parse()),
@@ -509,7 +523,10 @@ fn read(section: &Section<'_>, setting: &Setting) -> Result<Option<Written>, ()>
         }
         Shape::Table => field.open_table().map(|table| {
             Written::Table(
-                table.entries().filter_map(|(name, value)| Some((name.to_owned(), value.parse()?))).collect(),
+                table
+                    .entries()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value.parse()?)))
+                    .collect(),
             )
         }),
     };

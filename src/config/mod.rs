@@ -39,8 +39,8 @@ pub use encode::redact_uri;
 pub use first::{
     create_default, create_private_dir, default_text, instance_from_host, instance_of_this_host,
 };
-pub use identity_file::{IdentityFileError, read_or_create_identity};
 pub use hooks::{Channel, Deed, Hook, Level, Listener, Manner, OnError, Recipient, Written};
+pub use identity_file::{IdentityFileError, read_or_create_identity};
 pub use live::{LiveConfig, LoadError, Reload, Snapshot};
 pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError};

@@ -47,8 +47,8 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
-    use super::tables::GRANT;
     use super::hooks::HOOK;
+    use super::tables::GRANT;
     let tables = [
         &TOP,
         &HISTORY,

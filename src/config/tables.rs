@@ -224,7 +224,8 @@ fn stdin(section: &Section<'_>) -> Option<Stdin> {
 
 fn file_name(field: &Field<'_>) -> Option<String> {
     let name = field.text()?;
-    let is_plain = !name.chars().any(|c| c == '/' || c.is_control()) && ![".", ".."].contains(&name);
+    let is_plain =
+        !name.chars().any(|c| c == '/' || c.is_control()) && ![".", ".."].contains(&name);
     if !is_plain {
         field.report("this is no file name", Some("write one such as \"db.sql\"".into()));
     }

@@ -11,8 +11,8 @@ use super::script::{Group, Output, Script};
 use super::{JobError, RepoSpec};
 use crate::restic::{Command, Failure, Outcome, Reason, Restic};
 use crate::shutdown::Shutdown;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 use tokio::time::timeout;
 

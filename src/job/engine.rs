@@ -1,9 +1,9 @@
 //! The engine: starts, watches, cancels and ends operations.
 
 use super::board::{Active, Added, Board, Why};
+use super::hooks::{Hooks, NoHooks};
 use super::journal::Journal;
 use super::queue::Queue;
-use super::hooks::{Hooks, NoHooks};
 use super::{JobError, Live, Ports, RepoSpec, Run};
 use crate::clock;
 use crate::model::{FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status};

@@ -18,7 +18,9 @@ pub enum JobError {
     #[error(transparent)]
     Failed(#[from] Failure),
     /// The command whose output was to be saved failed.
-    #[error("the stdin-command {reason}. Nothing was saved of what it printed; run it by hand as the daemon's user to see why")]
+    #[error(
+        "the stdin-command {reason}. Nothing was saved of what it printed; run it by hand as the daemon's user to see why"
+    )]
     DumpFailed {
         /// How.
         reason: String,

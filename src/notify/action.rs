@@ -95,77 +95,91 @@ impl Action {
     pub const fn settings(self) -> &'static [Setting] {
         use Shape::{List, Number, Path, Script, Secret, Table, Template, Text, Word};
         match self {
-            Self::Command => &const {
-                [
-                    optional("script", Script),
-                    optional("file", Path),
-                    optional("argv", List),
-                    optional("shell", List),
-                    optional("env", Table),
-                ]
-            },
-            Self::Webhook => &const {
-                [
-                    required("url", Secret),
-                    optional("method", Word(METHODS)),
-                    optional("headers", Table),
-                    optional("body", Template),
-                ]
-            },
+            Self::Command => {
+                &const {
+                    [
+                        optional("script", Script),
+                        optional("file", Path),
+                        optional("argv", List),
+                        optional("shell", List),
+                        optional("env", Table),
+                    ]
+                }
+            }
+            Self::Webhook => {
+                &const {
+                    [
+                        required("url", Secret),
+                        optional("method", Word(METHODS)),
+                        optional("headers", Table),
+                        optional("body", Template),
+                    ]
+                }
+            }
             Self::Slack | Self::Discord | Self::Healthchecks | Self::UptimeKuma => {
                 &const { [required("url", Secret)] }
             }
-            Self::Telegram => &const {
-                [
-                    required("token", Secret),
-                    required("chat-id", Text),
-                    optional("thread-id", Number(0, i64::MAX)),
-                    optional("url", Text),
-                ]
-            },
-            Self::Gotify => &const {
-                [
-                    required("url", Text),
-                    required("token", Secret),
-                    optional("priority", Number(0, 10)),
-                ]
-            },
-            Self::Ntfy => &const {
-                [
-                    required("url", Secret),
-                    optional("token", Secret),
-                    optional("user", Text),
-                    optional("password", Secret),
-                    optional("priority", Number(1, 5)),
-                    optional("tags", List),
-                ]
-            },
-            Self::Pushover => &const {
-                [
-                    required("token", Secret),
-                    required("user-key", Secret),
-                    optional("device", Text),
-                    optional("sound", Text),
-                    // 2 asks for an answer, which nobody here waits for.
-                    optional("priority", Number(-2, 1)),
-                    optional("url", Text),
-                ]
-            },
-            Self::Matrix => &const {
-                [required("url", Text), required("token", Secret), required("room", Text)]
-            },
-            Self::Email => &const {
-                [
-                    required("host", Text),
-                    optional("port", Number(1, 65_535)),
-                    optional("security", Word(&["tls", "starttls", "none"])),
-                    optional("user", Text),
-                    optional("password", Secret),
-                    required("from", Text),
-                    required("to", List),
-                    optional("ca-file", Path),
-                ]
-            },
+            Self::Telegram => {
+                &const {
+                    [
+                        required("token", Secret),
+                        required("chat-id", Text),
+                        optional("thread-id", Number(0, i64::MAX)),
+                        optional("url", Text),
+                    ]
+                }
+            }
+            Self::Gotify => {
+                &const {
+                    [
+                        required("url", Text),
+                        required("token", Secret),
+                        optional("priority", Number(0, 10)),
+                    ]
+                }
+            }
+            Self::Ntfy => {
+                &const {
+                    [
+                        required("url", Secret),
+                        optional("token", Secret),
+                        optional("user", Text),
+                        optional("password", Secret),
+                        optional("priority", Number(1, 5)),
+                        optional("tags", List),
+                    ]
+                }
+            }
+            Self::Pushover => {
+                &const {
+                    [
+                        required("token", Secret),
+                        required("user-key", Secret),
+                        optional("device", Text),
+                        optional("sound", Text),
+                        // 2 asks for an answer, which nobody here waits for.
+                        optional("priority", Number(-2, 1)),
+                        optional("url", Text),
+                    ]
+                }
+            }
+            Self::Matrix => {
+                &const { [required("url", Text), required("token", Secret), required("room", Text)] }
+            }
+            Self::Email => {
+                &const {
+                    [
+                        required("host", Text),
+                        optional("port", Number(1, 65_535)),
+                        optional("security", Word(&["tls", "starttls", "none"])),
+                        optional("user", Text),
+                        optional("password", Secret),
+                        required("from", Text),
+                        required("to", List),
+                        optional("ca-file", Path),
+                    ]
+                }
+            }
         }
     }
 

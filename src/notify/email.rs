@@ -33,7 +33,8 @@ pub(super) async fn send(
     within: Duration,
 ) -> Result<String, SendError> {
     let mail = mail(settings, message)?;
-    let response = transport(settings, within).await?.send(mail).await.map_err(|error| classify(&error))?;
+    let response =
+        transport(settings, within).await?.send(mail).await.map_err(|error| classify(&error))?;
     let said: Vec<_> = response.message().map(str::to_owned).collect();
     Ok(format!("{} {}", response.code(), said.join(" ")))
 }
@@ -61,9 +62,8 @@ async fn transport(
 }
 
 async fn parameters(settings: &Settings) -> Result<TlsParameters, SendError> {
-    let unusable = |what: &str, error: &dyn std::fmt::Display| {
-        SendError::GiveUp(format!("{what}: {error}"))
-    };
+    let unusable =
+        |what: &str, error: &dyn std::fmt::Display| SendError::GiveUp(format!("{what}: {error}"));
     let mut builder = TlsParameters::builder(settings.text("host").to_owned());
     if let Some(path) = settings.get("ca-file") {
         let pem = tokio::fs::read(path).await.map_err(|e| unusable("ca-file", &e))?;

@@ -153,7 +153,12 @@ pub fn retry_at(
 /// The next time of that name, after this one.
 fn next(time: TimeOfDay, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let local = jiff::Timestamp::from_millisecond(after.as_millis()).ok()?.to_zoned(zone.clone());
-    let of_day = Time::new(i8::try_from(time.minutes / 60).ok()?, i8::try_from(time.minutes % 60).ok()?, 0, 0);
+    let of_day = Time::new(
+        i8::try_from(time.minutes / 60).ok()?,
+        i8::try_from(time.minutes % 60).ok()?,
+        0,
+        0,
+    );
     let today = local.date().to_datetime(of_day.ok()?);
     let days = [Some(today), today.tomorrow().ok()];
     let at = |day: jiff::civil::DateTime| {
@@ -181,7 +186,8 @@ impl FromStr for TimeOfDay {
         let error = TimeError("a time of the day is written as 08:00 or 22:30");
         let (hours, minutes) = text.split_once(':').ok_or(error)?;
         let number = |text: &str, most: u16| {
-            let is_short = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+            let is_short =
+                (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
             text.parse::<u16>().ok().filter(|n| is_short && *n <= most).ok_or(error)
         };
         Ok(Self { minutes: number(hours, 23)? * 60 + number(minutes, 59)? })
@@ -257,7 +263,10 @@ mod tests {
         use Event::{BackupFailed as F, BackupSucceeded as S};
         use Verdict::{Remind, Silence, Tell};
         let rule = Rule { remind: Some(HOUR * 3), ..RULE };
-        assert_eq!(told(&rule, &[F], &[F; 8]), [Tell, Silence, Silence, Remind, Silence, Silence, Remind, Silence]);
+        assert_eq!(
+            told(&rule, &[F], &[F; 8]),
+            [Tell, Silence, Silence, Remind, Silence, Silence, Remind, Silence]
+        );
         assert_eq!(told(&rule, &[S], &[S; 5]), [Tell, Silence, Silence, Silence, Silence]);
         let known = Known { event: F, since: Timestamp::EPOCH, told_at: Some(Timestamp::EPOCH) };
         assert!(is_due(&rule, &known, Timestamp::EPOCH.plus(HOUR * 3)));
@@ -269,7 +278,8 @@ mod tests {
     fn a_hook_that_comes_to_be_on_a_state_is_told_of_it() {
         let (verdict, known) = judge(&RULE, &[], None, (Event::Stale, Timestamp::EPOCH));
         assert_eq!((verdict, known.told_at), (Verdict::Silence, None));
-        let (verdict, _) = judge(&RULE, &[Event::Stale], Some(known), (Event::Stale, Timestamp::EPOCH));
+        let (verdict, _) =
+            judge(&RULE, &[Event::Stale], Some(known), (Event::Stale, Timestamp::EPOCH));
         assert_eq!(verdict, Verdict::Tell);
     }
 
@@ -283,20 +293,36 @@ mod tests {
         let held = |time: &str, severity| hold(&rule, severity, (at(time), &rome()), None);
         let (night, day) = ("2026-03-10T23:30[Europe/Rome]", "2026-03-10T12:00[Europe/Rome]");
         assert_eq!(held(night, Severity::Warning), Some(at("2026-03-11T07:00[Europe/Rome]")));
-        assert_eq!(held("2026-03-10T03:00[Europe/Rome]", Severity::Info), Some(at("2026-03-10T07:00[Europe/Rome]")));
+        assert_eq!(
+            held("2026-03-10T03:00[Europe/Rome]", Severity::Info),
+            Some(at("2026-03-10T07:00[Europe/Rome]"))
+        );
         assert_eq!(held(night, Severity::Error), None);
         assert_eq!(held(day, Severity::Warning), None);
-        assert_eq!(held("2026-03-10T07:00[Europe/Rome]", Severity::Info), None, "the end is no quiet");
+        assert_eq!(
+            held("2026-03-10T07:00[Europe/Rome]", Severity::Info),
+            None,
+            "the end is no quiet"
+        );
     }
 
     #[test]
     fn a_digest_comes_at_its_time_also_where_the_clocks_change() {
         let rule = Rule { digest: Some("02:30".parse().unwrap()), ..RULE };
         let held = |time: &str| hold(&rule, Severity::Info, (at(time), &rome()), None);
-        assert_eq!(held("2026-03-10T02:29[Europe/Rome]"), Some(at("2026-03-10T02:30[Europe/Rome]")));
-        assert_eq!(held("2026-03-10T02:30[Europe/Rome]"), Some(at("2026-03-11T02:30[Europe/Rome]")));
+        assert_eq!(
+            held("2026-03-10T02:29[Europe/Rome]"),
+            Some(at("2026-03-10T02:30[Europe/Rome]"))
+        );
+        assert_eq!(
+            held("2026-03-10T02:30[Europe/Rome]"),
+            Some(at("2026-03-11T02:30[Europe/Rome]"))
+        );
         // That night there is no half past two: it comes as late as the gap is long.
-        assert_eq!(held("2026-03-28T12:00[Europe/Rome]"), Some(at("2026-03-29T03:30[Europe/Rome]")));
+        assert_eq!(
+            held("2026-03-28T12:00[Europe/Rome]"),
+            Some(at("2026-03-29T03:30[Europe/Rome]"))
+        );
     }
 
     #[test]
@@ -319,7 +345,10 @@ mod tests {
             assert!(wait >= FIRST_RETRY && wait <= SLOWEST_RETRY);
             (now, tries) = (at, tries + 1);
         }
-        assert!(now.since(start) > TRIED_FOR - SLOWEST_RETRY - HOUR && (25..50).contains(&tries), "{tries}");
+        assert!(
+            now.since(start) > TRIED_FOR - SLOWEST_RETRY - HOUR && (25..50).contains(&tries),
+            "{tries}"
+        );
         let asked = retry_at(1, start, start, Some(HOUR * 2));
         assert_eq!(asked, Some(start.plus(HOUR * 2)), "the service said when");
         assert_eq!(retry_at(u32::MAX, start, start.plus(TRIED_FOR), None), None);

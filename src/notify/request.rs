@@ -85,12 +85,15 @@ fn webhook(settings: &Settings, message: &Message) -> Result<Request, TemplateEr
         None => message.context.document().to_string(),
     };
     let method = settings.get("method").unwrap_or("POST").to_owned();
-    let mut request = Request { method, url: settings.text("url").to_owned(), headers: Vec::new(), body };
+    let mut request =
+        Request { method, url: settings.text("url").to_owned(), headers: Vec::new(), body };
     if ["GET", "HEAD"].contains(&request.method.as_str()) {
         request.body.clear();
     }
     let given = settings.table("headers");
-    if !request.body.is_empty() && !given.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type")) {
+    if !request.body.is_empty()
+        && !given.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"))
+    {
         request = request.with("content-type", "application/json");
     }
     for (name, value) in given {
@@ -175,9 +178,7 @@ fn ntfy(settings: &Settings, message: &Message) -> Request {
     let request = post_json(format!("{server}/"), &body);
     match (settings.get("token"), settings.get("user")) {
         (Some(token), _) => request.with("authorization", format!("Bearer {token}")),
-        (None, Some(user)) => {
-            request.with("authorization", basic(user, settings.text("password")))
-        }
+        (None, Some(user)) => request.with("authorization", basic(user, settings.text("password"))),
         (None, None) => request,
     }
 }
@@ -406,7 +407,10 @@ mod tests {
         let url = ("url", "https://ntfy.example/backups");
         let ntfy = made(Action::Ntfy, &[url, TOKEN, ("priority", "2")], &failed);
         assert_eq!(ntfy.url, "https://ntfy.example/");
-        assert_eq!((&json_of(&ntfy)["topic"], &json_of(&ntfy)["priority"]), (&json!("backups"), &json!(2)));
+        assert_eq!(
+            (&json_of(&ntfy)["topic"], &json_of(&ntfy)["priority"]),
+            (&json!("backups"), &json!(2))
+        );
         assert_eq!(header(&ntfy, "authorization"), Some("Bearer tok"));
         let by_user = made(Action::Ntfy, &[url, ("user", "u"), ("password", "p")], &failed);
         assert_eq!(header(&by_user, "authorization"), Some("Basic dTpw"));

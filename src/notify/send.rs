@@ -104,7 +104,8 @@ impl Sender {
 
     async fn perform(&self, request: Request, within: Duration) -> Result<String, SendError> {
         let unusable = |what: &str| SendError::GiveUp(format!("the {what} cannot be sent"));
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| unusable("method"))?;
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(|_| unusable("method"))?;
         let url = reqwest::Url::parse(&request.url).map_err(|_| unusable("url"))?;
         let mut sending = self.client.request(method, url).timeout(within).body(request.body);
         for (name, value) in request.headers {

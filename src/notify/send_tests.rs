@@ -71,15 +71,27 @@ async fn a_message_arrives_and_the_answer_is_told_without_the_secret() {
     assert_eq!(told, Ok(Some(Answer("200 OK thanks for ***".to_owned()))));
     let seen = seen.lock().unwrap();
     let (path, headers, body) = &seen[0];
-    assert_eq!((path.as_str(), headers["x-gotify-key"].to_str().unwrap()), ("/message", "hunter22"));
-    assert!(body.contains("no space") && headers["user-agent"].to_str().unwrap().starts_with("holdfast/"));
+    assert_eq!(
+        (path.as_str(), headers["x-gotify-key"].to_str().unwrap()),
+        ("/message", "hunter22")
+    );
+    assert!(
+        body.contains("no space")
+            && headers["user-agent"].to_str().unwrap().starts_with("holdfast/")
+    );
 }
 
 #[tokio::test]
 async fn what_a_service_says_is_worth_another_try_or_not() {
-    for (status, again) in
-        [(500, true), (503, true), (429, true), (408, true), (400, false), (401, false), (404, false)]
-    {
+    for (status, again) in [
+        (500, true),
+        (503, true),
+        (429, true),
+        (408, true),
+        (400, false),
+        (401, false),
+        (404, false),
+    ] {
         let (url, _) = server((status, &[("retry-after", "7")], "said".to_owned())).await;
         let error = sent(Action::Webhook, &settings(&[("url", &url)])).await.unwrap_err();
         let retries = matches!(&error, SendError::Retry { after, .. } if *after == Some(Duration::from_secs(7)));
@@ -94,7 +106,9 @@ async fn a_redirect_is_not_followed_and_its_address_not_told() {
     drop(elsewhere);
     let (url, first) = server((307, &[("location", "/elsewhere/secret")], String::new())).await;
     let error = sent(Action::Webhook, &settings(&[("url", &url)])).await.unwrap_err();
-    assert!(matches!(&error, SendError::GiveUp(said) if said.contains("redirects") && !said.contains("secret")));
+    assert!(
+        matches!(&error, SendError::GiveUp(said) if said.contains("redirects") && !said.contains("secret"))
+    );
     assert_eq!((first.lock().unwrap().len(), seen.lock().unwrap().len()), (1, 0));
 }
 

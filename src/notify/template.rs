@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_template_is_bounded_in_work_and_in_output() {
-        let long = "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
+        let long =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
         let error = render(long, &context()).unwrap_err();
         assert!(error.to_string().contains("steps"), "{error}");
         let wide = format!("{{% for a in range(99) %}}{}{{% endfor %}}", "x".repeat(1_000));

@@ -157,8 +157,13 @@ pub(crate) fn furnish(memory: &Memory, folder: &Path, standing: Standing) {
     let repo = RepoSpec { id: repo_id(), access, standing, promised: None };
     memory.repos.lock().unwrap().insert(repo_id(), repo);
     let paths = vec![folder.join("files").display().to_string()];
-    let plan =
-        PlanSpec { id: plan_id(), repo: repo_id(), paths, exclusions: Exclusions::default() };
+    let plan = PlanSpec {
+        id: plan_id(),
+        repo: repo_id(),
+        paths,
+        exclusions: Exclusions::default(),
+        dump: None,
+    };
     memory.plans.lock().unwrap().insert(plan_id(), plan);
 }
 

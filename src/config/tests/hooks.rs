@@ -58,7 +58,9 @@ fn listener(key: &str) -> Listener {
 
 /// What is said of a hook at the top of a file.
 fn said(hook: &str) -> String {
-    let text = format!("instance = \"nas\"\nhook = [{hook}]\n[[channel]]\nid = \"phone\"\nslack.url = \"https://s.example\"\n");
+    let text = format!(
+        "instance = \"nas\"\nhook = [{hook}]\n[[channel]]\nid = \"phone\"\nslack.url = \"https://s.example\"\n"
+    );
     parse(&text).map_or_else(|problems| problems.to_string(), |_| String::new())
 }
 
@@ -86,9 +88,12 @@ fn hooks_are_read_at_every_level_with_what_their_channel_says() {
 
 #[test]
 fn two_hooks_that_are_alike_have_two_names_which_stay_when_others_come() {
-    let twice = "{ on = [\"late\"], channel = \"phone\" }, { on = [\"late\"], channel = \"phone\" }";
+    let twice =
+        "{ on = [\"late\"], channel = \"phone\" }, { on = [\"late\"], channel = \"phone\" }";
     let text = |hooks: &str| {
-        format!("instance = \"nas\"\nhook = [{hooks}]\n[[channel]]\nid = \"phone\"\nslack = {{ url = \"https://s\" }}\n")
+        format!(
+            "instance = \"nas\"\nhook = [{hooks}]\n[[channel]]\nid = \"phone\"\nslack = {{ url = \"https://s\" }}\n"
+        )
     };
     let keys = |hooks: &str| -> Vec<_> {
         parse(&text(hooks)).unwrap().listeners().into_iter().map(|l| l.key).collect()
@@ -104,7 +109,9 @@ fn c2_what_is_shown_has_no_secret_and_reads_back() {
     let shown = config.show();
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(!format!("{config:?}").contains("hunter2"));
-    for kept in ["token-command = \"pass ntfy\"", "url-file = \"/etc/hook\"", "quiet = \"22:00-07:00\""] {
+    for kept in
+        ["token-command = \"pass ntfy\"", "url-file = \"/etc/hook\"", "quiet = \"22:00-07:00\""]
+    {
         assert!(shown.contains(kept), "{kept}: {shown}");
     }
     let again = parse(&shown).unwrap_or_else(|problems| panic!("{problems}\n{shown}"));
@@ -116,24 +123,42 @@ fn c2_what_is_shown_has_no_secret_and_reads_back() {
 fn what_is_wrong_with_a_hook_is_said_where_it_is() {
     for (hook, expected) in [
         ("{ on = [\"backup-faild\"], channel = \"phone\" }", "did you mean \"backup-failed\"?"),
-        ("{ on = [\"late\"], channel = \"fone\" }", "there is no channel \"fone\"; did you mean \"phone\"?"),
+        (
+            "{ on = [\"late\"], channel = \"fone\" }",
+            "there is no channel \"fone\"; did you mean \"phone\"?",
+        ),
         ("{ on = [], channel = \"phone\" }", "nothing in it"),
         ("{ channel = \"phone\" }", "\"on\" is missing"),
         ("{ on = [\"late\"] }", "0 actions are given"),
         ("{ on = [\"late\"], channel = \"phone\", command = \"x\" }", "not both"),
-        ("{ on = [\"late\"], slack = { url = \"https://s\", url-file = \"/x\" } }", "give one of url"),
+        (
+            "{ on = [\"late\"], slack = { url = \"https://s\", url-file = \"/x\" } }",
+            "give one of url",
+        ),
         ("{ on = [\"late\"], slack = { ulr = \"https://s\" } }", "did you mean \"url\"?"),
         ("{ on = [\"late\"], gotify = { url = \"https://g\" } }", "\"token\" is missing"),
-        ("{ on = [\"late\"], ntfy = { url = \"https://n/t\", priority = 9 } }", "9 is not between 1 and 5"),
+        (
+            "{ on = [\"late\"], ntfy = { url = \"https://n/t\", priority = 9 } }",
+            "9 is not between 1 and 5",
+        ),
         ("{ on = [\"late\"], ntfy = { url = \"https://n/t\", user = \"u\" } }", "go together"),
         ("{ on = [\"late\"], command = { script = \"x\", file = \"/x\" } }", "exactly one of"),
         ("{ on = [\"late\"], command = { file = \"x\" } }", "no absolute path"),
         ("{ on = [\"late\"], command = \"x\", on-error = \"cancel\" }", "what has ended"),
-        ("{ on = [\"late\"], slack = { url = \"https://s\" }, on-error = \"retry\" }", "is for commands"),
+        (
+            "{ on = [\"late\"], slack = { url = \"https://s\" }, on-error = \"retry\" }",
+            "is for commands",
+        ),
         ("{ on = [\"late\"], channel = \"phone\", body = \"{{ x\" }", "the template has a fault"),
         ("{ on = [\"late\"], channel = \"phone\", quiet = \"22-7\" }", "quiet hours are"),
-        ("{ on = [\"late\"], webhook = { url = \"https://w\", method = \"PSOT\" } }", "is none of GET, POST"),
-        ("{ on = [\"late\"], email = { host = \"h\", from = \"f\", to = \"t\", user = \"u\", password = \"p\", security = \"none\" } }", "in clear"),
+        (
+            "{ on = [\"late\"], webhook = { url = \"https://w\", method = \"PSOT\" } }",
+            "is none of GET, POST",
+        ),
+        (
+            "{ on = [\"late\"], email = { host = \"h\", from = \"f\", to = \"t\", user = \"u\", password = \"p\", security = \"none\" } }",
+            "in clear",
+        ),
     ] {
         let said = said(hook);
         assert!(said.contains(expected), "{hook}: {said}");
@@ -161,7 +186,8 @@ async fn secrets_are_resolved_when_they_are_used() {
 
 #[test]
 fn a_script_is_not_expanded_and_every_event_and_action_can_be_written() {
-    let text = "instance = \"nas\"\nhook = [{ on = [\"late\"], command = \"echo ${HOME} {{ x }}\" }]";
+    let text =
+        "instance = \"nas\"\nhook = [{ on = [\"late\"], command = \"echo ${HOME} {{ x }}\" }]";
     let config = parse(text).unwrap();
     let Recipient::Inline(deed) = &config.hooks[0].target else { panic!("an action") };
     assert_eq!(deed.settings["script"], Written::Literal("echo ${HOME} {{ x }}".to_owned()));
@@ -178,7 +204,8 @@ fn a_plan_saves_paths_or_the_output_of_a_command() {
         parse(&text)
     };
     let dump = plan("stdin-command = [\"pg_dump\", \"app\"]\nstdin-name = \"app.sql\"").unwrap();
-    let stdin = Stdin { argv: vec!["pg_dump".to_owned(), "app".to_owned()], name: "app.sql".to_owned() };
+    let stdin =
+        Stdin { argv: vec!["pg_dump".to_owned(), "app".to_owned()], name: "app.sql".to_owned() };
     assert_eq!((dump.plans[0].stdin.as_ref(), dump.plans[0].paths.len()), (Some(&stdin), 0));
     assert!(dump.show().contains("stdin-name = \"app.sql\""));
     for (more, expected) in [

@@ -316,9 +316,16 @@ fn every_key_is_documented() {
 
 #[test]
 fn the_examples_of_the_manual_are_valid() {
-    let manual = include_str!("../../../docs/configuration.md");
-    let examples: Vec<_> =
-        manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let manuals = [
+        include_str!("../../../docs/configuration.md"),
+        include_str!("../../../docs/notifications.md"),
+        include_str!("../../../docs/database-dumps.md"),
+    ];
+    let examples = manuals.iter().flat_map(|manual| {
+        let blocks = manual.split("```toml\n").skip(1);
+        blocks.map(|rest| rest.split("```").next().unwrap())
+    });
+    let examples: Vec<_> = examples.collect();
     assert!(examples.len() >= 4);
     for example in examples {
         let text = match example.contains("instance = \"nas\"") {

@@ -37,7 +37,8 @@ mod tests {
     use crate::config::{Recipient, parse};
 
     async fn of(command: &str) -> Vec<String> {
-        let text = format!("instance = \"nas\"\nhook = [{{ on = [\"late\"], command = {command} }}]");
+        let text =
+            format!("instance = \"nas\"\nhook = [{{ on = [\"late\"], command = {command} }}]");
         let config = parse(&text).unwrap();
         let Recipient::Inline(deed) = &config.hooks[0].target else { panic!("an action") };
         argv(&deed.resolve().await.unwrap())

@@ -27,7 +27,7 @@ const LOG_TAIL: usize = 60_000;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivered {
+pub(in crate::daemon) enum Delivered {
     /// It was taken; what the service said, or the command printed.
     Done(String),
     /// The service has nothing for such an event.
@@ -315,7 +315,11 @@ async fn log_tail(node: &Node, context: &Context) -> String {
 }
 
 /// Delivers a message at once, beside the outbox, and keeps it as an operation.
-pub async fn deliver_now(node: &Node, listener: &Listener, context: Context) -> Delivered {
+pub(in crate::daemon) async fn deliver_now(
+    node: &Node,
+    listener: &Listener,
+    context: Context,
+) -> Delivered {
     let sender = match Sender::new() {
         Ok(sender) => sender,
         Err(error) => return Delivered::Never { reason: error.to_string(), log: String::new() },

@@ -20,14 +20,15 @@ mod command;
 mod deliver;
 mod watch;
 
-pub use deliver::{Delivered, deliver_now};
-pub(super) use deliver::run as deliver;
+pub(super) use deliver::{Delivered, deliver_now, run as deliver};
 pub(super) use watch::{peers_operations, states};
 
 use crate::clock;
 use crate::config::{Level, Listener, LiveConfig};
 use crate::job::{Before, Hooks, StoreFault, Trouble, Unusable};
-use crate::model::{KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp};
+use crate::model::{
+    KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp,
+};
 use crate::notify::policy::{Known, Repeat, Rule, Verdict, hold, judge};
 use crate::notify::{Action, Context, Event, LOOKED_AT, Severity, Size, anomaly};
 use crate::reconcile::Shard;
@@ -45,7 +46,7 @@ const NEWS_FOR: Duration = Duration::from_secs(3 * 24 * 3600);
 const TOLD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Passes on what happens.
-pub struct Herald {
+pub(super) struct Herald {
     config: Arc<LiveConfig>,
     trust: Arc<Trust>,
     history: History,
@@ -118,7 +119,7 @@ struct Desk {
 impl Herald {
     /// Over these; secrets of commands are read on `runtime`.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         config: Arc<LiveConfig>,
         trust: Arc<Trust>,
         history: History,
@@ -189,8 +190,10 @@ impl Herald {
             return None;
         }
         let newest = size(operation)?;
-        let shard =
-            Shard { repo: operation.repo.as_ref()?.to_string(), plan: operation.plan.as_ref()?.to_string() };
+        let shard = Shard {
+            repo: operation.repo.as_ref()?.to_string(),
+            plan: operation.plan.as_ref()?.to_string(),
+        };
         let (key, id) = (self.key, operation.id);
         let read = self.history.read_blocking(|reader| {
             reader.newest(key, &shard, Some(OperationKind::Backup), LOOKED_AT + 1)
@@ -248,7 +251,8 @@ impl Desk {
         (news, family): (&News, &str),
     ) -> Result<Verdict, StoreError> {
         let subject = news.context.subject();
-        let before = telling.state(&listener.key, &subject, family)?.and_then(|state| known(&state));
+        let before =
+            telling.state(&listener.key, &subject, family)?.and_then(|state| known(&state));
         // Nothing has recovered, and nobody come back, that was not known to be away.
         let is_return = matches!(news.event, Event::Recovered | Event::PeerOnline);
         if is_return && before.is_none() {
@@ -276,8 +280,7 @@ impl Desk {
             channel.is_empty() || Some(channel) == listener.channel.as_ref()
         });
         let snoozed = snoozed.map(|(_, until)| *until).max();
-        let held_until =
-            hold(&listener.rule, context.severity(), (self.now, &self.zone), snoozed);
+        let held_until = hold(&listener.rule, context.severity(), (self.now, &self.zone), snoozed);
         let text = to_json(context);
         telling.enqueue(&NewMessage {
             hook: &listener.key,
@@ -364,7 +367,7 @@ impl Hooks for Herald {
 
 /// A message to try a hook with.
 #[must_use]
-pub fn test_context(
+pub(super) fn test_context(
     event: Event,
     instance: impl ToString,
     plan: Option<&PlanId>,

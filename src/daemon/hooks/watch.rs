@@ -4,7 +4,7 @@
 //!    told, also across restarts, and the same state once.
 //! 2. Each entry of a peer's log is looked at once: how far was read is kept with what followed.
 
-use super::{Herald, Kind, News, Whose, from_json, known, state, to_json};
+use super::{Herald, Kind, News, Whose, from_json, known, state};
 use crate::clock;
 use crate::config::Listener;
 use crate::daemon::Node;
@@ -61,7 +61,9 @@ async fn look(node: &Node, herald: &Arc<Herald>) -> Result<(), StoreError> {
     };
     if is_on(&[Event::Late, Event::Stale, Event::Recovered]) {
         match fleet::all(node).await {
-            Ok(seen) => news.extend(seen.into_iter().filter_map(|seen| of_plan(node, seen.document))),
+            Ok(seen) => {
+                news.extend(seen.into_iter().filter_map(|seen| of_plan(node, seen.document)))
+            }
             Err(status) => tracing::warn!(error = status.message(), "plans were not looked at"),
         }
     }
@@ -167,7 +169,13 @@ impl Herald {
                 desk.enqueue(telling, listener, &context)?;
                 let after = Known { told_at: Some(desk.now), ..*known };
                 let HookState { subject, family, .. } = kept;
-                telling.keep_state(&state(listener, subject, family, after, &from_json(&kept.context)))?;
+                telling.keep_state(&state(
+                    listener,
+                    subject,
+                    family,
+                    after,
+                    &from_json(&kept.context),
+                ))?;
             }
             Ok(())
         })?;
@@ -283,6 +291,7 @@ impl Herald {
 
 #[cfg(test)]
 mod tests {
+    use super::super::to_json;
     use super::*;
 
     #[test]

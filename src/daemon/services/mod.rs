@@ -10,6 +10,7 @@ mod addresses;
 mod config;
 mod describe;
 mod grants;
+mod hooks;
 mod lookup;
 mod operations;
 mod peers;
@@ -27,6 +28,7 @@ pub(super) use plans::fleet;
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::hook_service_server::HookServiceServer;
 use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
@@ -47,6 +49,7 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
+        .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 

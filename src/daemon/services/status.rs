@@ -1,6 +1,6 @@
 //! This instance at a glance.
 
-use super::{peers, plans, repos};
+use super::{hooks, peers, plans, repos};
 use crate::api::status_service_server::StatusService;
 use crate::api::{
     Attention, Error, GetIdentityRequest, GetStatusRequest, Identity, Peer, Plan, Repo,
@@ -40,6 +40,7 @@ impl StatusService for Service {
         attention.extend(peers.iter().filter_map(link_trouble));
         attention.extend(peers.iter().filter_map(|peer| sync_trouble(node, peer)));
         attention.extend(log_troubles(node, &peers).await);
+        attention.extend(hooks::troubles(node).await);
         Ok(Response::new(Document {
             instance: node.config.current().instance.to_string(),
             key_id: node.key().to_string(),

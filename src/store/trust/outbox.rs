@@ -277,8 +277,10 @@ impl Telling<'_> {
     /// # Errors
     /// The database cannot be written.
     pub fn enqueue(&self, message: &NewMessage<'_>) -> Result<()> {
-        let count: u32 =
-            self.tx.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?;
+        let count: u32 = self
+            .tx
+            .prepare_cached("SELECT count(*) FROM outbox")?
+            .query_row([], |row| row.get(0))?;
         if count >= MOST_WAITING {
             self.drop_oldest()?;
         }
@@ -287,7 +289,14 @@ impl Telling<'_> {
                    VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)";
         let NewMessage { hook, context, at, held_until, reminder } = message;
         let held = held_until.is_some();
-        self.tx.prepare_cached(sql)?.execute((hook, context, Col(*at), Col(due), held, reminder))?;
+        self.tx.prepare_cached(sql)?.execute((
+            hook,
+            context,
+            Col(*at),
+            Col(due),
+            held,
+            reminder,
+        ))?;
         Ok(())
     }
 
@@ -436,7 +445,10 @@ mod tests {
             due.into_iter().map(|waiting| waiting.hook).collect::<Vec<_>>()
         };
         trust.telling(|telling| telling.enqueue(&message("last", at(4), false))).unwrap();
-        assert_eq!((hooks(), trust.dropped_messages().unwrap()), (vec!["old".to_owned(), "new".to_owned(), "new".to_owned()], 1));
+        assert_eq!(
+            (hooks(), trust.dropped_messages().unwrap()),
+            (vec!["old".to_owned(), "new".to_owned(), "new".to_owned()], 1)
+        );
         trust.telling(|telling| telling.enqueue(&message("last", at(4), false))).unwrap();
         assert_eq!((hooks()[0].as_str(), trust.dropped_messages().unwrap()), ("new", 2));
     }
