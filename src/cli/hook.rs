@@ -21,13 +21,12 @@ pub(crate) enum Command {
 #[command(
     after_help = "Example:\n  holdfast hook test phone\n  holdfast hook test --plan home --event backup-failed"
 )]
-#[group(required = true, multiple = true, id = "what")]
 pub(crate) struct Test {
     /// To this channel
-    #[arg(group = "what")]
+    #[arg(required_unless_present = "plan")]
     channel: Option<String>,
     /// To every hook that hears of an event of this plan (with a channel: only to those that use it)
-    #[arg(long, group = "what")]
+    #[arg(long)]
     plan: Option<String>,
     /// Which event [default: backup-failed]
     #[arg(long, value_name = "EVENT", value_parser = event)]
@@ -39,15 +38,14 @@ pub(crate) struct Test {
 #[command(
     after_help = "Example:\n  holdfast hook snooze phone --for 8h\n  holdfast hook snooze --for 2d\n  holdfast hook snooze phone --end"
 )]
-#[group(required = true, multiple = false, id = "how-long")]
 pub(crate) struct Snooze {
     /// Only this channel
     channel: Option<String>,
     /// For how long, such as 8h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration, group = "how-long")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration, required_unless_present = "end")]
     duration: Option<Duration>,
     /// Tell again what comes from now on
-    #[arg(long, group = "how-long")]
+    #[arg(long, conflicts_with = "duration")]
     end: bool,
 }
 

@@ -178,12 +178,16 @@ async fn deliver_parcel(
         other => other,
     };
     done(node, ids).await?;
-    if let Some(run) = hook_run(node, listener, &contexts, (started_at, delivered)) {
-        if let Err(error) = node.engine.record_hook(run).await {
-            tracing::warn!(%error, "a hook ran, and no operation says so");
-        }
-    }
+    keep_run(node, hook_run(node, listener, &contexts, (started_at, delivered))).await;
     Ok(None)
+}
+
+async fn keep_run(node: &Node, run: Option<HookRun>) {
+    if let Some(run) = run
+        && let Err(error) = node.engine.record_hook(run).await
+    {
+        tracing::warn!(%error, "a hook ran, and no operation says so");
+    }
 }
 
 async fn put_off(
@@ -329,10 +333,6 @@ pub(in crate::daemon) async fn deliver_now(
     let contexts = [context];
     let delivered = deliver(node, &sender, listener, (&contexts, &id)).await;
     let run = hook_run(node, listener, &contexts, (started_at, delivered.clone()));
-    if let Some(run) = run
-        && let Err(error) = node.engine.record_hook(run).await
-    {
-        tracing::warn!(%error, "a hook was tried, and no operation says so");
-    }
+    keep_run(node, run).await;
     delivered
 }
