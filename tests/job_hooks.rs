@@ -5,7 +5,7 @@
 mod memory;
 
 use holdfast::config::OnError;
-use holdfast::job::{Before, DumpSpec, Engine, Hooks, Ports, Script, StoreFault, Unusable};
+use holdfast::job::{Before, DumpSpec, Engine, Hooks, Ports, Script, StoreFault};
 use holdfast::model::{Operation, OperationKind, Secret, Status};
 use holdfast::restic::{Guard, Locator, SnapshotFilter};
 use memory::{Machine, plan_id, repo_id};
@@ -31,13 +31,13 @@ impl Hooks for Listener {
         Ok(())
     }
 
-    fn before(&self, _: &Operation) -> Result<Vec<Before>, Unusable> {
+    fn before(&self, _: &Operation) -> Vec<Before> {
         let before = |(text, on_error): &(String, OnError)| Before {
             name: "hook".to_owned(),
-            script: sh(text),
+            script: if text.is_empty() { Err("no secret".to_owned()) } else { Ok(sh(text)) },
             on_error: *on_error,
         };
-        Ok(self.commands.iter().map(before).collect())
+        self.commands.iter().map(before).collect()
     }
 }
 
@@ -101,6 +101,14 @@ async fn what_a_failed_command_means_for_the_backup_is_the_owners_choice() {
         let hook = machine.memory.of_kind(OperationKind::Hook).remove(0);
         assert_eq!(hook.status, Status::Failed);
     }
+}
+
+#[tokio::test]
+async fn a_command_without_its_secret_has_failed_and_no_more() {
+    let (machine, _) = machine("", OnError::Warn);
+    let backup = machine.back_up().await;
+    assert_eq!(backup.status, Status::Warning, "{}", backup.message);
+    assert!(backup.message.contains("no secret"), "{}", backup.message);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::engine::Inner;
 use super::journal::Journal;
 use super::script::{Group, Output, Script};
 use super::{JobError, RepoSpec};
-use crate::restic::{Command, Failure, Outcome, Reason, Restic};
+use crate::restic::{Command, Failure, Outcome, Restic};
 use crate::shutdown::Shutdown;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -81,16 +81,11 @@ impl Inner {
     }
 }
 
-/// The command is why, where it failed; else restic is.
+/// The command is why, where it failed; else restic is, which may have gone before it.
 fn judged(fed: Fed, outcome: Result<Outcome, Failure>) -> Result<Outcome, JobError> {
-    match (fed, outcome) {
-        (Fed::Failed(reason), Err(Failure { reason: Reason::Interrupted, .. }) | Ok(_)) => {
-            Err(JobError::DumpFailed { reason })
-        }
-        (Fed::Failed(reason), Err(failure)) if failure.reason.may_leave_lock() => {
-            Err(JobError::DumpFailed { reason })
-        }
-        (_, outcome) => Ok(outcome?),
+    match fed {
+        Fed::Failed(reason) => Err(JobError::DumpFailed { reason }),
+        Fed::All | Fed::Unwanted => Ok(outcome?),
     }
 }
 

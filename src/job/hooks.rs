@@ -8,7 +8,7 @@
 
 use super::board::Active;
 use super::engine::{End, Inner};
-use super::script::{Ran, Script};
+use super::script::{How, Ran, Script};
 use super::{Engine, JobError, StoreFault, Unusable};
 use crate::clock;
 use crate::config::OnError;
@@ -32,18 +32,15 @@ pub trait Hooks: Send + Sync {
     /// It was not kept.
     fn ended(&self, operation: &Operation) -> Result<(), StoreFault>;
     /// The commands that come before this backup, in the order of the file.
-    ///
-    /// # Errors
-    /// A secret of one cannot be had.
-    fn before(&self, operation: &Operation) -> Result<Vec<Before>, Unusable>;
+    fn before(&self, operation: &Operation) -> Vec<Before>;
 }
 
 /// A command that comes before a backup.
 pub struct Before {
     /// The hook that it is of.
     pub name: String,
-    /// What is run.
-    pub script: Script,
+    /// What is run, or why it cannot be.
+    pub script: Result<Script, String>,
     /// What becomes of the backup if it fails.
     pub on_error: OnError,
 }
@@ -60,8 +57,8 @@ impl Hooks for NoHooks {
         Ok(())
     }
 
-    fn before(&self, _: &Operation) -> Result<Vec<Before>, Unusable> {
-        Ok(Vec::new())
+    fn before(&self, _: &Operation) -> Vec<Before> {
+        Vec::new()
     }
 }
 
@@ -116,7 +113,9 @@ impl Inner {
     ) -> Result<Permission, JobError> {
         let (hooks, operation) = (Arc::clone(&self.hooks), active.operation());
         let asked = tokio::task::spawn_blocking(move || hooks.before(&operation)).await;
-        let commands = asked.unwrap_or_else(|_| Err(Unusable("a hook was cut off".to_owned())))?;
+        let cut_off =
+            |_| Unusable("what comes before the backup was cut off; try again".to_owned());
+        let commands = asked.map_err(cut_off)?;
         // With a command before it, it has begun when that has.
         if !commands.is_empty() {
             self.now_running(active).await;
@@ -152,7 +151,10 @@ impl Inner {
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
             let started_at = clock::now();
-            let ran = cancel.run(command.script.run()).await.ok_or(JobError::Cancelled)?;
+            let ran = match &command.script {
+                Ok(script) => cancel.run(script.run()).await.ok_or(JobError::Cancelled)?,
+                Err(reason) => Ran { how: How::NotReady, output: reason.clone() },
+            };
             let end = ran.end();
             self.keep_run(active, command, (started_at, ran)).await?;
             if end.is_ok() || attempt >= tries {

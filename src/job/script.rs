@@ -66,6 +66,8 @@ pub enum How {
     Exited(ExitStatus),
     /// It was killed when its time was over.
     TimedOut(Duration),
+    /// A secret that it needs is not there; the output says which.
+    NotReady,
     /// It could not be started or waited for.
     NotRun(std::io::ErrorKind),
 }
@@ -80,6 +82,7 @@ impl Ran {
             How::Exited(status) if status.success() => Ok(()),
             How::Exited(status) => Err(format!("failed: {status}")),
             How::TimedOut(after) => Err(format!("was killed after {} s", after.as_secs())),
+            How::NotReady => Err(format!("could not be run: {}", self.output)),
             How::NotRun(kind) => Err(format!("could not be run: {kind}")),
         }
     }

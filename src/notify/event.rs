@@ -117,17 +117,31 @@ impl Event {
 
     /// How bad it is.
     #[must_use]
-    pub fn severity(self) -> Severity {
+    pub const fn severity(self) -> Severity {
         match self {
+            Self::BackupFailed
+            | Self::PruneFailed
+            | Self::CheckFailed
+            | Self::ForgetFailed
+            | Self::RestoreFailed
+            | Self::CopyFailed
+            | Self::Stale
+            | Self::AnyFailure => Severity::Error,
             Self::BackupWarning
             | Self::BackupSkipped
             | Self::Late
             | Self::PeerOffline
             | Self::RepoLocked
             | Self::Anomaly => Severity::Warning,
-            Self::Stale => Severity::Error,
-            failure if failure.is_failure() => Severity::Error,
-            _ => Severity::Info,
+            Self::BackupStarted
+            | Self::BackupSucceeded
+            | Self::PruneSucceeded
+            | Self::CheckSucceeded
+            | Self::ForgetSucceeded
+            | Self::RestoreSucceeded
+            | Self::CopySucceeded
+            | Self::Recovered
+            | Self::PeerOnline => Severity::Info,
         }
     }
 

@@ -5,7 +5,7 @@
 //! 1. Who is told of changes is told once for each: the same state again is no news, and after
 //!    another one it is news again, also where that other one is not heard of.
 //! 2. Nothing is dropped for quiet hours, a snooze or a digest: it comes when they end, as one.
-//! 3. What cannot be delivered is given up after a day.
+//! 3. What cannot be delivered is given up after a day, and some tries at least.
 
 use super::{Event, Severity};
 use crate::model::{Timestamp, words};
@@ -136,6 +136,9 @@ const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
 /// For how long a message is tried.
 pub const TRIED_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// So often a message is tried at least: a machine that slept through the day has hardly begun.
+const LEAST_TRIES: u32 = 12;
+
 /// When a message is tried again that failed so often since it was first due; `None`: it is given up.
 #[must_use]
 pub fn retry_at(
@@ -147,7 +150,8 @@ pub fn retry_at(
     let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(20));
     let wait = doubled.min(SLOWEST_RETRY).max(after.unwrap_or_default());
     let at = now.plus(wait);
-    (at <= first_due.plus(TRIED_FOR)).then_some(at)
+    let has_time = at <= first_due.plus(TRIED_FOR) || failures < LEAST_TRIES;
+    has_time.then_some(at)
 }
 
 /// The next time of that name, after this one.
@@ -352,6 +356,8 @@ mod tests {
         let asked = retry_at(1, start, start, Some(HOUR * 2));
         assert_eq!(asked, Some(start.plus(HOUR * 2)), "the service said when");
         assert_eq!(retry_at(u32::MAX, start, start.plus(TRIED_FOR), None), None);
+        let slept = start.plus(TRIED_FOR * 3);
+        assert!(retry_at(1, start, slept, None).is_some(), "a machine that slept tries again");
     }
 
     #[test]

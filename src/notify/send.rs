@@ -85,12 +85,13 @@ impl Sender {
         message: &Message,
         within: Duration,
     ) -> Result<Option<Answer>, SendError> {
-        let sent = match action {
-            Action::Email => email::send(settings, message, within).await.map(Some),
-            _ => match request(action, settings, message)? {
+        let sent = if action == Action::Email {
+            email::send(settings, message, within).await.map(Some)
+        } else {
+            match request(action, settings, message)? {
                 Some(request) => self.perform(request, within).await.map(Some),
                 None => return Ok(None),
-            },
+            }
         };
         let shown = |text: String| settings.redact(action, &text);
         match sent {

@@ -157,7 +157,8 @@ async fn deliver_parcel(
     let Some(first) = parcel.first().cloned() else { return Ok(None) };
     let contexts: Vec<_> = parcel.iter().map(|waiting| from_json(&waiting.context)).collect();
     let started_at = clock::now();
-    let id = format!("{}-{}", node.key(), first.id);
+    // Numbers begin anew in a new store; names must not.
+    let id = format!("{}-{}-{}", node.key(), first.created_at.as_millis(), first.id);
     let delivered = deliver(node, sender, listener, (&contexts, &id)).await;
     let ids: Vec<_> = parcel.iter().map(|waiting| waiting.id).collect();
     let delivered = match delivered {

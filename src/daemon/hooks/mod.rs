@@ -25,7 +25,7 @@ pub(super) use watch::{peers_operations, states};
 
 use crate::clock;
 use crate::config::{Level, Listener, LiveConfig};
-use crate::job::{Before, Hooks, StoreFault, Trouble, Unusable};
+use crate::job::{Before, Hooks, StoreFault, Trouble};
 use crate::model::{
     KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp,
 };
@@ -335,6 +335,9 @@ impl Hooks for Herald {
     }
 
     fn ended(&self, operation: &Operation) -> Result<(), StoreFault> {
+        if Event::of_end(operation.kind, operation.status).is_none() {
+            return Ok(());
+        }
         let desk = self.desk().map_err(fault)?;
         if desk.listeners.is_empty() {
             return Ok(());
@@ -346,7 +349,7 @@ impl Hooks for Herald {
         Ok(())
     }
 
-    fn before(&self, operation: &Operation) -> Result<Vec<Before>, Unusable> {
+    fn before(&self, operation: &Operation) -> Vec<Before> {
         let context = Context::of_operation(Event::BackupStarted, operation);
         let listeners = self.config.current().listeners();
         let commands = listeners.into_iter().filter(|listener| {
@@ -356,10 +359,10 @@ impl Hooks for Herald {
         });
         let before = |listener: Listener| {
             let settings = self.runtime.block_on(listener.deed.resolve());
-            let settings =
-                settings.map_err(|error| Unusable(format!("hook {}: {error}", listener.key)))?;
-            let script = command::script(&settings, &context, listener.timeout);
-            Ok(Before { name: listener.key, script, on_error: listener.on_error })
+            let script = settings
+                .map(|settings| command::script(&settings, &context, listener.timeout))
+                .map_err(|error| error.to_string());
+            Before { name: listener.key, script, on_error: listener.on_error }
         };
         commands.map(before).collect()
     }
@@ -386,3 +389,6 @@ pub(super) fn test_context(
     }
     context
 }
+
+#[cfg(test)]
+mod tests;

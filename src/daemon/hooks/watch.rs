@@ -145,7 +145,7 @@ async fn links(node: &Node) -> Result<Vec<News>, StoreError> {
 
 impl Herald {
     /// Tells again what still holds and is due for that; forgets what is no more.
-    fn remind(&self, listeners: &[Listener]) -> Result<(), StoreError> {
+    pub(super) fn remind(&self, listeners: &[Listener]) -> Result<(), StoreError> {
         let (desk, states) = (self.desk()?, self.trust.told_states()?);
         let due: Vec<_> = states
             .into_iter()
@@ -264,7 +264,11 @@ pub(in crate::daemon) async fn peers_operations(
 }
 
 impl Herald {
-    fn step(&self, listens: bool, place: Option<Follow>) -> Result<Option<Follow>, StoreError> {
+    pub(super) fn step(
+        &self,
+        listens: bool,
+        place: Option<Follow>,
+    ) -> Result<Option<Follow>, StoreError> {
         if !listens {
             self.trust.telling(|telling| telling.forget_places())?;
             return Ok(None);
