@@ -14,6 +14,8 @@ pub struct Context {
     pub severity: String,
     /// Whose it is: an instance id.
     pub instance: String,
+    /// The key id (or name) of that instance, where it is a peer; `None`: it is this one.
+    pub peer: Option<String>,
     /// The plan.
     pub plan: Option<String>,
     /// The repo.
@@ -131,7 +133,8 @@ impl Context {
     pub fn subject(&self) -> String {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         // Ids have no slash.
-        format!("{}/{}/{}", self.instance, part(&self.repo), part(&self.plan))
+        let whose = self.peer.as_ref().unwrap_or(&self.instance);
+        format!("{whose}/{}/{}", part(&self.repo), part(&self.plan))
     }
 
     /// The same in the words of a sentence: `plan home of nas`.

@@ -179,7 +179,7 @@ async fn deliver_parcel(
         other => other,
     };
     done(node, ids).await?;
-    keep_run(node, hook_run(node, listener, &contexts, (started_at, delivered))).await;
+    keep_run(node, hook_run(listener, &contexts, (started_at, delivered))).await;
     Ok(None)
 }
 
@@ -206,7 +206,6 @@ async fn put_off(
 
 /// The operation of a run; `None` where there was nothing to do.
 fn hook_run(
-    node: &Node,
     listener: &Listener,
     contexts: &[Context],
     (started_at, delivered): (Timestamp, Delivered),
@@ -219,7 +218,8 @@ fn hook_run(
             (Status::Failed, format!("{}: {reason}", describe(listener, contexts)), log)
         }
     };
-    let is_own = context.instance == node.config.current().instance.as_str();
+    // What a peer says of itself chooses no shard of ours.
+    let is_own = context.peer.is_none();
     let own = |text: &Option<String>| text.clone().filter(|_| is_own);
     let flow = own(&context.flow).and_then(|id| id.parse::<FlowId>().ok());
     let repo = own(&context.repo).and_then(|id| id.parse().ok());
@@ -299,8 +299,7 @@ async fn message(
 
 /// The end of the log of an operation of this instance.
 async fn log_tail(node: &Node, context: &Context) -> String {
-    let is_own = context.instance == node.config.current().instance.as_str();
-    let id = context.operation.as_ref().filter(|_| is_own);
+    let id = context.operation.as_ref().filter(|_| context.peer.is_none());
     let Some(id) = id.and_then(|id| id.parse::<OperationId>().ok()) else { return String::new() };
     let read = node.history.read(move |reader| {
         let (mut text, mut offset) = (Vec::new(), 0);
@@ -333,7 +332,7 @@ pub(in crate::daemon) async fn deliver_now(
     let id = format!("{}-test-{}", node.key(), started_at.as_millis());
     let contexts = [context];
     let delivered = deliver(node, &sender, listener, (&contexts, &id)).await;
-    let run = hook_run(node, listener, &contexts, (started_at, delivered.clone()));
+    let run = hook_run(listener, &contexts, (started_at, delivered.clone()));
     keep_run(node, run).await;
     delivered
 }

@@ -83,10 +83,13 @@ struct News {
 }
 
 impl News {
-    fn of_operation(event: Event, operation: &Operation, whose: Whose) -> Self {
+    /// Of an operation of this instance, or of a peer.
+    fn of_operation(event: Event, operation: &Operation, peer: Option<&KeyId>) -> Self {
+        let whose = if peer.is_some() { Whose::Peer } else { Whose::Own };
+        let peer = peer.map(ToString::to_string);
         Self {
             event,
-            context: Context::of_operation(event, operation),
+            context: Context { peer, ..Context::of_operation(event, operation) },
             whose,
             kind: Kind::Edge,
             repo: operation.repo.clone(),
@@ -164,8 +167,9 @@ impl Herald {
         &self,
         telling: &Telling<'_>,
         desk: &Desk,
-        (origin, operation, whose): (&KeyId, &Operation, Whose),
+        (origin, operation): (&KeyId, &Operation),
     ) -> Result<usize, StoreError> {
+        let peer = (*origin != self.key).then_some(origin);
         let Some(event) = Event::of_end(operation.kind, operation.status) else { return Ok(0) };
         let ended = operation.ended_at.unwrap_or(operation.started_at);
         let is_news = desk.now.since(ended) <= NEWS_FOR;
@@ -173,11 +177,11 @@ impl Herald {
             return Ok(0);
         }
         telling.forget_before(desk.now.minus(TOLD_FOR))?;
-        let mut all = vec![News::of_operation(event, operation, whose)];
+        let mut all = vec![News::of_operation(event, operation, peer)];
         if let Some(Trouble::Locked { by }) = Trouble::of_message(&operation.message) {
-            all.push(locked(operation, &by, whose));
+            all.push(locked(operation, &by, peer));
         }
-        if whose == Whose::Own {
+        if peer.is_none() {
             all.extend(self.odd(operation));
         }
         all.iter().try_fold(0, |sum, news| Ok(sum + desk.pass_on(telling, news)?))
@@ -202,7 +206,7 @@ impl Herald {
         let before = read.unwrap_or_default().into_iter().rev().filter(|found| found.id != id);
         let before: Vec<_> = before.filter_map(|found| size(&found.state?)).collect();
         let found = anomaly(newest, &before)?;
-        let mut news = News::of_operation(Event::Anomaly, operation, Whose::Own);
+        let mut news = News::of_operation(Event::Anomaly, operation, None);
         news.context.message = found.0;
         news.context.remedy = Some("Look whether all is there that should be saved.".to_owned());
         Some(news)
@@ -216,8 +220,8 @@ fn size(operation: &Operation) -> Option<Size> {
     Some(Size { bytes: stats.bytes_processed, files, added: stats.bytes_added })
 }
 
-fn locked(operation: &Operation, by: &str, whose: Whose) -> News {
-    let mut news = News::of_operation(Event::RepoLocked, operation, whose);
+fn locked(operation: &Operation, by: &str, peer: Option<&KeyId>) -> News {
+    let mut news = News::of_operation(Event::RepoLocked, operation, peer);
     news.context.message = format!("the repository is locked by {by}");
     news.context.remedy =
         Some("Wait until that has ended, or see whether it is still there.".to_owned());
@@ -330,7 +334,7 @@ fn fault(error: StoreError) -> StoreFault {
 
 impl Hooks for Herald {
     fn begun(&self, operation: &Operation) -> Result<(), StoreFault> {
-        let news = News::of_operation(Event::BackupStarted, operation, Whose::Own);
+        let news = News::of_operation(Event::BackupStarted, operation, None);
         self.tell(&[news]).map_err(fault)
     }
 
@@ -342,9 +346,8 @@ impl Hooks for Herald {
         if desk.listeners.is_empty() {
             return Ok(());
         }
-        let told = self
-            .trust
-            .telling(|telling| self.tell_end(telling, &desk, (&self.key, operation, Whose::Own)));
+        let told =
+            self.trust.telling(|telling| self.tell_end(telling, &desk, (&self.key, operation)));
         self.messages_added(told.map_err(fault)?);
         Ok(())
     }

@@ -80,9 +80,8 @@ impl World {
 
     fn tell_of_peer(&self, operation: &Operation) {
         let desk = self.herald.desk().unwrap();
-        let told = self.trust.telling(|telling| {
-            self.herald.tell_end(telling, &desk, (&PEER, operation, Whose::Peer))
-        });
+        let told =
+            self.trust.telling(|telling| self.herald.tell_end(telling, &desk, (&PEER, operation)));
         told.unwrap();
     }
 
@@ -115,6 +114,9 @@ fn x1_a_peers_events_reach_the_hooks_at_the_top_and_no_other() {
     assert_eq!(world.told(), [("top/webhook/any-failure".to_owned(), "backup-failed".to_owned())]);
     world.herald.ended(&operation(2, Status::Failed)).unwrap();
     assert_eq!(world.told().len(), 3, "its own reach both");
+    // It calls itself by our name, and is none of us all the same.
+    let claims = from_json(&world.waiting()[0].context);
+    assert_eq!((claims.instance.as_str(), claims.peer), ("nas", Some(PEER.to_string())));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::Listener;
 use crate::daemon::Node;
 use crate::daemon::services::fleet;
-use crate::model::{LinkState, Timestamp};
+use crate::model::{KeyId, LinkState, Operation, Timestamp};
 use crate::notify::policy::{Known, is_due};
 use crate::notify::{Context, Event};
 use crate::shutdown::Guard;
@@ -115,6 +115,7 @@ fn of_plan(node: &Node, plan: crate::api::Plan) -> Option<News> {
     }
     context.state = plan.state;
     let whose = if is_own { Whose::Own } else { Whose::Peer };
+    context.peer = Some(context.instance.clone()).filter(|_| !is_own);
     Some(News { event, context, whose, kind: Kind::Level, repo: Some(repo), plan: Some(id) })
 }
 
@@ -137,6 +138,7 @@ async fn links(node: &Node) -> Result<Vec<News>, StoreError> {
             false => "connected again".to_owned(),
         };
         context.remedy = presence.remedy.filter(|_| is_away);
+        context.peer = Some(peer.key.to_string());
         let (whose, kind) = (Whose::Peer, Kind::Level);
         Some(News { event, context, whose, kind, repo: None, plan: None })
     };
@@ -186,7 +188,7 @@ impl Herald {
     /// Whether a plan or repo of this instance that was told of is no longer in its file.
     fn is_gone(&self, kept: &HookState) -> bool {
         let (config, context) = (self.config.current(), from_json(&kept.context));
-        if context.instance != config.instance.as_str() {
+        if context.peer.is_some() {
             return false;
         }
         let is_plan = |id: &String| config.plans.iter().any(|plan| plan.id.as_str() == id);
@@ -201,15 +203,26 @@ impl Herald {
         let changed = self.history.read_blocking(|reader| reader.changed(&mut after, &filter))?;
         let places = after.moved_since(follow);
         let peers = changed.iter().filter(|found| found.origin != self.key && !found.is_archived());
+        let ended: Vec<_> = peers.filter_map(|found| self.ended_at_peer(found)).collect();
         let told = self.trust.telling(|telling| {
             telling.keep_places(&places)?;
-            peers.filter_map(finished).try_fold(0, |sum, (origin, operation)| {
-                Ok(sum + self.tell_end(telling, &desk, (origin, operation, Whose::Peer))?)
+            ended.iter().try_fold(0, |sum, (key, operation)| {
+                Ok(sum + self.tell_end(telling, &desk, (key, operation))?)
             })
         })?;
         *follow = after;
         self.messages_added(told);
         Ok(!changed.is_empty())
+    }
+
+    /// An operation of a peer that has ended, under the name by which the peer is known here: what
+    /// it calls itself in its log is its own business.
+    fn ended_at_peer(&self, found: &Recorded) -> Option<(KeyId, Operation)> {
+        let state = found.state.as_ref().filter(|state| state.status.is_finished())?;
+        let declared = self.config.current().peer(&found.origin).map(|peer| peer.instance.clone());
+        let paired = || self.trust.peer(&found.origin).ok().flatten().map(|peer| peer.instance);
+        let instance = declared.or_else(paired)?;
+        Some((found.origin, Operation { instance, ..state.clone() }))
     }
 
     /// Where the look at the logs goes on: where it ended, or, where nobody listened, now.
@@ -224,11 +237,6 @@ impl Herald {
         self.trust.telling(|telling| telling.keep_places(&places))?;
         Ok(now)
     }
-}
-
-fn finished(found: &Recorded) -> Option<(&crate::model::KeyId, &crate::model::Operation)> {
-    let state = found.state.as_ref().filter(|state| state.status.is_finished())?;
-    Some((&found.origin, state))
 }
 
 fn reminder(context: &Context, since: Timestamp) -> Context {
