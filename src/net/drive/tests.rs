@@ -5,7 +5,7 @@ use crate::model::{
     Epoch, FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status,
 };
 use crate::reconcile::memory::MemoryOrigin;
-use crate::reconcile::{EntryKind, Feed, FeedPast, Shard};
+use crate::reconcile::{EntryKind, Feed, FeedPast, HubLog as _, Shard};
 use crate::session::{Claim, DialledBy, Errand, Local, Pairs, Timing};
 use crate::store::history::{Filter, Owner, Whose};
 use crate::wire::handshake::{Offer, Opening, Purpose};
@@ -311,5 +311,28 @@ async fn what_a_hub_refused_is_offered_again_after_it_said_restart() {
     let second = connect(&nas, &hub).await;
     hub.holds(nas.key(), 6).await;
     hub.is_level_with(nas.key()).await;
+    second.close(&nas).await;
+}
+
+#[tokio::test]
+async fn what_is_noted_as_stopped_and_no_longer_remembered_is_taken_by_the_next_session() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    let origin = nas.key();
+    nas.run_backups("vault", 4).await;
+    let first = connect(&nas, &hub).await;
+    hub.holds(origin, 4).await;
+    first.close(&nas).await;
+    let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+    let history = &hub.ground.history;
+    history.write(move |tx| tx.hub(origin)?.stop(&shard, "refused")).await.unwrap();
+    let stopped = async || {
+        let summary = history.read(move |reader| reader.summary(origin)).await.unwrap();
+        summary.unwrap().stopped.len()
+    };
+    assert_eq!(stopped().await, 1);
+    nas.run_backups("vault", 1).await;
+    let second = connect(&nas, &hub).await;
+    hub.holds(origin, 5).await;
+    assert_eq!(stopped().await, 0);
     second.close(&nas).await;
 }
