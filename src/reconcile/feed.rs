@@ -32,6 +32,8 @@ pub type Visible<'a> = dyn Fn(&Shard) -> bool + 'a;
 pub type Sign<'a> = dyn Fn(&Epoch, &Hash, Timestamp) -> [u8; 64] + 'a;
 
 const ANSWER_BYTES: usize = super::limits::MAX_BATCH_BYTES;
+/// The number of the SyncHello that a session begins with.
+const FIRST: u32 = 1;
 /// Where [`Feed::next_few`] stops.
 const FEW_BYTES: usize = super::limits::MAX_BATCH_BYTES;
 
@@ -307,6 +309,12 @@ impl Feed {
         }
         let shards = log.shards(visible)?;
         self.announced = shards.iter().map(|s| s.shard.clone()).collect();
+        if number == FIRST {
+            // What an earlier session stopped is still a thing to tell.
+            let mut known = shards.iter().map(|own| Some(own.shard.clone()));
+            let stopped = known.find(|shard| self.stopped(shard)).flatten();
+            out.extend(stopped.map(|shard| FeedOutput::Alert(stopped_shard(&shard))));
+        }
         for own in shards {
             let theirs = held.remove(&own.shard);
             self.place(log, &own, theirs.as_ref(), out)?;
@@ -368,15 +376,21 @@ impl Feed {
     }
 
     fn told_to_stop(&mut self, shard: Option<Shard>, reason: String, out: &mut Vec<FeedOutput>) {
-        if let Some(shard) = shard {
-            self.senders.remove(&shard);
-        } else if self.paused {
+        let is_new = match &shard {
+            Some(shard) => self.senders.remove(shard).is_some(),
+            None => !std::mem::replace(&mut self.paused, true),
+        };
+        if !is_new {
             return; // said before
-        } else {
-            self.paused = true;
         }
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
-        out.push(FeedOutput::Alert(format!("the hub takes no more: {reason}")));
+        out.push(FeedOutput::Alert(match shard {
+            Some(Shard { repo, plan }) => format!(
+                "the hub takes no more of plan {plan:?} of repo {repo:?}: {reason}. \
+                 `holdfast peer verify` there has it taken again."
+            ),
+            None => format!("the hub takes no more: {reason}"),
+        }));
     }
 
     fn wanted(&mut self, visible: &Visible<'_>, shard: &Shard, seqs: Vec<u64>) {

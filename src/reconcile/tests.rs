@@ -263,9 +263,19 @@ fn a_chain_that_does_not_come_out_is_refused_whole_and_stops_after_three() {
         let stopped = out.iter().any(|answer| matches!(answer, FromHub::Stopped { .. }));
         assert_eq!(stopped, round == 3);
     }
+    assert_eq!(hub.held.stopped.keys().collect::<Vec<_>>(), [&shard("a")]);
     hub.take(hello());
-    hub.take(FromOrigin::Batch(batch(Start::After, head, vec![state(50, "F x")])));
+    let good = FromOrigin::Batch(batch(Start::After, head, vec![state(50, "F x")]));
+    let out = hub.take(good.clone());
     assert_eq!(hub.head("a"), 5, "stopped");
+    assert!(out.iter().any(|answer| matches!(answer, FromHub::Stopped { shard: Some(_), .. })));
+    // The next session remembers, and says so from the start.
+    let left = std::mem::replace(&mut hub.intake, intake(Quota::default())).into_refusals();
+    hub.intake = intake(Quota::default()).resumed(left);
+    assert_eq!(hub.intake.trouble(), Some(&Trouble::Stopped(Some(shard("a")))));
+    hub.take(hello());
+    hub.take(good);
+    assert_eq!(hub.head("a"), 5, "still stopped");
     let mut out = Vec::new();
     hub.intake.retry(&mut out);
     hub.take(hello());
@@ -526,8 +536,22 @@ fn three_refusals_in_an_hour_stop_a_shard_with_an_alert() {
     // The next session remembers; a person's retry ends it.
     let mut next = Feed::resumed(ORIGIN, feed.into_past());
     assert!(next.stopped(&Some(shard("a"))));
+    let hello = next.open(&log, &only_a).unwrap();
+    let heads = FromHub::Heads { number: hello.number, held: vec![] };
+    assert!(matches!(told(&mut next, &log, heads)[..], [FeedOutput::Alert(_)]));
     next.retry();
     assert!(!next.stopped(&Some(shard("a"))));
+}
+
+#[test]
+fn a_hub_that_stops_a_shard_again_and_again_is_told_of_once() {
+    let log = log_of(3);
+    let mut feed = open_feed(&log);
+    let stop = |name: &str| FromHub::Stopped { shard: Some(shard(name)), reason: "no".to_owned() };
+    assert!(matches!(told(&mut feed, &log, stop("a"))[..], [FeedOutput::Alert(_)]));
+    assert_eq!(told(&mut feed, &log, stop("a")), []);
+    assert_eq!(told(&mut feed, &log, stop("never heard of")), []);
+    assert_eq!(feed.next(&log, &only_a, NOW, &signature).unwrap(), None, "nothing more is sent");
 }
 
 #[test]
