@@ -226,6 +226,19 @@ fn exits_are_those_of_the_contract() {
 }
 
 #[test]
+fn an_edit_of_nothing_says_what_can_be_changed() {
+    for (command, option) in [("repo", "--unset-env"), ("plan", "--path"), ("peer", "--url")] {
+        let words = ["holdfast", command, "edit", "vault"];
+        assert_eq!(exit_of(&words[1..]), Exit::Usage);
+        let error = Cli::try_parse_from(words).unwrap_err();
+        let said = first_paragraph(&error);
+        assert!(said.contains(option) && !said.contains('\n'), "{said}");
+    }
+    let one = ["holdfast", "repo", "edit", "vault", "--password-stdin"];
+    assert!(Cli::try_parse_from(one).is_ok());
+}
+
+#[test]
 fn a_join_without_address_says_what_to_add() {
     let nowhere = tempfile::tempdir().unwrap();
     let data_dir = nowhere.path().display().to_string();
