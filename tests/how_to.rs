@@ -4,6 +4,8 @@
 //! until the page ends, `sh fails` must fail, `toml FILE` is added to that file, anything else is only
 //! shown. `@NAME` as a last word says on which machine; each has a home of its own.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
