@@ -5,7 +5,6 @@ use crate::process::{Daemon, Home};
 use crate::report::{Goal, Report};
 use crate::scale::Scale;
 use anyhow::ensure;
-use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,8 +82,8 @@ fn compare(
     let (mut bare, mut held) = (Vec::new(), Vec::new());
     for pair in 0..PAIRS {
         let name = format!("{}-{pair}", files.file_name().unwrap_or_default().display());
-        let mut bare_turn = || run_bare(&folder.join(format!("{name}-bare")), files);
-        let mut held_turn = || run_held(home, &folder.join(format!("{name}-held")), files, &name);
+        let bare_turn = || run_bare(&folder.join(format!("{name}-bare")), files);
+        let held_turn = || run_held(home, &folder.join(format!("{name}-held")), files, &name);
         if pair % 2 == 0 {
             bare.push(bare_turn()?);
             held.push(held_turn()?);
@@ -134,7 +133,7 @@ fn run_held(home: &Home, repository: &Path, files: &Path, name: &str) -> anyhow:
     let since = Instant::now();
     let operation = home.ask(&["plan", "backup", name])?;
     let took = since.elapsed();
-    ensure!(operation["status"] == Value::from("succeeded"), "{operation}");
+    ensure!(operation["status"] == "succeeded", "{operation}");
     home.ask(&["plan", "remove", name, "--yes"])?;
     home.ask(&["repo", "remove", name, "--yes"])?;
     fs::remove_dir_all(repository)?;
