@@ -12,7 +12,7 @@ mod secret;
 mod span;
 mod time;
 
-pub use expectation::{Expectation, MachineClass};
+pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
 pub use operation::{
     ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
