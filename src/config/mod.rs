@@ -24,6 +24,7 @@ mod paths;
 mod problem;
 mod secret;
 mod tables;
+mod tuning;
 mod units;
 mod valid;
 mod values;

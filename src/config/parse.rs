@@ -44,8 +44,10 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::tables::GRANT;
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
-    tables.into_iter().flat_map(|keys| keys.known.iter().copied())
+    use super::tuning::LIMITS;
+    let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &LIMITS].into_iter().chain(peers);
+    tables.flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.

@@ -4,12 +4,12 @@
 
 mod expectation;
 mod id;
-
 mod operation;
 mod peer;
 mod repo;
 mod secret;
 mod time;
+mod tuning;
 
 pub use expectation::{Expectation, MachineClass};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
@@ -20,5 +20,6 @@ pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
 
 pub(crate) use operation::words;
