@@ -45,8 +45,10 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
-    let tables = tables.into_iter().chain([&SCHEDULE, &ONLY_WHEN, &RETRY]);
+    use super::tuning::LIMITS;
+    let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
     tables.flat_map(|keys| keys.known.iter().copied())
 }
 

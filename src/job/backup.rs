@@ -87,7 +87,7 @@ impl Engine {
         let turn = cancel.run(inner.queue.plan(&plan.id)).await;
         let _plan_turn = turn.ok_or(JobError::Cancelled)?;
         let restic = inner.locator.restic().await?;
-        let repo = inner.ports.repo(&plan.repo).await?;
+        let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
         let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
@@ -100,6 +100,7 @@ impl Engine {
             instance: active.operation().instance,
             paths: plan.paths.clone(),
             exclusions: plan.exclusions.clone(),
+            manner: plan.manner.clone(),
         });
         let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
         match outcome {
@@ -197,10 +198,15 @@ fn saved(outcome: &Outcome, journal: Journal, snapshots: &[Snapshot]) -> End {
     let Journal { item_errors, summary, .. } = journal;
     // 0.14 tells the beginning of the id only.
     let told = summary.as_ref().and_then(|summary| summary.snapshot.clone());
-    let snapshot = told.and_then(|told| whole(&told, snapshots));
+    let summary_is_there = summary.is_some();
+    let snapshot = told.clone().and_then(|told| whole(&told, snapshots));
     let stats = summary.map(|summary| Stats { item_errors: item_errors.total, ..summary.stats });
     let unread = item_errors.total;
+    let made_none = summary_is_there && told.is_none();
     let (status, message) = match outcome.completeness {
+        Completeness::Whole if unread == 0 && made_none => {
+            (Status::Succeeded, "nothing has changed, so no snapshot was made".to_owned())
+        }
         Completeness::Whole if unread == 0 => (Status::Succeeded, String::new()),
         Completeness::Whole | Completeness::Partial => (
             Status::Warning,
