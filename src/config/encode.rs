@@ -1,11 +1,14 @@
 //! Valid values as TOML: what edits write, and what `config show` prints.
 
 use super::hooks::{Hook, show_channel, show_hooks};
+use super::schedules;
 use super::secret::{SecretSource, Template};
+use super::tuning;
 use super::units::Span;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
 use crate::grant::Grants;
 use crate::model::PeerRole;
+use crate::schedule::Schedule;
 use std::fmt::Display;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
@@ -28,7 +31,7 @@ fn template(template: &Template) -> Value {
     Value::from(template.as_written())
 }
 
-fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+pub(super) fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::InlineTable(pairs.into_iter().collect::<InlineTable>())
 }
 
@@ -45,6 +48,7 @@ pub(super) fn repo(repo: &Repo) -> Fields {
         ("member-password-file", repo.member.password.as_ref().and_then(file)),
         ("auto-init", set(repo.auto_init, true)),
     ]);
+    fields.extend(tuning::encode(&repo.tuning));
     fields
 }
 
@@ -67,19 +71,36 @@ fn password(source: &SecretSource) -> [(&'static str, Option<Value>); 3] {
 
 pub(super) fn plan(plan: &Plan) -> Fields {
     let stdin = plan.stdin.as_ref();
-    vec![
+    let concurrency = plan.read_concurrency.map(|n| Value::from(i64::from(n)));
+    let mut fields = vec![
         ("id", Some(text(&plan.id))),
         ("repo", Some(text(&plan.repo))),
         ("paths", list(&plan.paths)),
         ("exclude", list(&plan.exclude)),
         ("iexclude", list(&plan.iexclude)),
+        ("exclude-file", list(&plan.exclude_file)),
+        ("iexclude-file", list(&plan.iexclude_file)),
         ("exclude-if-present", list(&plan.exclude_if_present)),
+        ("exclude-larger-than", plan.exclude_larger_than.map(text)),
+        ("exclude-caches", set(plan.exclude_caches, false)),
         ("one-file-system", set(plan.one_file_system, false)),
+        (
+            "schedule",
+            (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
+        ),
+        ("only-when", schedules::encoded_only_when(&plan.only_when)),
+        ("retry", schedules::encoded_retry(&plan.retry)),
+        ("read-concurrency", concurrency),
+        ("skip-if-unchanged", set(plan.skip_if_unchanged, false)),
+        ("host", plan.host.as_ref().map(text)),
         ("max-age", plan.max_age.map(text)),
+        ("grace", plan.grace.map(text)),
         ("enabled", set(plan.enabled, true)),
         ("stdin-command", stdin.and_then(|stdin| list(&stdin.argv))),
         ("stdin-name", stdin.map(|stdin| text(&stdin.name))),
-    ]
+    ];
+    fields.extend(tuning::encode(&plan.tuning));
+    fields
 }
 
 fn peer(peer: &DeclaredPeer) -> Fields {

@@ -23,8 +23,10 @@ mod live;
 mod parse;
 mod paths;
 mod problem;
+mod schedules;
 mod secret;
 mod tables;
+mod tuning;
 mod units;
 mod valid;
 mod values;
@@ -34,6 +36,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use crate::schedule::Schedule;
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
 pub use first::{
@@ -48,6 +51,6 @@ pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use valid::{
-    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Stdin, Tls,
+    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Stdin, Tls,
 };
 pub use watch::watch;

@@ -48,20 +48,14 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::hooks::HOOK;
+    use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
-    let tables = [
-        &TOP,
-        &HISTORY,
-        &TLS,
-        &REPO,
-        &PLAN,
-        &KNOWN_HOST,
-        &AUTHORIZED_CLIENT,
-        &GRANT,
-        &CHANNEL,
-        &HOOK,
-    ];
-    tables.into_iter().flat_map(|keys| keys.known.iter().copied())
+    use super::tuning::LIMITS;
+    let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
+    let hooks = [&CHANNEL, &HOOK];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
+    tables.chain(hooks).flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.

@@ -4,8 +4,11 @@ use super::hooks::{Channel, Hook};
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
 use crate::grant::Grants;
-use crate::model::{InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, words};
+use crate::model::{
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Tuning, words,
+};
 use crate::pairing::PeerUrl;
+use crate::schedule::{OnlyWhen, Retry, Schedule};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
@@ -125,6 +128,20 @@ impl Config {
         self.plans.iter().find(|plan| plan.id == *id)
     }
 
+    /// The schedule whose times a plan's runs follow: its own, or that of the plan at the head of
+    /// those that it runs after.
+    #[must_use]
+    pub fn leading_schedule<'a>(&'a self, plan: &'a Plan) -> &'a Schedule {
+        let mut schedule = &plan.schedule;
+        // Nothing runs after itself, so there are no more steps than plans.
+        for _ in &self.plans {
+            let Schedule::After { plan } = schedule else { break };
+            let Some(before) = self.plan(plan) else { break };
+            schedule = &before.schedule;
+        }
+        schedule
+    }
+
     /// The declared peer of that key.
     #[must_use]
     pub fn peer(&self, key: &KeyId) -> Option<&DeclaredPeer> {
@@ -201,6 +218,8 @@ pub struct Repo {
     pub auto_init: bool,
     /// Who is told of what happens on it.
     pub hooks: Vec<Hook>,
+    /// How restic is run for it.
+    pub tuning: Tuning,
 }
 
 /// What members of a shared repo use instead of the owner's own way to it.
@@ -227,6 +246,7 @@ impl Repo {
             member: Member { uri: None, password: None },
             auto_init: true,
             hooks: Vec::new(),
+            tuning: Tuning::NONE,
         }
     }
 
@@ -262,14 +282,6 @@ impl Repo {
 }
 
 words!(
-    /// When a plan runs. This version runs plans when somebody asks for it.
-    Schedule, "schedule", {
-        /// When somebody asks for it.
-        Manual = "manual",
-    }
-);
-
-words!(
     /// What of a plan's snapshots is forgotten. This version forgets nothing.
     Retention, "retention", {
         /// Nothing is.
@@ -290,12 +302,32 @@ pub struct Plan {
     pub exclude: Vec<String>,
     /// restic's `--iexclude` patterns.
     pub iexclude: Vec<String>,
+    /// restic's `--exclude-file` files; absolute.
+    pub exclude_file: Vec<String>,
+    /// restic's `--iexclude-file` files; absolute.
+    pub iexclude_file: Vec<String>,
     /// restic's `--exclude-if-present` names.
     pub exclude_if_present: Vec<String>,
+    /// Files of more bytes than that are left out.
+    pub exclude_larger_than: Option<ByteSize>,
+    /// Whether folders that say of themselves that they are caches are left out.
+    pub exclude_caches: bool,
     /// Whether other file systems below the paths are left out.
     pub one_file_system: bool,
+    /// How many files are read at a time.
+    pub read_concurrency: Option<u8>,
+    /// Whether a run that finds nothing changed makes no snapshot.
+    pub skip_if_unchanged: bool,
+    /// The host that its snapshots say they are from; the machine's own where absent.
+    pub host: Option<String>,
     /// When it runs.
     pub schedule: Schedule,
+    /// What a run that is due waits for.
+    pub only_when: OnlyWhen,
+    /// When a run that failed is tried again.
+    pub retry: Retry,
+    /// How late a run may be; `None`: as its schedule says.
+    pub grace: Option<Span>,
     /// What is forgotten.
     pub retention: Retention,
     /// How old the newest good backup may be; `None`: any age, as nothing is scheduled.
@@ -306,6 +338,8 @@ pub struct Plan {
     pub hooks: Vec<Hook>,
     /// A command whose output is saved, in place of paths.
     pub stdin: Option<Stdin>,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 /// A command whose output is saved as one file.
@@ -320,21 +354,32 @@ pub struct Stdin {
 impl Plan {
     /// A plan with nothing but what it must have.
     #[must_use]
-    pub const fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
+    pub fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
         Self {
             id,
             repo,
             paths,
             exclude: Vec::new(),
             iexclude: Vec::new(),
+            exclude_file: Vec::new(),
+            iexclude_file: Vec::new(),
             exclude_if_present: Vec::new(),
+            exclude_larger_than: None,
+            exclude_caches: false,
             one_file_system: false,
+            read_concurrency: None,
+            skip_if_unchanged: false,
+            host: None,
             schedule: Schedule::Manual,
+            only_when: OnlyWhen::default(),
+            retry: Retry::default(),
+            grace: None,
             retention: Retention::None,
             max_age: None,
             enabled: true,
             hooks: Vec::new(),
             stdin: None,
+            tuning: Tuning::NONE,
         }
     }
 }

@@ -242,7 +242,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&self, least: i64, most: i64) -> Option<i64> {
+    pub(super) fn whole_number(&self, least: i64, most: i64) -> Option<i64> {
         let DeValue::Integer(written) = self.value else {
             return self.mistyped("a whole number");
         };
@@ -260,6 +260,25 @@ impl<'a> Field<'a> {
             DeValue::Boolean(flag) => Some(*flag),
             _ => self.mistyped("true or false"),
         }
+    }
+
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Option<f64> {
+        let number = match self.value {
+            DeValue::Integer(whole) if whole.radix() == 10 => whole.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        number.or_else(|| self.mistyped("a number"))
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self) -> Option<i64> {
+        let DeValue::Integer(number) = self.value else {
+            return self.mistyped("a whole number");
+        };
+        let read = i64::from_str_radix(number.as_str(), number.radix());
+        read.map_err(|_| self.report("this number is too large", None)).ok()
     }
 
     /// Whether it is a list of nothing.

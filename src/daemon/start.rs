@@ -9,6 +9,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::scheduler::{self, PlanTasks, Scheduler, Tasks};
 use super::sharing::{self, Sharing};
 use super::{promises, services, upkeep, warden};
 use crate::config::{
@@ -144,6 +145,7 @@ struct Opened {
     identity: Arc<Identity>,
     trust: Arc<Trust>,
     history: History,
+    scheduler: Arc<Scheduler>,
     guard: restic::Guard,
 }
 
@@ -157,7 +159,8 @@ impl Opened {
         let trust = Arc::new(Trust::open(data.path())?);
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(data.path(), owner)?;
-        Ok(Self { options, _lock: lock, config, data, identity, trust, history, guard })
+        let scheduler = Arc::new(Scheduler::open(Arc::clone(&trust), identity.key_id())?);
+        Ok(Self { options, _lock: lock, config, data, identity, trust, history, scheduler, guard })
     }
 }
 
@@ -240,6 +243,8 @@ impl Running {
         tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
         tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));
         tokio::spawn(hooks::peers_operations(Arc::clone(node), herald(), shutdown.guard()));
+        let kinds: Vec<Arc<dyn Tasks>> = vec![Arc::new(PlanTasks::new(Arc::clone(node)))];
+        tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -350,7 +355,8 @@ fn connect(
     settings: Settings,
     listening: Vec<SocketAddr>,
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
-    let Opened { options, _lock: lock, config, data, identity, trust, history, guard } = opened;
+    let Opened { options, _lock: lock, config, data, identity, trust, history, scheduler, guard } =
+        opened;
     let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
     let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
@@ -387,6 +393,7 @@ fn connect(
         trust,
         history,
         engine,
+        scheduler,
         roster,
         presences,
         links,

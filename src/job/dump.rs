@@ -49,6 +49,7 @@ impl Inner {
         command: &Command,
         dump: &DumpSpec,
     ) -> (Journal, Result<Outcome, JobError>) {
+        let restic = &restic.tuned(repo.tuning);
         let stop = Shutdown::default();
         let mut running = match restic.start_fed(&repo.access, command).await {
             Ok(running) => running,

@@ -71,6 +71,12 @@ impl Engine {
         Self { inner: Arc::new(Inner { locator, ports, hooks, queue, board, tasks }) }
     }
 
+    /// Whether it takes no more work.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Every operation that is pending or running, with its progress.
     #[must_use]
     pub fn live(&self) -> Vec<Live> {
@@ -140,7 +146,7 @@ impl Inner {
 
     /// Puts a new operation on the board and into the log.
     pub(super) async fn begin(&self, about: About) -> Result<Added, JobError> {
-        let operation = self.compose(about)?;
+        let operation = self.compose(about).await?;
         let added = self.board.add(operation);
         if let Added::New(active) = &added {
             self.record(active.operation()).await;
@@ -149,8 +155,9 @@ impl Inner {
     }
 
     /// An operation as it is when it begins.
-    pub(super) fn compose(&self, about: About) -> Result<Operation, JobError> {
+    pub(super) async fn compose(&self, about: About) -> Result<Operation, JobError> {
         let (id, now) = (self.new_id()?, clock::now());
+        let repo_guid = self.ports.guid(&about.repo).await;
         Ok(Operation {
             id,
             flow: about.flow.unwrap_or_else(|| id.into()),
@@ -160,7 +167,7 @@ impl Inner {
             status: Status::Running,
             repo: Some(about.repo),
             plan: about.plan,
-            repo_guid: None,
+            repo_guid,
             snapshot: None,
             started_at: now,
             ended_at: None,
@@ -229,6 +236,7 @@ impl Inner {
         repo: &RepoSpec,
         command: &Command,
     ) -> (Journal, Result<crate::restic::Outcome, Failure>) {
+        let restic = &restic.tuned(repo.tuning);
         let running = match restic.start(Some(&repo.access), command).await {
             Ok(running) => running,
             Err(failure) => return (Journal::default(), Err(failure)),
@@ -252,7 +260,8 @@ impl Inner {
         let run = Run {
             operation: operation.id,
             repo: repo.id.clone(),
-            plan: operation.plan,
+            // A restore of a plan's snapshot is no run of the plan.
+            plan: operation.plan.filter(|_| operation.kind == OperationKind::Backup),
             pid,
             since,
         };

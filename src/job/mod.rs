@@ -23,6 +23,7 @@ mod queue;
 mod recover;
 mod repository;
 mod restore;
+mod run_by;
 mod script;
 mod trouble;
 
@@ -35,5 +36,6 @@ pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
 pub use restore::{Choice, RestoreRequest};
+pub use run_by::{Begun, By, RunEnded};
 pub use script::{How, Ran, Script};
 pub use trouble::Trouble;

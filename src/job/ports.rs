@@ -3,8 +3,9 @@
 use super::DumpSpec;
 use crate::model::{
     InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
+    Tuning,
 };
-use crate::restic::Exclusions;
+use crate::restic::{Exclusions, Manner};
 use std::sync::Arc;
 
 /// A repo, ready to be used.
@@ -18,6 +19,17 @@ pub struct RepoSpec {
     pub standing: Standing,
     /// Which repository its owner says it is, of a received one: another one is not used.
     pub promised: Option<RepoGuid>,
+    /// How restic is run for it.
+    pub tuning: Tuning,
+}
+
+impl RepoSpec {
+    /// As it is used for a plan, whose tuning wins.
+    #[must_use]
+    pub fn tuned(mut self, of_plan: Tuning) -> Self {
+        self.tuning = of_plan.or(self.tuning);
+        self
+    }
 }
 
 /// Whether we may create a repository that does not exist.
@@ -44,6 +56,10 @@ pub struct PlanSpec {
     pub exclusions: Exclusions,
     /// A command whose output it saves, in place of paths.
     pub dump: Option<DumpSpec>,
+    /// How its backup is gone about.
+    pub manner: Manner,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 /// A repo or plan cannot be used: unknown, disabled, or its secret was not resolved. One sentence,
@@ -71,6 +87,8 @@ pub trait Catalogue: Send + Sync {
     /// # Errors
     /// Unknown or disabled.
     fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable>;
+    /// Which repository a repo is, where that is known: without its secrets, and without asking it.
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid>;
 }
 
 /// The own log (`history.db`). Blocking; never called on the runtime.
@@ -188,6 +206,12 @@ impl Ports {
         let (ports, repo) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || ports.catalogue.repo(&repo)).await;
         done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let known = tokio::task::spawn_blocking(move || ports.catalogue.guid(&repo)).await;
+        known.ok().flatten()
     }
 
     pub(super) async fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {

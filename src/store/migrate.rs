@@ -24,8 +24,7 @@ pub(crate) const TRUST: Schema = Schema {
         include_str!("sql/trust/0002_runs.sql"),
         include_str!("sql/trust/0003_offers.sql"),
         include_str!("sql/trust/0004_boots.sql"),
-        // Schema 5 is that of schedules; it takes this place where both are there.
-        "",
+        include_str!("sql/trust/0005_schedule.sql"),
         include_str!("sql/trust/0006_outbox.sql"),
     ],
 };

@@ -218,7 +218,7 @@ fn read(section: &Section<'_>, setting: &Setting) -> Result<Option<Written>, ()>
         Shape::Secret | Shape::Text => text(field.parse()),
         Shape::Word(words) => field.word(words).and_then(literal),
         Shape::Number(least, most) => {
-            field.number(least, most).and_then(|number| literal(&number.to_string()))
+            field.whole_number(least, most).and_then(|number| literal(&number.to_string()))
         }
         Shape::Path => absolute(&field).and_then(|_| text(field.parse())),
         Shape::Template => template(&field).map(Written::Literal),

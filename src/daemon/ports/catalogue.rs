@@ -1,10 +1,11 @@
 //! Repos and plans as the engine is to use them now.
 
+use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
 use crate::job::{Catalogue, DumpSpec, PlanSpec, RepoSpec, Script, Standing, Unusable};
-use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
-use crate::restic::{Exclusions, FileSystems};
+use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
+use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ impl LiveCatalogue {
         let access = self.runtime.block_on(repo.access());
         let access = access.map_err(|error| Unusable(format!("repo {}: {error}", repo.id)))?;
         let standing = if repo.auto_init { Standing::Own } else { Standing::OwnByHand };
-        Ok(RepoSpec { id: repo.id.clone(), access, standing, promised: None })
+        let (id, tuning) = (repo.id.clone(), repo.tuning);
+        Ok(RepoSpec { id, access, standing, promised: None, tuning })
     }
 }
 
@@ -70,6 +72,19 @@ impl Catalogue for LiveCatalogue {
             None => Ok(spec(plan)),
         }
     }
+
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let repos = self.repos(self.config.current()).ok()?;
+        match repos.named(id) {
+            // A location that cannot be told (a variable that is not set) is nowhere.
+            Named::Own(repo) => {
+                let place = place(&repo.uri.resolve().ok()?);
+                self.trust.repo_guid(&repo.id, &place).ok()?
+            }
+            Named::Received(repo) => Some(repo.guid.clone()),
+            Named::Unusable(..) | Named::Unknown => None,
+        }
+    }
 }
 
 /// Why a plan may not run and what to do; `None` if it may.
@@ -91,7 +106,14 @@ fn spec(plan: &Plan) -> PlanSpec {
         exclusions: Exclusions {
             exclude: plan.exclude.clone(),
             iexclude: plan.iexclude.clone(),
+            exclude_file: plan.exclude_file.clone(),
+            iexclude_file: plan.iexclude_file.clone(),
             exclude_if_present: plan.exclude_if_present.clone(),
+            larger_than: plan.exclude_larger_than.map(|size| size.0),
+            caches: match plan.exclude_caches {
+                true => Caches::LeftOut,
+                false => Caches::Saved,
+            },
             file_systems: match plan.one_file_system {
                 true => FileSystems::One,
                 false => FileSystems::All,
@@ -101,6 +123,15 @@ fn spec(plan: &Plan) -> PlanSpec {
             script: Script { argv: stdin.argv.clone(), env: Vec::new(), timeout: Duration::MAX },
             name: stdin.name.clone(),
         }),
+        manner: Manner {
+            read_concurrency: plan.read_concurrency,
+            unchanged: match plan.skip_if_unchanged {
+                true => Unchanged::Skipped,
+                false => Unchanged::Saved,
+            },
+            host: plan.host.clone(),
+        },
+        tuning: plan.tuning,
     }
 }
 
@@ -112,5 +143,6 @@ fn received(repo: &ReceivedRepo) -> Option<RepoSpec> {
         env: repo.env.clone(),
     };
     let promised = Some(repo.guid.clone());
-    Some(RepoSpec { id: repo.id.clone(), access, standing: Standing::Received, promised })
+    let (id, standing, tuning) = (repo.id.clone(), Standing::Received, Tuning::NONE);
+    Some(RepoSpec { id, access, standing, promised, tuning })
 }

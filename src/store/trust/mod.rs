@@ -15,6 +15,7 @@ mod outbox;
 mod peer;
 mod repo;
 mod run;
+mod task;
 mod token;
 mod word;
 
