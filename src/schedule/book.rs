@@ -161,11 +161,13 @@ impl Book {
         let Pending { due, attempt, .. } = pending;
         record.pending = None;
         record.running = Some(Started { due, at: now, attempt });
-        record.remember(due);
-        if let (Schedule::Every { period, .. }, 1) = (&entry.schedule, attempt) {
-            // Counted from the due time while it is nearly kept, so that nothing drifts.
-            let base = if now <= due.plus(*period / 4) { due } else { now };
-            record.next_due = Some(base.plus(*period));
+        if attempt == 1 {
+            record.remember(due);
+            if let Schedule::Every { period, .. } = &entry.schedule {
+                // Counted from the due time while it is nearly kept, so that nothing drifts.
+                let base = if now <= due.plus(*period / 4) { due } else { now };
+                record.next_due = Some(base.plus(*period));
+            }
         }
         Start { key: entry.key.clone(), due, attempt, attempts: entry.retry.attempts }
     }

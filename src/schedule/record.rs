@@ -57,16 +57,16 @@ impl Record {
     pub const REMEMBERED: usize = 64;
 
     pub(super) fn remember(&mut self, due: Timestamp) {
-        if !self.made.contains(&due) {
-            self.made.push(due);
-        }
+        self.made.retain(|made| *made != due);
+        self.made.push(due);
         let surplus = self.made.len().saturating_sub(Self::REMEMBERED);
         self.made.drain(..surplus);
     }
 
     /// Whether there is a run for this due time already, or one is about to be.
     pub(super) fn has(&self, due: Timestamp) -> bool {
-        self.made.contains(&due) || self.pending.is_some_and(|pending| pending.due == due)
+        let is_pending = |pending: Pending| pending.attempt == 1 && pending.due == due;
+        self.made.contains(&due) || self.pending.is_some_and(is_pending)
     }
 }
 
