@@ -207,7 +207,7 @@ fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
     listed.map(|snapshot| snapshot.id.to_string())
 }
 
-fn failed(failure: &Failure, journal: Journal) -> End {
+pub(super) fn failed(failure: &Failure, journal: Journal) -> End {
     let (status, message) = (Some(Status::Failed), failure.to_string());
     End { status, message, item_errors: journal.item_errors, ..End::default() }
 }

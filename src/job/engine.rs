@@ -224,13 +224,9 @@ impl Inner {
         let operation = active.operation();
         let pid = running.pid().unwrap_or_default();
         let since = clock::now();
-        let run = Run {
-            operation: operation.id,
-            repo: repo.id.clone(),
-            plan: operation.plan,
-            pid,
-            since,
-        };
+        // Only its backups are runs of a plan.
+        let plan = operation.plan.filter(|_| operation.kind == OperationKind::Backup);
+        let run = Run { operation: operation.id, repo: repo.id.clone(), plan, pid, since };
         self.ports.tell(move |ports| ports.runs.started(&run)).await;
         let mut cancel = active.cancelled();
         let mut on_line = |line| {

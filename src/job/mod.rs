@@ -16,6 +16,7 @@ mod board;
 mod engine;
 mod error;
 mod journal;
+mod look;
 mod ports;
 mod queue;
 mod recover;
@@ -26,8 +27,9 @@ mod trouble;
 pub use board::Live;
 pub use engine::Engine;
 pub use error::JobError;
+pub use look::{Bytes, Reading};
 pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
-pub use restore::{Choice, RestoreRequest};
+pub use restore::{Place, RestoreRequest};
 pub use trouble::Trouble;
