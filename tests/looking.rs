@@ -218,7 +218,7 @@ fn snapshots_are_chosen_by_conditions_and_found_newest_first() {
         assert_eq!(found(&["old.txt"]), old, "newest first");
         assert_eq!(found(&["OLD.*", "-i", "--until", time]), old[2..]);
         assert_eq!(found(&["old.txt", "--snapshot", &second[..9]]), old[1..2]);
-        assert_eq!(found(&["-x", "--plan", "home"]), []);
+        assert_eq!(found(&["--plan", "home", "--", "-x"]), []);
         assert_eq!(found(&[&format!("{home}/old.txt"), "--latest", "1"]), old[..1]);
         let cut = machine.cli(&["find", "*.txt", "--limit", "2"]);
         let told: Vec<Value> =
@@ -333,6 +333,17 @@ fn a_folder_is_dumped_as_an_archive_that_tar_and_unzip_read_back() {
     }
 }
 
+/// Another content of the same length.
+fn damage(file: &Path) {
+    let mut permissions = fs::metadata(file).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+    fs::set_permissions(file, permissions).unwrap();
+    let mut content = fs::read(file).unwrap();
+    let half = content.len() / 2;
+    content[..half].fill(0);
+    fs::write(file, content).unwrap();
+}
+
 #[test]
 fn a_dump_that_breaks_off_is_exit_1_and_a_download_leaves_nothing() {
     for machine in both() {
@@ -349,7 +360,7 @@ fn a_dump_that_breaks_off_is_exit_1_and_a_download_leaves_nothing() {
             fs::metadata(machine.folder().join("vault/data").join(pack)).unwrap().len()
         });
         for pack in &packs[1..] {
-            fs::remove_file(machine.folder().join("vault/data").join(pack)).unwrap();
+            damage(&machine.folder().join("vault/data").join(pack));
         }
         let (code, content, said) = bytes(&machine, &["dump", &id, &path]);
         assert_eq!(code, 1, "{} bytes: {said}", content.len());
@@ -515,6 +526,62 @@ fn a_restore_that_cannot_write_everything_fails_and_names_what_it_missed() {
     let shown = machine.ask(&["op", "show", done.json["id"].as_str().unwrap()]);
     let missed = shown["item_errors"][0]["path"].as_str().unwrap();
     assert!(missed.ends_with("/blocked"), "{shown}");
+}
+
+/// The commands of a page: lines of its `console` blocks that begin with `$ `.
+fn commands(page: &str) -> Vec<&str> {
+    let blocks = page.split("```console\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    lines.filter_map(|line| line.strip_prefix("$ ")).collect()
+}
+
+#[test]
+fn every_command_of_the_page_on_restoring_runs() {
+    let machine = machine(Some(newer()));
+    for (name, text) in [("ada/letters/taxes.odt", "much"), ("ada/notes.txt", "buy milk")] {
+        write(&machine, name, text);
+    }
+    let first = back_up(&machine);
+    write(&machine, "ada/letters/taxes.odt", "more");
+    let second = back_up(&machine);
+    // A second machine without a plan, for the last part.
+    let fresh =
+        Machine::start_with("fresh", &format!("restic = {:?}\n", newer().to_str().unwrap()));
+    fs::create_dir(machine.folder().join("srv")).unwrap();
+    symlink(machine.folder().join("vault"), machine.folder().join("srv/vault")).unwrap();
+    fs::copy(machine.folder().join("pass"), machine.folder().join("srv/vault.pass")).unwrap();
+    fs::create_dir(machine.folder().join("tmp")).unwrap();
+    let page = include_str!("../docs/restoring.md");
+    let all = commands(page);
+    assert!(all.len() > 15, "{all:?}");
+    let new_machine = all.iter().position(|command| command.contains("--no-init")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_holdfast")).parent().unwrap();
+    for (n, command) in all.iter().enumerate() {
+        let on = if n < new_machine { &machine } else { &fresh };
+        let mut text = command.replace("0a1b2c3d", &first[..8]).replace("4e5f6071", &second[..8]);
+        for folder in ["/home", "/tmp", "/srv"] {
+            text =
+                text.replace(&format!(" {folder}/"), &format!(" {}/", at(&machine, &folder[1..])));
+        }
+        let run = Command::new("sh")
+            .args(["-c", &format!("set -e\nset -o pipefail 2>/dev/null || true\n{text}")])
+            .env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()))
+            .env("HOLDFAST_CONFIG", on.config())
+            .env("HOLDFAST_DATA_DIR", on.data())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{text}: {said}");
+        let prints = !command.contains('>');
+        assert!(!prints || !run.stdout.is_empty(), "{text} said nothing; {said}");
+    }
+    let read = |name: &str| fs::read_to_string(machine.folder().join("tmp").join(name)).unwrap();
+    assert_eq!((read("taxes.odt"), read("taxes-2.odt")), ("more".to_owned(), "more".to_owned()));
+    let home = at(&machine, "home");
+    assert_eq!(read(&format!("letters{home}/ada/letters/taxes.odt")), "more");
+    assert_eq!(read(&format!("both{home}/ada/notes.txt")), "buy milk");
+    assert_eq!(read(&format!("everything{home}/ada/letters/taxes.odt")), "more");
 }
 
 /// The most memory that the daemon has used since the last call, in KiB.

@@ -38,8 +38,9 @@ pub(super) async fn find(
     let selection = Selection::of(node, request.among.unwrap_or_default()).await?;
     let letters = if request.ignore_case { Letters::AnyCase } else { Letters::AsWritten };
     let pattern = request.pattern;
-    let hunt =
-        Hunt { node: Arc::clone(node), selection, ids, pattern, letters, limit, left: limit };
+    let node = Arc::clone(node);
+    let (left, is_over) = (limit, false);
+    let hunt = Hunt { node, selection, ids, pattern, letters, limit, left, is_over };
     Ok(streamed(|outlet| hunt.run(outlet)))
 }
 
@@ -51,6 +52,8 @@ struct Hunt {
     letters: Letters,
     limit: u32,
     left: u32,
+    /// A match came that was one too many.
+    is_over: bool,
 }
 
 /// Why the search of a repo stops.
@@ -109,7 +112,7 @@ impl Hunt {
                     outlet.send(document(repo, snapshot, entry)).await?;
                 }
             }
-            if self.left == 0 {
+            if self.is_over {
                 let message = format!("there are more than {} matches", self.limit);
                 let remedy = "narrow the pattern or the snapshots, or raise --limit";
                 return Err(Stop::from(refuse::not_now("limit", message, remedy)).into());
@@ -130,7 +133,10 @@ impl Hunt {
         let (mut found, mut open) = (Vec::new(), Vec::new());
         while let Some(next) = matches.next().await {
             match next? {
-                Match::Entry(_) if self.left == 0 => break,
+                Match::Entry(_) if self.left == 0 => {
+                    self.is_over = true;
+                    break;
+                }
                 Match::Entry(entry) => {
                     self.left -= 1;
                     open.push(entry);
