@@ -82,12 +82,8 @@ impl Engine {
     }
 
     /// restic's id of a repo, where it is known here.
-    ///
-    /// # Errors
-    /// The repo cannot be used.
-    pub async fn known_guid(&self, repo: &RepoId) -> Result<Option<RepoGuid>, JobError> {
-        let spec = self.inner.ports.repo(repo).await?;
-        self.known(&spec).await
+    pub async fn known_guid(&self, repo: &RepoId) -> Option<RepoGuid> {
+        self.inner.ports.guid(repo).await
     }
 
     /// Lists what a snapshot holds.

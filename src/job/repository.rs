@@ -110,7 +110,7 @@ impl Engine {
         Ok(guid)
     }
 
-    pub(super) async fn known(&self, repo: &RepoSpec) -> Result<Option<RepoGuid>, JobError> {
+    async fn known(&self, repo: &RepoSpec) -> Result<Option<RepoGuid>, JobError> {
         let repo = repo.clone();
         let known = self.inner.ports.call(move |ports| ports.runs.guid(&repo)).await;
         // Could not be read is not "never known": nothing is created on a guess.

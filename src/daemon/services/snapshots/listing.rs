@@ -43,7 +43,7 @@ fn exact(name: &SnapshotName) -> Option<(RepoId, SnapshotId)> {
 }
 
 async fn shelved(node: &Node, repo: &RepoId, listing: &Listing) -> Option<Shelved> {
-    let guid = node.engine.known_guid(repo).await.ok()??;
+    let guid = node.engine.known_guid(repo).await?;
     Shelf::below(node.data.path()).get(&shelf::name(&guid, listing)).await
 }
 
@@ -118,7 +118,7 @@ async fn send(
 ) -> Result<(), Stop> {
     let snapshot = listing.snapshot.clone();
     let shelf = Shelf::below(node.data.path());
-    let guid = node.engine.known_guid(&repo).await.map_err(refuse::job)?;
+    let guid = node.engine.known_guid(&repo).await;
     let name = guid.map(|guid| shelf::name(&guid, &listing));
     if let Some(name) = &name {
         // A page is cut from a listing that is there, so that the next one costs nothing.

@@ -2,6 +2,7 @@
 
 use super::super::refuse;
 use super::super::stream::{Answers, Outlet, Stop, streamed};
+use super::selection::Makers;
 use super::{named, paths};
 use crate::api::{RehearsalRecord, RehearsalTotals, RehearsedChange, RestoreRequest, SnapshotName};
 use crate::daemon::Node;
@@ -27,8 +28,10 @@ pub(super) async fn wish(node: &Arc<Node>, request: RestoreRequest) -> Result<Wi
     let name = SnapshotName { snapshot, repo, plan, instance };
     let found = named::find(node, &name).await?;
     paths::kinds(node, &found, &paths).await?;
+    // A plan of that name of another instance is not ours.
+    let makers = Makers::named(node, node.config.current().instance.as_str());
     Ok(Wish {
-        plan: found.snapshot.plan(),
+        plan: found.snapshot.plan().filter(|_| makers.include(&found.snapshot)),
         repo: found.repo,
         snapshot: found.snapshot.id,
         place,
