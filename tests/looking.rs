@@ -559,9 +559,12 @@ fn every_command_of_the_page_on_restoring_runs() {
     for (n, command) in all.iter().enumerate() {
         let on = if n < new_machine { &machine } else { &fresh };
         let mut text = command.replace("0a1b2c3d", &first[..8]).replace("4e5f6071", &second[..8]);
-        for folder in ["/home", "/tmp", "/srv"] {
-            text =
-                text.replace(&format!(" {folder}/"), &format!(" {}/", at(&machine, &folder[1..])));
+        let folders = ["home", "tmp", "srv"];
+        for folder in folders {
+            text = text.replace(&format!(" /{folder}/"), &format!(" @{folder}@/"));
+        }
+        for folder in folders {
+            text = text.replace(&format!("@{folder}@"), &at(&machine, folder));
         }
         let run = Command::new("bash")
             .args(["-c", &format!("set -eo pipefail\n{text}")])
