@@ -226,6 +226,7 @@ mod tests {
         let mut lost = page(Some("/gone"), None);
         assert_eq!(shown(&mut lost), Vec::<String>::new());
         assert!(lost.there && lost.after.is_some());
-        assert_eq!(shown(&mut Page::of("/a/b".to_owned(), None, None))[..1], ["/a/b"]);
+        let mut file = Page::of("/a/b".to_owned(), None, None);
+        assert_eq!(file.next(&entry("/a/b", "file")), Fate::Wanted, "a file is itself");
     }
 }
