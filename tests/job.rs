@@ -4,9 +4,9 @@
 #[path = "job/memory.rs"]
 mod memory;
 
-use holdfast::job::{Choice, JobError, RestoreRequest, Standing};
+use holdfast::job::{JobError, Place, RestoreRequest, Standing};
 use holdfast::model::{ItemErrors, Operation, OperationKind, Secret, Status};
-use holdfast::restic::SnapshotFilter;
+use holdfast::restic::{Extra, SnapshotFilter, Verify};
 use memory::{Machine, Memory, engine, furnish, plan_id, repo_id};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io::BufRead as _;
@@ -231,11 +231,17 @@ async fn a_plan_has_one_run_and_at_most_one_that_waits() {
 async fn a_restore_fills_an_empty_folder_and_no_other() {
     let machine = Machine::new();
     let backed_up = machine.back_up().await;
+    let saved = backed_up.snapshot.clone().unwrap();
     let request = |target: &str| RestoreRequest {
         repo: repo_id(),
-        snapshot: Choice::LatestOf(plan_id()),
-        target: machine.path(target),
+        snapshot: saved.parse().unwrap(),
+        plan: Some(plan_id()),
+        place: Place::Folder(machine.path(target)),
+        paths: Vec::new(),
         include: Vec::new(),
+        overwrite: None,
+        extra: Extra::Keep,
+        verify: Verify::Content,
     };
     let id = machine.engine.restore(request("out")).await.unwrap();
     let restored = machine.engine.wait(id).await.unwrap();
@@ -251,7 +257,7 @@ async fn a_restore_fills_an_empty_folder_and_no_other() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), "dear reader");
     let again = machine.engine.restore(request("out")).await;
     assert!(matches!(again, Err(JobError::TargetInUse { .. })));
-    let missing = Choice::Id("00000000".parse().unwrap());
+    let missing = "00000000".parse().unwrap();
     let id = machine
         .engine
         .restore(RestoreRequest { snapshot: missing, ..request("new") })

@@ -10,11 +10,13 @@ mod client;
 mod completions;
 mod config;
 mod demo;
+mod dump;
 mod failure;
 mod hook;
 mod identity;
 mod init;
 mod join;
+mod look;
 mod ops;
 mod output;
 mod parse;
@@ -24,6 +26,7 @@ mod proof;
 mod repo;
 mod restore;
 pub mod run;
+mod select;
 mod snapshots;
 mod status;
 mod token;
@@ -87,7 +90,12 @@ enum Command {
     #[command(subcommand)]
     Op(ops::OpCommand),
     Snapshots(snapshots::Args),
+    Ls(look::Ls),
+    Find(look::Find),
+    Diff(look::Diff),
     Restore(restore::Args),
+    Dump(dump::Dump),
+    Download(dump::Download),
     #[command(subcommand)]
     Hook(hook::Command),
     #[command(subcommand)]
@@ -213,6 +221,11 @@ impl Command {
             Self::Ops(args) => args.run(context).await,
             Self::Op(command) => command.run(context).await,
             Self::Snapshots(args) => args.run(context).await,
+            Self::Ls(args) => args.run(context).await,
+            Self::Find(args) => args.run(context).await,
+            Self::Diff(args) => args.run(context).await,
+            Self::Dump(args) => args.run(context).await,
+            Self::Download(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::Hook(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,

@@ -69,6 +69,11 @@ impl Output {
         Ok(writeln!(std::io::stdout(), "{}", text.trim_end())?)
     }
 
+    /// A line as it is: names may end with blanks and look like marks.
+    pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
+        Ok(writeln!(std::io::stdout(), "{text}")?)
+    }
+
     /// A remark beside the result, on standard error; silent under `--json`.
     pub(crate) fn note(self, text: &str) {
         if !self.json {

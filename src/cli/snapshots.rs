@@ -1,5 +1,6 @@
 //! `holdfast snapshots`.
 
+use super::select::Select;
 use super::{Context, Exit, Failure, Output, words};
 use crate::api::{ListSnapshotsRequest, Snapshot};
 use crate::clock;
@@ -7,24 +8,18 @@ use crate::model::Timestamp;
 
 /// List what can be restored
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  holdfast snapshots --plan home")]
+#[command(after_help = "Example:\n  \
+    holdfast snapshots --plan home --since 30d\n  \
+    holdfast snapshots --path /home/ada/letter.txt --latest 1 --json")]
 pub(crate) struct Args {
-    /// In this repo [default: every repo]
-    #[arg(long)]
-    repo: Option<String>,
-    /// Of this plan
-    #[arg(long)]
-    plan: Option<String>,
-    /// Made by this instance
-    #[arg(long)]
-    instance: Option<String>,
+    #[command(flatten)]
+    select: Select,
 }
 
 impl Args {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
-        let request =
-            ListSnapshotsRequest { repo: self.repo, plan: self.plan, instance: self.instance };
+        let request = ListSnapshotsRequest::from(self.select);
         let mut stream = context.client().await?.snapshots().list(request).await?.into_inner();
         let mut collected = Vec::new();
         while let Some(snapshot) = stream.message().await? {

@@ -122,6 +122,10 @@ impl Display {
     fn progress(&mut self, progress: &Progress) {
         match self {
             Self::Bar(bar) => {
+                if bar.length().is_none() {
+                    bar.set_length(1000);
+                    bar.set_style(measuring());
+                }
                 bar.set_position(u64::from(progress.permille));
                 bar.set_message(measured(progress));
             }
@@ -151,13 +155,21 @@ impl Display {
     }
 }
 
+/// Until restic says how far it is (0.14 never does of a restore) only the time is known.
 fn bar(title: String) -> ProgressBar {
-    let bar = ProgressBar::new(1000).with_prefix(title);
+    let bar = ProgressBar::no_length().with_prefix(title).with_style(waiting());
     bar.enable_steady_tick(Duration::from_millis(120));
-    match ProgressStyle::with_template("{prefix} {bar:16} {percent:>3} %  {wide_msg}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    bar
+}
+
+fn waiting() -> ProgressStyle {
+    let style = "{prefix} {spinner}  under way for {elapsed}; how far it is, is not known";
+    ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn measuring() -> ProgressStyle {
+    let style = "{prefix} {bar:16} {percent:>3} %  {wide_msg}";
+    ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// A line for each tenth, and one after half a minute without.

@@ -62,6 +62,15 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
+/// A name on one line: what would move the cursor is written as Rust writes it.
+pub(crate) fn name(text: &str) -> String {
+    let escaped = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// How a state looks: a shape and a colour, never a colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {

@@ -248,7 +248,7 @@ fn failed_early(active: &Active, error: JobError) -> Result<End, JobError> {
     Ok(End { status, message, ..End::default() })
 }
 
-fn failed(failure: &JobError, journal: Journal) -> End {
+pub(super) fn failed(failure: &JobError, journal: Journal) -> End {
     let (status, message) = (Some(Status::Failed), failure.to_string());
     End { status, message, item_errors: journal.item_errors, ..End::default() }
 }

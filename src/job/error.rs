@@ -2,7 +2,7 @@
 
 use super::{StoreFault, Unusable};
 use crate::model::{OperationId, RepoGuid, RepoId};
-use crate::restic::{Failure, Reason, VersionError};
+use crate::restic::{Failure, Reason, Version, VersionError};
 use std::path::PathBuf;
 
 /// Why something was not done; the text is what the operation's message says.
@@ -73,10 +73,24 @@ pub enum JobError {
         repo: RepoId,
     },
     /// A restore goes to an empty or a new folder only.
-    #[error("restore target {target:?} is not an empty folder. Name an empty or a new one")]
+    #[error(
+        "restore target {target:?} is not an empty folder. Name an empty or a new one, or with restic 0.17 or newer say with --overwrite what happens to the files there"
+    )]
     TargetInUse {
         /// The folder.
         target: PathBuf,
+    },
+    /// This restic is too old for it.
+    #[error(
+        "restic {found} cannot {what}: that needs restic {needed} or newer. Upgrade it, or point HOLDFAST_RESTIC at a newer one"
+    )]
+    NeedsNewer {
+        /// For what.
+        what: &'static str,
+        /// From which version on.
+        needed: Version,
+        /// Which one is there.
+        found: Version,
     },
     /// There is nothing to restore.
     #[error("repo {repo} has no such snapshot. `holdfast snapshots` lists those that it has")]
@@ -111,6 +125,7 @@ impl JobError {
             | Self::NotInitialised { .. }
             | Self::NothingToAdopt { .. }
             | Self::TargetInUse { .. }
+            | Self::NeedsNewer { .. }
             | Self::NoSnapshot { .. }
             | Self::NoRestic(_) => true,
             Self::Failed(failure) => failure.reason.needs_a_person(),

@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod hooks;
 mod journal;
+mod look;
 mod ports;
 mod queue;
 mod recover;
@@ -32,10 +33,11 @@ pub use dump::DumpSpec;
 pub use engine::Engine;
 pub use error::JobError;
 pub use hooks::{Before, HookRun, Hooks};
+pub use look::{Bytes, Reading};
 pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
-pub use restore::{Choice, RestoreRequest};
+pub use restore::{Place, RestoreRequest};
 pub use run_by::{Begun, By, RunEnded};
 pub use script::{How, Ran, Script};
 pub use trouble::Trouble;

@@ -1,40 +1,15 @@
-//! A restore into an empty folder.
+//! A restore: into an empty folder with every restic, over what is there with newer ones.
 
+use super::backup::failed;
 use super::board::{Active, Added};
 use super::engine::{About, End};
-use super::{Engine, JobError, RepoSpec};
+use super::{Engine, JobError};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
-use crate::restic::{Command, Restic, Restore, SnapshotFilter, SnapshotId};
-use crate::shutdown;
+use crate::restic::{
+    Command, Extra, Overwrite, Restore, Snapshot, SnapshotFilter, SnapshotId, Verify, Version,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Which snapshot a restore takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// This one, by its id or the beginning of it.
-    Id(SnapshotId),
-    /// The newest of a plan of this instance.
-    LatestOf(PlanId),
-    /// This one, which was listed just now.
-    Listed {
-        /// All of its id.
-        id: SnapshotId,
-        /// The plan of this instance that made it.
-        plan: Option<PlanId>,
-    },
-}
-
-impl Choice {
-    /// The plan of this instance whose snapshot it is, where that is known before it is looked for.
-    fn plan(&self) -> Option<PlanId> {
-        match self {
-            Self::Id(_) => None,
-            Self::LatestOf(plan) => Some(plan.clone()),
-            Self::Listed { plan, .. } => plan.clone(),
-        }
-    }
-}
 
 /// What to restore, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,26 +17,110 @@ pub struct RestoreRequest {
     /// From which repo.
     pub repo: RepoId,
     /// From which snapshot.
-    pub snapshot: Choice,
-    /// Into which folder: one that is empty, or not there.
-    pub target: PathBuf,
-    /// Only these paths; all where empty.
+    pub snapshot: SnapshotId,
+    /// The plan that the snapshot is of: the operation is told with it.
+    pub plan: Option<PlanId>,
+    /// Where to.
+    pub place: Place,
+    /// Only these files and folders, literally as named.
+    pub paths: Vec<String>,
+    /// Only what matches these patterns. With neither paths nor patterns: everything.
     pub include: Vec<String>,
+    /// What happens to files that are there.
+    pub overwrite: Option<Overwrite>,
+    /// What happens to files that the snapshot does not have.
+    pub extra: Extra,
+    /// Whether what was written is read again.
+    pub verify: Verify,
+}
+
+/// Where a restore goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Below this folder: empty or not there, unless it is said what happens to what is there.
+    Folder(PathBuf),
+    /// Where everything was.
+    Original,
+}
+
+/// restic says what it would do, and is told what to do with what is there, from this version on.
+const OVERWRITES: Version = Version { major: 0, minor: 17, patch: 0 };
+
+fn needs(what: &'static str, needed: Version, found: Version) -> Result<(), JobError> {
+    if found >= needed { Ok(()) } else { Err(JobError::NeedsNewer { what, needed, found }) }
+}
+
+impl RestoreRequest {
+    /// The folder that restic is told.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        match &self.place {
+            Place::Folder(folder) => folder,
+            Place::Original => Path::new("/"),
+        }
+    }
+
+    pub(super) fn command(&self) -> Restore {
+        Restore {
+            snapshot: self.snapshot.clone(),
+            target: self.target().to_string_lossy().into_owned(),
+            paths: self.paths.clone(),
+            include: self.include.clone(),
+            overwrite: self.overwrite,
+            extra: self.extra,
+            verify: self.verify,
+        }
+    }
+
+    fn check(&self, found: Version) -> Result<(), JobError> {
+        if self.place == Place::Original {
+            needs("restore in place", OVERWRITES, found)?;
+        }
+        if self.overwrite.is_some() {
+            needs("be told what to overwrite (--overwrite)", OVERWRITES, found)?;
+        }
+        if self.extra == Extra::Delete {
+            needs("delete what a snapshot does not have (--delete)", OVERWRITES, found)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_rehearsal(&self, found: Version) -> Result<(), JobError> {
+        needs("say what a restore would do (--dry-run)", OVERWRITES, found)?;
+        self.check(found)
+    }
+
+    async fn check_target(&self) -> Result<(), JobError> {
+        match &self.place {
+            // What happens to what is there has been said.
+            Place::Folder(_) if self.overwrite.is_some() => Ok(()),
+            Place::Folder(folder) => check_empty(folder).await,
+            Place::Original => Ok(()),
+        }
+    }
+
+    fn to(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => format!("to {}", folder.display()),
+            Place::Original => "in place".to_owned(),
+        }
+    }
 }
 
 impl Engine {
     /// Starts a restore and says which operation it is.
     ///
     /// # Errors
-    /// The target is in use, or the daemon is stopping.
+    /// The target is in use, this restic is too old for what is wanted, or the daemon is stopping.
     pub async fn restore(&self, request: RestoreRequest) -> Result<OperationId, JobError> {
         let inner = Arc::clone(&self.inner);
         let task = inner.task()?;
-        check_target(&request.target).await?;
+        request.check(self.version().await?)?;
+        request.check_target().await?;
         let about = About {
             kind: OperationKind::Restore,
             repo: request.repo.clone(),
-            plan: request.snapshot.plan(),
+            plan: request.plan.clone(),
             flow: None,
         };
         let active = match inner.begin(about).await? {
@@ -87,45 +146,37 @@ impl Engine {
         let repo = self.inner.ports.repo(&request.repo).await?;
         let turn = cancel.run(self.inner.queue.shared(&repo.id)).await;
         let _turn = turn.ok_or(JobError::Cancelled)?;
-        let id = self.chosen(&restic, &repo, &request.snapshot, &mut cancel).await?;
-        check_target(&request.target).await?;
-        let command = Command::Restore(Restore {
-            snapshot: id.clone(),
-            target: request.target.to_string_lossy().into_owned(),
-            include: request.include.clone(),
-        });
+        let only =
+            SnapshotFilter { snapshot: Some(request.snapshot.clone()), ..Default::default() };
+        let snapshots = restic.snapshots(&repo.access, only, &mut cancel).await?;
+        let found = snapshots.into_iter().next();
+        let Snapshot { id, .. } =
+            found.ok_or_else(|| JobError::NoSnapshot { repo: repo.id.clone() })?;
+        request.check_target().await?;
+        active.amend_silently(|op| op.snapshot = Some(id.to_string()));
+        let command = Command::Restore(Restore { snapshot: id.clone(), ..request.command() });
         let (journal, outcome) = self.inner.run(active, &restic, &repo, &command).await;
-        outcome?;
-        let message = format!("restored to {}", request.target.display());
-        let status = Some(Status::Succeeded);
-        let (snapshot, item_errors) = (Some(id.to_string()), journal.item_errors);
-        Ok(End { status, message, snapshot, stats: None, item_errors })
-    }
-
-    async fn chosen(
-        &self,
-        restic: &Restic,
-        repo: &RepoSpec,
-        choice: &Choice,
-        cancel: &mut shutdown::Guard,
-    ) -> Result<SnapshotId, JobError> {
-        let filter = match choice {
-            Choice::Listed { id, .. } => return Ok(id.clone()),
-            Choice::Id(id) => SnapshotFilter { snapshot: Some(id.clone()), ..Default::default() },
-            Choice::LatestOf(plan) => SnapshotFilter {
-                plan: Some(plan.clone()),
-                instance: Some(self.inner.ports.catalogue.instance()),
-                snapshot: None,
-            },
-        };
-        let snapshots = restic.snapshots(&repo.access, filter, cancel).await?;
-        let newest = snapshots.into_iter().max_by_key(|snapshot| snapshot.time);
-        let newest = newest.ok_or_else(|| JobError::NoSnapshot { repo: repo.id.clone() })?;
-        Ok(newest.id)
+        let snapshot = Some(id.to_string());
+        match outcome {
+            Ok(_) => {
+                let files = journal.summary.as_ref().and_then(|summary| summary.restored);
+                let message = match files {
+                    Some(files) => format!("{files} files and folders restored {}", request.to()),
+                    None => format!("restored {}", request.to()),
+                };
+                let item_errors = journal.item_errors;
+                let status = Some(Status::Succeeded);
+                Ok(End { status, message, snapshot, stats: None, item_errors })
+            }
+            Err(failure) if active.why().is_none() => {
+                Ok(End { snapshot, ..failed(&failure.into(), journal) })
+            }
+            Err(failure) => Err(failure.into()),
+        }
     }
 }
 
-async fn check_target(target: &Path) -> Result<(), JobError> {
+async fn check_empty(target: &Path) -> Result<(), JobError> {
     let in_use = || JobError::TargetInUse { target: target.to_owned() };
     match tokio::fs::read_dir(target).await {
         Ok(mut entries) => match entries.next_entry().await {
@@ -134,5 +185,42 @@ async fn check_target(target: &Path) -> Result<(), JobError> {
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(_) => Err(in_use()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn request() -> RestoreRequest {
+        RestoreRequest {
+            repo: "vault".parse().unwrap(),
+            snapshot: "abcd".parse().unwrap(),
+            plan: None,
+            place: Place::Folder("/tmp/x".into()),
+            paths: Vec::new(),
+            include: Vec::new(),
+            overwrite: None,
+            extra: Extra::Keep,
+            verify: Verify::Skip,
+        }
+    }
+
+    #[test]
+    fn what_an_old_restic_lacks_is_refused_with_the_version_it_needs() {
+        let of = |minor| Version { major: 0, minor, patch: 0 };
+        let wishes = [
+            RestoreRequest { place: Place::Original, ..request() },
+            RestoreRequest { overwrite: Some(Overwrite::Never), ..request() },
+            RestoreRequest { extra: Extra::Delete, ..request() },
+        ];
+        for wish in wishes {
+            let said = wish.check(of(14)).unwrap_err().to_string();
+            assert!(said.contains("0.14.0") && said.contains("0.17.0"), "{said}");
+            assert_eq!(wish.check(of(17)), Ok(()));
+        }
+        assert_eq!(request().check(of(14)), Ok(()));
+        assert!(request().check_rehearsal(of(16)).is_err());
     }
 }

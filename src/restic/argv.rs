@@ -1,5 +1,6 @@
 //! Commands as data, and the argument list and environment that each becomes.
 
+use super::look::{Comparison, Dump, Listing, Restore, Search};
 use super::{Feature, SnapshotId, Version, tuning};
 use crate::model::{InstanceId, PlanId, RepoAccess, Secret, Tuning};
 use std::ffi::OsString;
@@ -19,6 +20,16 @@ pub enum Command {
     Snapshots(SnapshotFilter),
     /// Writes files of a snapshot into a folder.
     Restore(Restore),
+    /// Says what a restore would write.
+    Rehearse(Restore),
+    /// Lists what a snapshot holds.
+    Ls(Listing),
+    /// Looks for names in snapshots.
+    Find(Search),
+    /// Compares two snapshots.
+    Diff(Comparison),
+    /// Prints a file, or a folder as an archive.
+    Dump(Dump),
     /// Lists the ids of locks.
     ListLocks,
     /// Prints one lock.
@@ -117,17 +128,6 @@ pub struct SnapshotFilter {
     pub snapshot: Option<SnapshotId>,
 }
 
-/// What is restored, and where to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restore {
-    /// From which snapshot.
-    pub snapshot: SnapshotId,
-    /// Into which folder.
-    pub target: String,
-    /// Only these paths (restic's patterns); all where empty.
-    pub include: Vec<String>,
-}
-
 /// How much of standard output a command may fill, and how it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -149,6 +149,11 @@ impl Command {
             Self::Backup(backup) => backup.arguments(),
             Self::Snapshots(filter) => filter.arguments(),
             Self::Restore(restore) => restore.arguments(),
+            Self::Rehearse(restore) => restore.rehearsal(),
+            Self::Ls(listing) => listing.arguments(),
+            Self::Find(search) => search.arguments(),
+            Self::Diff(comparison) => comparison.arguments(),
+            Self::Dump(dump) => dump.arguments(),
             Self::ListLocks => words(&["list", "locks", "--no-lock", "--quiet"]),
             Self::CatLock(id) => words(&["cat", "lock", "--no-lock", "--json", "--", id]),
             Self::Unlock => words(&["unlock", "--json"]),
@@ -171,6 +176,11 @@ impl Command {
             | Self::CatConfig
             | Self::Snapshots(_)
             | Self::Restore(_)
+            | Self::Rehearse(_)
+            | Self::Ls(_)
+            | Self::Find(_)
+            | Self::Diff(_)
+            | Self::Dump(_)
             | Self::ListLocks
             | Self::CatLock(_)
             | Self::Unlock => Vec::new(),
@@ -180,6 +190,10 @@ impl Command {
     pub(super) const fn reading(&self) -> Reading {
         match self {
             Self::Backup(_) | Self::Restore(_) | Self::Init | Self::Unlock => Reading::Lines,
+            // These are poured: nothing of them is kept.
+            Self::Rehearse(_) | Self::Ls(_) | Self::Find(_) | Self::Diff(_) | Self::Dump(_) => {
+                Reading::Lines
+            }
             Self::Version | Self::CatConfig | Self::CatLock(_) => Reading::Document(64 << 10),
             Self::ListLocks => Reading::Document(1 << 20),
             Self::Snapshots(_) => Reading::Document(32 << 20),
@@ -260,16 +274,6 @@ impl SnapshotFilter {
         if let Some(snapshot) = &self.snapshot {
             arguments.extend(["--".to_owned(), snapshot.to_string()]);
         }
-        arguments
-    }
-}
-
-impl Restore {
-    fn arguments(&self) -> Vec<String> {
-        let mut arguments = words(&["restore", "--json"]);
-        arguments.push(format!("--target={}", self.target));
-        arguments.extend(options("include", &self.include));
-        arguments.extend(["--".to_owned(), self.snapshot.to_string()]);
         arguments
     }
 }

@@ -358,6 +358,13 @@ pub(super) fn skipped_path(line: &str) -> Option<&str> {
     line.strip_suffix(" does not exist, skipping").filter(|path| !path.is_empty())
 }
 
+/// The path and the reason in a line of standard error about a file that was not restored
+/// (`ignoring error for PATH: REASON`): restic 0.14 goes on and fails at the end.
+#[must_use]
+pub(super) fn ignored_item(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("ignoring error for ")?.split_once(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

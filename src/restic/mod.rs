@@ -1,7 +1,8 @@
 //! Runs restic: commands as data, its output and its ends as types.
 //!
-//! Pure parts (`argv`, `output`, `exit`, `failure`, `feature`, `version`) and one process part (`process`,
-//! `guard`). It knows nothing of plans' schedules, of history or of peers, and decides no retry.
+//! Pure parts (`argv`, `look`, `output`, `entries`, `exit`, `failure`, `feature`, `version`) and one
+//! process part (`process`, `pour`, `guard`). It knows nothing of plans' schedules, of history or of
+//! peers, and decides no retry.
 //!
 //! 1. A secret reaches restic through the environment of that one process, never through argv, and
 //!    is struck out of whatever restic prints before anyone sees it (C2).
@@ -12,26 +13,37 @@
 
 mod argv;
 mod call;
+mod entries;
 mod exit;
 mod failure;
 mod feature;
 pub mod guard;
 mod locks;
+mod look;
 mod output;
+mod pour;
 mod process;
 mod redact;
 mod tuning;
 mod version;
 
 pub use argv::{
-    Backup, Caches, Command, Exclusions, FileSystems, Manner, Restore, SnapshotFilter, Unchanged,
+    Backup, Caches, Command, Exclusions, FileSystems, Manner, SnapshotFilter, Unchanged,
 };
 pub use call::{Locator, Restic};
+pub use entries::{
+    Change, ChangeKind, ChangeTotals, Decode, Differences, Entry, EntryKind, Match, Matches,
+    Planned, PlannedAct, Rehearsal, Side, Tree,
+};
 pub use exit::Completeness;
 pub use failure::{Failure, Reason};
 pub use feature::Feature;
 pub use guard::Guard;
 pub use locks::{Lock, OwnRun, Unlocking};
+pub use look::{
+    Archive, Changes, Comparison, Depth, Dump, Extra, Letters, Listing, Overwrite, Restore, Search,
+    Verify, literal,
+};
 pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};
 pub use process::{Line, Outcome, Running};
 pub use version::{Version, VersionError};

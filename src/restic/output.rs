@@ -1,6 +1,6 @@
 //! What restic prints, as types: the JSON lines of a backup or restore, and whole documents.
 
-use super::failure::skipped_path;
+use super::failure::{ignored_item, skipped_path};
 use crate::model::{InstanceId, ItemError, PlanId, Progress, RepoGuid, Stats, Timestamp};
 use serde::Deserialize;
 use std::fmt;
@@ -19,13 +19,15 @@ pub enum Event {
     Said,
 }
 
-/// What a backup says at its end.
+/// What a backup or a restore says at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The snapshot: 8 digits in 0.14, all 64 in newer versions.
     pub snapshot: Option<SnapshotId>,
     /// What it did.
     pub stats: Stats,
+    /// How many files and folders a restore wrote (0.16 and newer say it).
+    pub restored: Option<u64>,
 }
 
 /// restic's id of a snapshot, whole or its beginning: 4 to 64 lower-case hexadecimal digits.
@@ -151,6 +153,7 @@ struct SummaryMessage {
     total_bytes_processed: u64,
     data_added: u64,
     snapshot_id: String,
+    files_restored: Option<u64>,
 }
 
 /// How many of the files being read are kept of a status line, and how much of each.
@@ -163,6 +166,9 @@ const ITEM_TEXT: usize = 1024;
 pub fn decode_line(line: &str) -> Event {
     if let Some(path) = skipped_path(line) {
         return Event::ItemError(item_error(path, "it does not exist"));
+    }
+    if let Some((path, message)) = ignored_item(line) {
+        return Event::ItemError(item_error(path, message));
     }
     match serde_json::from_str(line) {
         Ok(Message::Status(status)) if status.action.is_none() => Event::Progress(status.into()),
@@ -221,6 +227,7 @@ impl From<SummaryMessage> for Summary {
     fn from(summary: SummaryMessage) -> Self {
         Self {
             snapshot: summary.snapshot_id.parse().ok(),
+            restored: summary.files_restored,
             stats: Stats {
                 files_new: summary.files_new,
                 files_changed: summary.files_changed,
@@ -382,6 +389,24 @@ mod tests {
             }
         }
         assert!(lines > 200, "{lines}");
+    }
+
+    #[test]
+    fn files_that_a_restore_could_not_write_are_item_errors_in_both_versions() {
+        let message = "open /tmp/lk/o3/src/changed: is a directory".to_owned();
+        let expected = ItemError { path: "/src/changed".to_owned(), message };
+        let old = include_str!("../../tests/fixtures/restic/0.14/restore-errors.err")
+            .lines()
+            .map(decode_line);
+        assert!(old.clone().any(|event| event == Event::ItemError(expected.clone())));
+        assert_eq!(old.filter(|event| matches!(event, Event::ItemError(_))).count(), 4);
+        let new = include_str!("../../tests/fixtures/restic/0.18/restore-errors.err");
+        let new: Vec<_> = new.lines().map(decode_line).collect();
+        let Event::ItemError(error) = &new[0] else { panic!("{new:?}") };
+        assert_eq!(error.path, "/src/changed");
+        let ended = r#"{"message_type":"summary","total_files":16,"files_restored":16}"#;
+        let Event::Summary(summary) = decode_line(ended) else { panic!() };
+        assert_eq!(summary.restored, Some(16));
     }
 
     #[test]

@@ -22,7 +22,7 @@ const UNLOCKING: Duration = Duration::from_secs(15);
 /// How long output is still read after the process has ended: a child of it (ssh) may hold the pipe.
 const DRAINING: Duration = Duration::from_secs(2);
 /// Longer lines are cut.
-const LINE_LIMIT: usize = 64 << 10;
+pub(super) const LINE_LIMIT: usize = 64 << 10;
 /// How much of the end of standard error is kept to tell why it failed.
 const TAIL_LIMIT: usize = 16 << 10;
 /// How much of its beginning: a program that runs out of memory says so first, and then much more.
@@ -64,6 +64,17 @@ impl Running {
     /// Its standard input, where it was started with one; it is ended by dropping it.
     pub fn take_input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
+    }
+
+    /// Its standard output and standard error, for whoever reads them in another way than
+    /// [`Running::finish`].
+    pub(super) fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits for its end. Loses nothing when dropped while it waits.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
     }
 
     fn signal(&self, signal: Signal) {
@@ -178,13 +189,13 @@ impl Reader<'_> {
 
 /// The beginning and the end of standard error.
 #[derive(Default)]
-struct Tail {
+pub(super) struct Tail {
     head: String,
     end: String,
 }
 
 impl Tail {
-    fn push(&mut self, line: &str) {
+    pub(super) fn push(&mut self, line: &str) {
         if self.end.is_empty() && self.head.len() + line.len() < HEAD_LIMIT {
             self.head.push_str(line);
             self.head.push('\n');
@@ -199,20 +210,20 @@ impl Tail {
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!("{}{}", self.head, self.end)
     }
 }
 
 /// How far the end of a process is.
-struct Ending {
-    asked: Asked,
-    status: Option<ExitStatus>,
-    deadline: Pin<Box<Sleep>>,
+pub(super) struct Ending {
+    pub(super) asked: Asked,
+    pub(super) status: Option<ExitStatus>,
+    pub(super) deadline: Pin<Box<Sleep>>,
 }
 
 impl Ending {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { asked: Asked::No, status: None, deadline: Box::pin(sleep(NEVER)) }
     }
 
@@ -220,8 +231,26 @@ impl Ending {
         self.deadline.as_mut().reset(Instant::now() + time);
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.status.is_none() && self.asked == Asked::No
+    }
+
+    /// It has ended: what is still in its pipes is read soon, or never.
+    pub(super) fn drain(&mut self) {
+        self.within(DRAINING);
+    }
+
+    /// Interrupts it.
+    pub(super) fn ask(&mut self, running: &Running) {
+        self.asked = Asked::ToStop;
+        running.signal(Signal::INT);
+        self.within(UNLOCKING);
+    }
+
+    /// It did not end in time after it was asked.
+    pub(super) fn kill(&mut self, running: &Running) {
+        running.signal(Signal::KILL);
+        self.deadline = Box::pin(sleep_until(Instant::now() + NEVER));
     }
 }
 
@@ -253,20 +282,15 @@ impl Running {
                 }
                 status = self.child.wait(), if ending.status.is_none() => {
                     ending.status = Some(status.map_err(|error| not_started(&error))?);
-                    ending.within(DRAINING);
+                    ending.drain();
                 }
                 () = cancel.asked(), if ending.is_open() => {
-                    ending.asked = Asked::ToStop;
-                    self.signal(Signal::INT);
-                    ending.within(UNLOCKING);
+                    ending.ask(&self);
                 }
                 () = &mut ending.deadline => match ending.status {
                     // It has ended, and somebody else holds its pipes.
                     Some(_) => break,
-                    None => {
-                        self.signal(Signal::KILL);
-                        ending.deadline = Box::pin(sleep_until(Instant::now() + NEVER));
-                    }
+                    None => ending.kill(&self),
                 },
             }
         }
@@ -280,23 +304,23 @@ pub(super) fn not_started(error: &io::Error) -> Failure {
 }
 
 /// Lines of a stream, each cut at a limit, whatever comes.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     source: Option<BufReader<R>>,
     line: Vec<u8>,
     limit: usize,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(source: Option<R>, limit: usize) -> Self {
+    pub(super) fn new(source: Option<R>, limit: usize) -> Self {
         Self { source: source.map(BufReader::new), line: Vec::new(), limit }
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.source.is_some()
     }
 
     /// The next line; `None` at the end. Loses nothing when dropped while it waits.
-    async fn next(&mut self) -> Option<String> {
+    pub(super) async fn next(&mut self) -> Option<String> {
         loop {
             let source = self.source.as_mut()?;
             // What cannot be read has ended: the exit status says how it went.

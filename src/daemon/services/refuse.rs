@@ -58,6 +58,12 @@ pub(super) fn job(error: JobError) -> Status {
     Error::new("not-started", error.to_string(), "").into_status(Code::FailedPrecondition)
 }
 
+/// What was being read ended before its end.
+pub(super) fn cut_short(error: JobError) -> Status {
+    Error::new("cut-short", error.to_string(), "what came before is not whole; do not use it")
+        .into_status(Code::DataLoss)
+}
+
 /// Reads a field of the request; its error names the field and the value.
 pub(super) fn field<T>(name: &str, text: &str) -> Result<T, Status>
 where

@@ -1,0 +1,174 @@
+//! Looking into snapshots: read as it comes, at the reader's speed, without a lock and without an
+//! operation. A reader that goes ends it.
+
+use super::{Engine, JobError, RepoSpec, RestoreRequest};
+use crate::model::{RepoGuid, RepoId};
+use crate::restic::{
+    Command, Comparison, Decode, Differences, Dump, Failure, Listing, Matches, Rehearsal, Restic,
+    Search, Tree, Version,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Pieces that wait for the reader.
+const UNREAD: usize = 4;
+
+/// What a snapshot is read for, item by item.
+#[derive(Debug)]
+pub struct Reading<D: Decode> {
+    pieces: mpsc::Receiver<Vec<u8>>,
+    end: Option<oneshot::Receiver<Result<(), JobError>>>,
+    decoder: D,
+    items: VecDeque<D::Item>,
+}
+
+/// The content of a file or an archive, piece by piece.
+#[derive(Debug, Default)]
+pub struct Bytes;
+
+impl Decode for Bytes {
+    type Item = Vec<u8>;
+
+    fn take(&mut self, piece: &[u8], into: &mut VecDeque<Vec<u8>>) -> Result<(), Failure> {
+        into.push_back(piece.to_vec());
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<D: Decode> Reading<D> {
+    /// The next item; `None` at the end of what was whole. After an error nothing more comes.
+    pub async fn next(&mut self) -> Option<Result<D::Item, JobError>> {
+        while self.items.is_empty() {
+            let Some(piece) = self.pieces.recv().await else { return self.ended().await.map(Err) };
+            if let Err(failure) = self.decoder.take(&piece, &mut self.items) {
+                self.pieces.close();
+                self.end = None;
+                return Some(Err(failure.into()));
+            }
+        }
+        self.items.pop_front().map(Ok)
+    }
+
+    async fn ended(&mut self) -> Option<JobError> {
+        match self.end.take()?.await {
+            Ok(Ok(())) => self.decoder.end().err().map(JobError::from),
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(JobError::Stopping),
+        }
+    }
+}
+
+/// Whether what is read must not be pruned away meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Names only: a prune does not wait for it, nor it for a prune.
+    None,
+    /// Contents: beside backups, and not beside a prune.
+    Shared,
+}
+
+impl Engine {
+    /// Which restic this instance has.
+    ///
+    /// # Errors
+    /// None, or too old.
+    pub async fn version(&self) -> Result<Version, JobError> {
+        Ok(self.inner.locator.restic().await?.version())
+    }
+
+    /// restic's id of a repo, where it is known here.
+    pub async fn known_guid(&self, repo: &RepoId) -> Option<RepoGuid> {
+        self.inner.ports.guid(repo).await
+    }
+
+    /// Lists what a snapshot holds.
+    ///
+    /// # Errors
+    /// It cannot be begun; what goes wrong later comes with the items.
+    pub async fn ls(&self, repo: &RepoId, listing: Listing) -> Result<Reading<Tree>, JobError> {
+        self.read(repo, Command::Ls(listing), Turn::None).await
+    }
+
+    /// Looks for names in snapshots.
+    ///
+    /// # Errors
+    /// As for [`Engine::ls`].
+    pub async fn find(&self, repo: &RepoId, search: Search) -> Result<Reading<Matches>, JobError> {
+        self.read(repo, Command::Find(search), Turn::None).await
+    }
+
+    /// Compares two snapshots.
+    ///
+    /// # Errors
+    /// As for [`Engine::ls`].
+    pub async fn diff(
+        &self,
+        repo: &RepoId,
+        comparison: Comparison,
+    ) -> Result<Reading<Differences>, JobError> {
+        self.read(repo, Command::Diff(comparison), Turn::None).await
+    }
+
+    /// Reads a file, or a folder as an archive.
+    ///
+    /// # Errors
+    /// As for [`Engine::ls`].
+    pub async fn dump(&self, repo: &RepoId, dump: Dump) -> Result<Reading<Bytes>, JobError> {
+        self.read(repo, Command::Dump(dump), Turn::Shared).await
+    }
+
+    /// Says what a restore would do, and does nothing.
+    ///
+    /// # Errors
+    /// As for [`Engine::ls`]; this restic cannot say it.
+    pub async fn rehearse(&self, request: &RestoreRequest) -> Result<Reading<Rehearsal>, JobError> {
+        request.check_rehearsal(self.version().await?)?;
+        let command = Command::Rehearse(request.command());
+        self.read(&request.repo, command, Turn::None).await
+    }
+
+    async fn read<D: Decode + Default>(
+        &self,
+        repo: &RepoId,
+        command: Command,
+        turn: Turn,
+    ) -> Result<Reading<D>, JobError> {
+        let task = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        let (reader, pieces) = mpsc::channel(UNREAD);
+        let (told, end) = oneshot::channel();
+        let engine = self.clone();
+        Arc::clone(&self.inner).spawn(task.clone(), async move {
+            let pour = engine.pour((&restic, &repo), &command, turn, (task, &reader));
+            // Nobody waits for the end of what nobody reads.
+            let _ = told.send(pour.await);
+        });
+        let (decoder, items) = (D::default(), VecDeque::new());
+        Ok(Reading { pieces, end: Some(end), decoder, items })
+    }
+
+    async fn pour(
+        &self,
+        (restic, repo): (&Restic, &RepoSpec),
+        command: &Command,
+        turn: Turn,
+        (mut cancel, reader): (crate::shutdown::Guard, &mpsc::Sender<Vec<u8>>),
+    ) -> Result<(), JobError> {
+        let _turn = match turn {
+            Turn::None => None,
+            Turn::Shared => tokio::select! {
+                turn = self.inner.queue.shared(&repo.id) => Some(turn),
+                () = reader.closed() => return Err(JobError::Cancelled),
+                () = cancel.asked() => return Err(JobError::Stopping),
+            },
+        };
+        restic.pour(&repo.access, command, &mut cancel, reader).await?;
+        Ok(())
+    }
+}
