@@ -26,6 +26,7 @@ pub mod run;
 mod snapshots;
 mod status;
 mod token;
+mod tuning;
 mod watch;
 mod words;
 

@@ -1,5 +1,6 @@
 //! `holdfast plan` and `holdfast fleet`.
 
+use super::tuning::Tuning;
 use super::{Context, Exit, Failure, Output, parse, watch, words};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, Plan, PlanRequest, TextList,
@@ -72,12 +73,42 @@ pub(crate) struct Add {
     /// Leave out folders that hold this file; may be repeated
     #[arg(long, value_name = "FILE")]
     exclude_if_present: Vec<String>,
+    #[command(flatten)]
+    more: Exclusions,
+    /// Leave out folders with a CACHEDIR.TAG
+    #[arg(long)]
+    exclude_caches: bool,
     /// Stay on the file systems of the paths
     #[arg(long)]
     one_file_system: bool,
+    /// Make no snapshot where nothing has changed (restic 0.17 and newer)
+    #[arg(long)]
+    skip_if_unchanged: bool,
     /// How old the newest good backup may be, such as 36h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
+    #[command(flatten)]
+    tuning: Tuning,
+}
+
+/// What else is left out, and how files are read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Exclusions {
+    /// Leave out what the patterns in this file match; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    exclude_file: Vec<String>,
+    /// As --exclude-file, whatever the case; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    iexclude_file: Vec<String>,
+    /// Leave out files that are larger, such as 2GiB; 0: none
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    exclude_larger_than: Option<u64>,
+    /// Read so many files at a time (restic 0.15 and newer); 0: restic's own number
+    #[arg(long, value_name = "N")]
+    read_concurrency: Option<u32>,
+    /// The host that snapshots say they are from; empty: the machine's own name
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
 }
 
 /// Change a plan; what is not given stays
@@ -85,31 +116,40 @@ pub(crate) struct Add {
 #[command(
     after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h"
 )]
-#[group(required = true, multiple = true, id = "change")]
 pub(crate) struct Edit {
     #[command(flatten)]
     named: Named,
     /// Where to
-    #[arg(long, value_name = "REPO", group = "change")]
+    #[arg(long, value_name = "REPO")]
     repo: Option<RepoId>,
     /// What, instead of the present paths; may be repeated
-    #[arg(long, value_name = "PATH", value_parser = parse::path, group = "change")]
+    #[arg(long, value_name = "PATH", value_parser = parse::path)]
     path: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN", group = "change")]
+    #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN", group = "change")]
+    #[arg(long, value_name = "PATTERN")]
     iexclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty name removes all
-    #[arg(long, value_name = "FILE", group = "change")]
+    #[arg(long, value_name = "FILE")]
     exclude_if_present: Vec<String>,
+    #[command(flatten)]
+    more: Exclusions,
+    /// Whether to leave out folders with a CACHEDIR.TAG
+    #[arg(long, value_name = "BOOL")]
+    exclude_caches: Option<bool>,
     /// Whether to stay on the file systems of the paths
-    #[arg(long, value_name = "BOOL", group = "change")]
+    #[arg(long, value_name = "BOOL")]
     one_file_system: Option<bool>,
+    /// Whether to make no snapshot where nothing has changed (restic 0.17 and newer)
+    #[arg(long, value_name = "BOOL")]
+    skip_if_unchanged: Option<bool>,
     /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
+    #[command(flatten)]
+    tuning: Tuning,
 }
 
 impl From<Named> for PlanRequest {
@@ -129,6 +169,14 @@ impl From<Add> for AddPlanRequest {
             exclude_if_present: add.exclude_if_present,
             one_file_system: add.one_file_system,
             max_age_s: add.max_age.map(|age| age.as_secs()),
+            exclude_file: add.more.exclude_file,
+            iexclude_file: add.more.iexclude_file,
+            exclude_caches: add.exclude_caches,
+            skip_if_unchanged: add.skip_if_unchanged,
+            exclude_larger_than: add.more.exclude_larger_than.filter(|bytes| *bytes > 0),
+            read_concurrency: add.more.read_concurrency,
+            host: add.more.host.filter(|host| !host.is_empty()),
+            tuning: add.tuning.values(),
         }
     }
 }
@@ -151,6 +199,14 @@ impl From<Edit> for EditPlanRequest {
             exclude_if_present: replaced(edit.exclude_if_present),
             one_file_system: edit.one_file_system,
             max_age_s: edit.max_age.map(|age| age.as_secs()),
+            exclude_file: replaced(edit.more.exclude_file),
+            iexclude_file: replaced(edit.more.iexclude_file),
+            exclude_caches: edit.exclude_caches,
+            skip_if_unchanged: edit.skip_if_unchanged,
+            exclude_larger_than: edit.more.exclude_larger_than,
+            read_concurrency: edit.more.read_concurrency,
+            host: edit.more.host,
+            tuning: edit.tuning.values(),
         }
     }
 }
@@ -178,7 +234,16 @@ impl Command {
                 })?;
             }
             Self::Edit(edit) => {
-                let plan = plans.edit(EditPlanRequest::from(edit)).await?.into_inner();
+                let request = EditPlanRequest::from(edit);
+                let unchanged =
+                    EditPlanRequest { plan: request.plan.clone(), ..Default::default() };
+                if request == unchanged {
+                    return Err(Failure::usage(
+                        "nothing to change is given",
+                        "holdfast plan edit --help",
+                    ));
+                }
+                let plan = plans.edit(request).await?.into_inner();
                 output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
             }
             Self::Remove { named, yes } => {

@@ -22,6 +22,7 @@ mod recover;
 mod repository;
 mod restore;
 mod trouble;
+mod watchdog;
 
 pub use board::Live;
 pub use engine::Engine;
