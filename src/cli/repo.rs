@@ -104,7 +104,7 @@ impl Environment {
 
 /// Add a repo: creates the repository, or adopts the one that is there
 #[derive(Debug, clap::Args)]
-#[command(after_help = storage::HELP)]
+#[command(after_help = storage::EXAMPLES, after_long_help = storage::HELP)]
 pub(crate) struct Add {
     #[command(flatten)]
     named: Named,

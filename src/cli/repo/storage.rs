@@ -2,8 +2,22 @@
 
 use super::super::{Failure, Output};
 
-/// The part of `repo add --help` on locations and credentials.
-pub(super) const HELP: &str = "\
+macro_rules! examples {
+    () => {
+        "Example:
+  holdfast repo add vault rest:https://vault.example/nas --password-file /etc/holdfast/vault.pass
+  holdfast repo add disk /mnt/disk/restic --generate-password
+  holdfast repo add cloud s3:https://s3.example/nas --env-file cloud.env --generate-password
+  holdfast repo add vault --from hub"
+    };
+}
+
+/// Examples of `repo add`.
+pub(super) const EXAMPLES: &str = examples!();
+
+/// What `repo add --help` says of locations and credentials.
+pub(super) const HELP: &str = concat!(
+    "\
 Locations and what they need:
   /srv/restic                     a folder of this machine
   rest:https://HOST[:PORT]/PATH   a REST server: --env RESTIC_REST_USERNAME=… and
@@ -21,11 +35,9 @@ The storage is tried before anything is saved; --no-test saves without. Keep cre
 shell's history: --env NAME reads one from the environment of this shell, --env-file a file of
 NAME=VALUE lines. docs/backends.md has an example of each.
 
-Examples:
-  holdfast repo add vault rest:https://vault.example/nas --password-file /etc/holdfast/vault.pass
-  holdfast repo add disk /mnt/disk/restic --generate-password
-  holdfast repo add cloud s3:https://s3.example/nas --env-file cloud.env --generate-password
-  holdfast repo add vault --from hub";
+",
+    examples!()
+);
 
 /// What may be asked for: the variable, the question, and whether the answer is hidden.
 type Question = (&'static str, &'static str, bool);
