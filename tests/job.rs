@@ -467,6 +467,8 @@ async fn a_run_without_a_sign_of_life_raises_attention_and_is_interrupted() {
     assert_eq!(ended.status, Status::Failed);
     assert!(ended.message.contains("so it was interrupted"), "{}", ended.message);
     let entries = machine.memory.entries.lock().unwrap();
+    let each_minute = entries.iter().filter(|op| op.id == id && op.message.contains(" files"));
+    assert!(each_minute.count() >= 100, "an entry each minute");
     let told = entries.iter().find(|op| op.id == id && op.message == attention);
     assert_eq!(told.unwrap().status, Status::Running, "the history says it before the end");
 }

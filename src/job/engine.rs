@@ -267,7 +267,9 @@ impl Inner {
                 end = &mut follow => return end,
                 _ = minutes.tick() => {
                     self.save_log(active.operation().id, journal).await;
-                    self.record(active.amend(|op| op.message = how_far(active))).await;
+                    // Asked for before: while it is amended, nobody can look at it.
+                    let message = how_far(active);
+                    self.record(active.amend(|op| op.message = message)).await;
                 }
             }
         }

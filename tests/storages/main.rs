@@ -13,7 +13,6 @@ mod server;
 mod sftp;
 
 use machine::{Machine, RESTICS, Restic};
-use serde_json::Value;
 use std::fs;
 
 /// A machine with a folder to save, a password for its repositories, and a restic.
@@ -75,13 +74,13 @@ fn what_a_restic_lacks_is_refused_with_the_version_that_has_it() {
         nas.ask(&["plan", "edit", "home", "--skip-if-unchanged", "true"]);
         let again = nas.cli(&["plan", "backup", "home"]).json;
         assert_eq!(again["status"], expected, "{again}");
-        let said = again["message"].as_str().unwrap();
+        let said = again["message"].as_str().unwrap_or_default();
         let wanted = match restic {
             Restic::V014 => "needs restic 0.17.0 or newer, and this is restic 0.14.0",
             // Folders above the one that is saved change all the time; then there is a snapshot.
             Restic::V018 => "",
         };
         assert!(said.contains(wanted), "{said}");
-        assert_eq!(again["ended_at"] == Value::Null, false);
+        assert!(again["ended_at"].is_string(), "{again}");
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn saving(machine: &Machine) -> u32 {
     loop {
         let is_it = |text: &str| text.contains(" backup ") && text.contains(&home);
         // Not the guard, nor a program that becomes restic.
-        let restic = |text: &str| text.split(' ').next().is_some_and(|p| p.contains("restic"));
+        let name = |text: &str| text.split(' ').next()?.rsplit('/').next().map(str::to_owned);
+        let restic = |text: &str| name(text).is_some_and(|name| name.starts_with("restic"));
         let found = processes().into_iter().find(|(_, text)| is_it(text) && restic(text));
         match found {
             Some((pid, _)) => return pid,
