@@ -20,8 +20,8 @@ pub(crate) enum Command {
         #[arg(long)]
         peer: Option<String>,
     },
-    Add(Add),
-    Edit(Edit),
+    Add(Box<Add>),
+    Edit(Box<Edit>),
     /// Remove a plan; its snapshots and history stay
     #[command(after_help = "Example:\n  holdfast plan remove home")]
     Remove {
@@ -225,7 +225,7 @@ impl Command {
                 for path in add.path.iter().filter(|path| !Path::new(path).exists()) {
                     output.note(&format!("note: {path} is not there now"));
                 }
-                let plan = plans.add(AddPlanRequest::from(add)).await?.into_inner();
+                let plan = plans.add(AddPlanRequest::from(*add)).await?.into_inner();
                 output.show(&plan, || {
                     format!(
                         "{} is added; back it up now: holdfast plan backup {}",
@@ -234,7 +234,7 @@ impl Command {
                 })?;
             }
             Self::Edit(edit) => {
-                let request = EditPlanRequest::from(edit);
+                let request = EditPlanRequest::from(*edit);
                 let unchanged =
                     EditPlanRequest { plan: request.plan.clone(), ..Default::default() };
                 if request == unchanged {
