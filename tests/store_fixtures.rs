@@ -2,10 +2,11 @@
 
 mod store;
 
-use holdfast::model::{PeerRole, RepoGuid, Status, Timestamp};
+use holdfast::model::{OperationKind, PeerRole, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::OriginLog as _;
-use holdfast::store::history::{Filter, StoreState, Whose};
-use holdfast::store::trust::{OfferedRepo, OpenRun, Peer, Place};
+use holdfast::schedule::{Pause, Pending, Record, Started, TaskKey};
+use holdfast::store::history::{Filter, Place as LogPlace, StoreState, Whose};
+use holdfast::store::trust::{HookState, NewMessage, OfferedRepo, OpenRun, Peer, Place, Telling};
 use holdfast::store::{StoreError, Trust};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -111,6 +112,74 @@ fn trust_schema_4_opens() {
     assert_eq!(trust.peers().expect("peers").len(), 1);
 }
 
+#[test]
+fn trust_schema_5_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-5.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    assert_eq!(trust.peers().expect("peers").len(), 1);
+}
+
+fn tasks() -> [(TaskKey, Record); 2] {
+    let at = |hours: i64| Timestamp::from_millis(NOON + hours * 3_600_000);
+    let home = Record {
+        next_due: Some(at(24)),
+        pending: Some(Pending { due: at(0), since: at(1), not_before: at(2), attempt: 1 }),
+        running: Some(Started { due: at(-24), at: at(-23), attempt: 3 }),
+        made: vec![at(-48), at(-24)],
+        followed: None,
+        paused: Some(Pause::Until(at(9))),
+    };
+    let after = Record {
+        followed: Some(Some(at(-1))),
+        paused: Some(Pause::UntilResumed),
+        ..Record::default()
+    };
+    let prune = TaskKey::Repo("vault".parse().expect("an id"), OperationKind::Prune);
+    [(TaskKey::Plan("home".parse().expect("an id")), home), (prune, after)]
+}
+
+#[test]
+fn trust_schema_6_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-6.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    let waiting = trust.due_messages(Timestamp::from_millis(NOON), 9).expect("messages");
+    let waiting: Vec<_> = waiting.iter().map(|one| (one.hook.as_str(), one.held)).collect();
+    assert_eq!(waiting, [("top/phone/any-failure", false)]);
+    assert_eq!(trust.told_states().expect("states"), [told()]);
+    let until = Timestamp::from_millis(NOON + 1);
+    assert_eq!(trust.snoozes().expect("snoozes"), [("phone".to_owned(), until)]);
+    let first = |telling: &Telling<'_>| telling.is_first(&peer().1, id(1), until);
+    assert!(!trust.telling(first).expect("told"), "its end was told before");
+}
+
+fn told() -> HookState {
+    HookState {
+        hook: "top/phone/any-failure".to_owned(),
+        subject: "nas/vault/home".to_owned(),
+        family: "backup".to_owned(),
+        event: "backup-failed".to_owned(),
+        since: Timestamp::from_millis(NOON),
+        told_at: Some(Timestamp::from_millis(NOON)),
+        context: "{}".to_owned(),
+    }
+}
+
+/// What hooks leave in `trust.db`.
+fn tell(trust: &Trust) -> holdfast::store::Result<()> {
+    let at = Timestamp::from_millis(NOON);
+    trust.snooze("phone", Some(Timestamp::from_millis(NOON + 1)))?;
+    trust.telling(|telling| {
+        telling.is_first(&peer().1, id(1), at)?;
+        telling.keep_state(&told())?;
+        telling.keep_places(&[LogPlace { shard: 1, seq: 2, chain: [3; 32] }])?;
+        let (hook, context) = ("top/phone/any-failure", "{\"event\":\"backup-failed\"}");
+        telling.enqueue(&NewMessage { hook, context, at, held_until: None, reminder: false })
+    })
+}
+
 fn offered() -> OfferedRepo {
     OfferedRepo { peer: peer().1, repo: open_run().repo, guid: guid() }
 }
@@ -158,6 +227,13 @@ fn the_present_schemas_have_fixtures() {
     trust.run_started(&open_run()).expect("kept");
     trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
     trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
+    tell(&trust).expect("kept");
+    let all = tasks().map(|(key, record)| (key, Some(record)));
+    trust.keep_tasks(&all).expect("kept");
+    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    trust.keep_tasks(&[(all[0].0.clone(), None)]).expect("kept");
+    assert_eq!(trust.tasks().expect("tasks").len(), 1, "one is no more");
+    trust.keep_tasks(&all).expect("kept");
     let history = open(dir.path());
     let job = |tx: &mut holdfast::store::history::HistoryTx<'_>| {
         let mut own = tx.own()?;

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::api::config_service_client::ConfigServiceClient;
+use crate::api::hook_service_client::HookServiceClient;
 use crate::api::operation_service_client::OperationServiceClient;
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::plan_service_client::PlanServiceClient;
@@ -41,6 +42,7 @@ services!(
     operations: OperationServiceClient,
     snapshots: SnapshotServiceClient,
     config: ConfigServiceClient,
+    hooks: HookServiceClient,
 );
 
 impl Client {

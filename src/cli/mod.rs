@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod demo;
 mod failure;
+mod hook;
 mod identity;
 mod init;
 mod join;
@@ -89,6 +90,8 @@ enum Command {
     Snapshots(snapshots::Args),
     Restore(restore::Args),
     #[command(subcommand)]
+    Hook(hook::Command),
+    #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
     Identity(identity::Command),
@@ -165,12 +168,17 @@ fn refuse(error: clap::Error, json: bool) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if json {
-        let text = error.render().to_string();
-        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
-        return Err(Failure::usage(text, "see --help"));
+        return Err(Failure::usage(first_paragraph(&error), "see --help"));
     }
     error.print()?;
     Ok(Exit::Usage)
+}
+
+/// What is wrong on one line, with what is missing or possible.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.trim_start_matches("error: ").lines().map(str::trim);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Cli {
@@ -207,6 +215,7 @@ impl Command {
             Self::Op(command) => command.run(context).await,
             Self::Snapshots(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
+            Self::Hook(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Identity(command) => command.run(context).await,
             Self::Run(_) | Self::Completions(_) | Self::Man(_) => {

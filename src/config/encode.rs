@@ -1,18 +1,21 @@
 //! Valid values as TOML: what edits write, and what `config show` prints.
 
+use super::hooks::{Hook, show_channel, show_hooks};
+use super::schedules;
 use super::secret::{SecretSource, Template};
 use super::tuning;
 use super::units::Span;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
 use crate::grant::Grants;
 use crate::model::PeerRole;
+use crate::schedule::Schedule;
 use std::fmt::Display;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
 /// Keys with their values; `None` where the default says it.
 pub(super) type Fields = Vec<(&'static str, Option<Value>)>;
 
-fn text(value: impl Display) -> Value {
+pub(super) fn text(value: impl Display) -> Value {
     Value::from(value.to_string())
 }
 
@@ -67,6 +70,7 @@ fn password(source: &SecretSource) -> [(&'static str, Option<Value>); 3] {
 }
 
 pub(super) fn plan(plan: &Plan) -> Fields {
+    let stdin = plan.stdin.as_ref();
     let concurrency = plan.read_concurrency.map(|n| Value::from(i64::from(n)));
     let mut fields = vec![
         ("id", Some(text(&plan.id))),
@@ -80,11 +84,20 @@ pub(super) fn plan(plan: &Plan) -> Fields {
         ("exclude-larger-than", plan.exclude_larger_than.map(text)),
         ("exclude-caches", set(plan.exclude_caches, false)),
         ("one-file-system", set(plan.one_file_system, false)),
+        (
+            "schedule",
+            (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
+        ),
+        ("only-when", schedules::encoded_only_when(&plan.only_when)),
+        ("retry", schedules::encoded_retry(&plan.retry)),
         ("read-concurrency", concurrency),
         ("skip-if-unchanged", set(plan.skip_if_unchanged, false)),
         ("host", plan.host.as_ref().map(text)),
         ("max-age", plan.max_age.map(text)),
+        ("grace", plan.grace.map(text)),
         ("enabled", set(plan.enabled, true)),
+        ("stdin-command", stdin.and_then(|stdin| list(&stdin.argv))),
+        ("stdin-name", stdin.map(|stdin| text(&stdin.name))),
     ];
     fields.extend(tuning::encode(&plan.tuning));
     fields
@@ -138,6 +151,7 @@ fn settings(config: &Config) -> Fields {
         ("formerly", list(&config.formerly)),
         ("heartbeat", Some(text(Span(config.heartbeat)))),
         ("dead-after", Some(text(Span(config.dead_after)))),
+        ("offline-after", Some(text(Span(config.offline_after)))),
         ("sync-listen", list(&config.sync_listen)),
         ("trusted-proxies", list(&config.trusted_proxies)),
         ("history", Some(history(&config.history))),
@@ -155,8 +169,18 @@ impl Config {
         let peers_of = |role: PeerRole| self.peers.iter().filter(move |peer| peer.role == role);
         let hosts = peers_of(PeerRole::KnownHost).map(peer);
         let clients = peers_of(PeerRole::AuthorizedClient).map(peer);
-        add_tables(&mut document, "repo", self.repos.iter().map(|r| repo(&redacted(r))));
-        add_tables(&mut document, "plan", self.plans.iter().map(plan));
+        if let Some(hooks) = show_hooks(&self.hooks) {
+            document.insert("hook", Item::Value(hooks));
+        }
+        let with_hooks = |mut fields: Fields, hooks: &[Hook]| {
+            fields.push(("hook", show_hooks(hooks)));
+            fields
+        };
+        let repos = self.repos.iter().map(|r| with_hooks(repo(&redacted(r)), &r.hooks));
+        let plans = self.plans.iter().map(|p| with_hooks(plan(p), &p.hooks));
+        add_tables(&mut document, "repo", repos);
+        add_tables(&mut document, "plan", plans);
+        add_tables(&mut document, "channel", self.channels.iter().map(show_channel));
         add_tables(&mut document, "known-host", hosts);
         add_tables(&mut document, "authorized-client", clients);
         document.to_string()
@@ -202,7 +226,7 @@ fn redacted(repo: &Repo) -> Repo {
 }
 
 /// A value that is nothing but one variable tells where the secret is, not what it is.
-fn hidden(value: &Template) -> Template {
+pub(super) fn hidden(value: &Template) -> Template {
     if value.is_one_variable() { value.clone() } else { Template::literal(HIDDEN) }
 }
 

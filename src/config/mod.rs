@@ -17,11 +17,13 @@ mod check;
 mod edit;
 mod encode;
 mod first;
+mod hooks;
 mod identity_file;
 mod live;
 mod parse;
 mod paths;
 mod problem;
+mod schedules;
 mod secret;
 mod tables;
 mod tuning;
@@ -34,11 +36,13 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use crate::schedule::Schedule;
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
 pub use first::{
     create_default, create_private_dir, default_text, instance_from_host, instance_of_this_host,
 };
+pub use hooks::{Channel, Deed, Hook, Level, Listener, Manner, OnError, Recipient, Written};
 pub use identity_file::{IdentityFileError, read_or_create_identity};
 pub use live::{LiveConfig, LoadError, Reload, Snapshot};
 pub use parse::parse;
@@ -48,6 +52,6 @@ pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use tuning::tune;
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use valid::{
-    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Tls,
+    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Stdin, Tls,
 };
 pub use watch::watch;

@@ -1,6 +1,7 @@
 //! From the file as written to a valid configuration, or to all that is wrong with it.
 
-use super::check::check;
+use super::check::{check, check_channels};
+use super::hooks::{CHANNEL, channel, hooks};
 use super::problem::{Problem, Problems};
 use super::tables::{AUTHORIZED_CLIENT, KNOWN_HOST, PLAN, REPO, peer, plan, repo};
 use super::units::{ByteSize, Span};
@@ -26,6 +27,7 @@ const TOP: Keys = Keys {
         "formerly",
         "heartbeat",
         "dead-after",
+        "offline-after",
         "sync-listen",
         "trusted-proxies",
         "history",
@@ -35,19 +37,25 @@ const TOP: Keys = Keys {
         "plan",
         "known-host",
         "authorized-client",
+        "channel",
+        "hook",
     ],
-    later: &["channel", "hook"],
+    later: &[],
 };
 const HISTORY: Keys = Keys { known: &["keep", "keep-peers", "quota-per-peer"], later: &[] };
 const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
+    use super::hooks::HOOK;
+    use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
     use super::tuning::LIMITS;
     let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &LIMITS].into_iter().chain(peers);
-    tables.flat_map(|keys| keys.known.iter().copied())
+    let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
+    let hooks = [&CHANNEL, &HOOK];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
+    tables.chain(hooks).flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.
@@ -87,6 +95,8 @@ fn too_large(len: usize) -> Problems {
 fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config> {
     let top = Section::root(findings, table).checked(&TOP);
     let instance = top.required("instance", "\"NAME\"").and_then(|field| field.parse());
+    // Before those who name them.
+    let channels = tables(&top, "channel", &CHANNEL, channel);
     let repos = tables(&top, "repo", &REPO, repo);
     let plans = tables(&top, "plan", &PLAN, plan);
     let mut peers = tables(&top, "known-host", &KNOWN_HOST, |section, place| {
@@ -96,12 +106,16 @@ fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config
         peer(section, place, PeerRole::AuthorizedClient)
     }));
     check(findings, &repos, &plans, &peers);
+    check_channels(findings, &channels);
+    let hooks = hooks(&top);
     let settings = settings(&top, instance);
     addresses_apart(&top);
     Some(Config {
         repos: without_places(repos),
         plans: without_places(plans),
         peers: without_places(peers),
+        channels: without_places(channels),
+        hooks,
         ..settings?
     })
 }
@@ -139,6 +153,7 @@ fn settings(top: &Section<'_>, instance: Option<InstanceId>) -> Option<Config> {
         formerly: top.field("formerly").map(|f| f.list(label)).unwrap_or_default(),
         heartbeat,
         dead_after: dead_after(top, heartbeat).unwrap_or(3 * heartbeat),
+        offline_after: offline_after(top).unwrap_or(base.offline_after),
         sync_listen: top.field("sync-listen").map(|f| f.list(address)).unwrap_or_default(),
         trusted_proxies: list(top, "trusted-proxies"),
         history: top.field("history").and_then(|f| history(&f)).unwrap_or_default(),
@@ -190,6 +205,10 @@ fn heartbeat(top: &Section<'_>) -> Option<Duration> {
 /// At least two heartbeats, so that one lost answer is no death.
 fn dead_after(top: &Section<'_>, heartbeat: Duration) -> Option<Duration> {
     within(&top.field("dead-after")?, 2 * heartbeat, Duration::from_secs(600))
+}
+
+fn offline_after(top: &Section<'_>) -> Option<Duration> {
+    within(&top.field("offline-after")?, Duration::from_secs(1), Span::days(365).0)
 }
 
 fn history(field: &Field<'_>) -> Option<History> {

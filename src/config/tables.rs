@@ -1,14 +1,17 @@
 //! The readers of `[[repo]]`, `[[plan]]`, `[[known-host]]` and `[[authorized-client]]`.
 
+use super::hooks::hooks;
+use super::schedules::{grace, only_when, retry, schedule};
 use super::secret::{SecretSource, Template, is_variable};
 use super::tuning;
 use super::units::Span;
-use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention, Schedule};
+use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention, Stdin};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Keys, Place, Section};
 use crate::grant::Grants;
 use crate::model::PeerRole;
 use crate::pairing::PeerUrl;
+use crate::schedule::Schedule;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,13 +30,14 @@ pub(super) const REPO: Keys = Keys {
         "member-uri",
         "member-password-file",
         "auto-init",
+        "hook",
         "limits",
         "compression",
         "pack-size",
         "stall-after",
         "max-run",
     ],
-    later: &["forget", "prune", "check", "hook"],
+    later: &["forget", "prune", "check"],
 };
 pub(super) const PLAN: Keys = Keys {
     known: &[
@@ -52,16 +56,22 @@ pub(super) const PLAN: Keys = Keys {
         "skip-if-unchanged",
         "host",
         "schedule",
+        "only-when",
+        "retry",
         "retention",
         "max-age",
+        "grace",
         "enabled",
+        "hook",
+        "stdin-command",
+        "stdin-name",
         "limits",
         "compression",
         "pack-size",
         "stall-after",
         "max-run",
     ],
-    later: &["hook", "only-when", "grace"],
+    later: &[],
 };
 pub(super) const KNOWN_HOST: Keys = Keys {
     known: &["instance", "key-id", "urls", "grants", "allow-remote-commands", "allowed-paths"],
@@ -86,6 +96,7 @@ pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
         shared: flag("shared", false),
         member: member(&section),
         auto_init: flag("auto-init", true),
+        hooks: hooks(&section),
         tuning: tuning::read(&section),
         ..Repo::new(id?, uri?, password?)
     };
@@ -119,7 +130,7 @@ fn location(field: &Field<'_>) -> Option<Template> {
 }
 
 /// The daemon's working directory is none of the owner's business, so paths are absolute.
-fn secret_file(field: &Field<'_>) -> Option<SecretSource> {
+pub(super) fn secret_file(field: &Field<'_>) -> Option<SecretSource> {
     let path: Template = field.parse()?;
     if !path.as_written().starts_with("${") {
         absolute(field)?;
@@ -191,7 +202,11 @@ fn check_placeholders(field: &Field<'_>, uri: &str) {
 pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
     let id = name(&section, "id", place);
     let repo = section.required("repo", "\"REPO\"").and_then(|f| f.parse());
-    let paths = section.required("paths", "[\"/path\"]").map(|f| paths(&f));
+    let stdin = stdin(&section);
+    let paths = match stdin {
+        Some(_) => Some(Vec::new()),
+        None => section.required("paths", "[\"/path\"]").map(|f| paths(&f)),
+    };
     let patterns = |key| section.field(key).map(|f| f.list(pattern)).unwrap_or_default();
     let files = |key| section.field(key).map(|f| f.list(file)).unwrap_or_default();
     let concurrency = section.field("read-concurrency");
@@ -205,17 +220,53 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         exclude_larger_than: section.field("exclude-larger-than").and_then(|f| f.parse()),
         exclude_caches: flag("exclude-caches", false),
         one_file_system: flag("one-file-system", false),
+        schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
+        only_when: section.field("only-when").and_then(|f| only_when(&f)).unwrap_or_default(),
+        retry: section.field("retry").and_then(|f| retry(&f)).unwrap_or_default(),
+        grace: section.field("grace").and_then(|f| grace(&f)),
         read_concurrency: concurrency.and_then(|f| tuning::number(&f, 1, 64)),
         skip_if_unchanged: flag("skip-if-unchanged", false),
         host: section.field("host").and_then(|f| host(&f)),
         tuning: tuning::read(&section),
-        schedule: schedule(&section),
         retention: retention(&section),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
+        hooks: hooks(&section),
+        stdin,
         ..Plan::new(id?, repo?, paths?)
     };
     Some(plan)
+}
+
+/// A command whose output is saved, in place of paths.
+fn stdin(section: &Section<'_>) -> Option<Stdin> {
+    let name = section.field("stdin-name");
+    let Some(field) = section.field("stdin-command") else {
+        if let Some(name) = name {
+            name.report("there is no stdin-command whose output it would name", None);
+        }
+        return None;
+    };
+    if let Some(paths) = section.field("paths") {
+        paths.report("a plan saves paths or the output of a command, not both", None);
+    }
+    at_least_one(&field, "[\"pg_dump\", \"app\"]");
+    let argv = field.list(|item| item.text().map(str::to_owned));
+    let name = match name {
+        Some(field) => file_name(&field)?,
+        None => "stdin".to_owned(),
+    };
+    Some(Stdin { argv, name })
+}
+
+fn file_name(field: &Field<'_>) -> Option<String> {
+    let name = field.text()?;
+    let is_plain =
+        !name.chars().any(|c| c == '/' || c.is_control()) && ![".", ".."].contains(&name);
+    if !is_plain {
+        field.report("this is no file name", Some("write one such as \"db.sql\"".into()));
+    }
+    is_plain.then(|| name.to_owned())
 }
 
 fn pattern(field: &Field<'_>) -> Option<String> {
@@ -240,13 +291,6 @@ fn host(field: &Field<'_>) -> Option<String> {
 fn paths(field: &Field<'_>) -> Vec<String> {
     at_least_one(field, "[\"/home\"]");
     field.list(|item| absolute(item).map(str::to_owned))
-}
-
-fn schedule(section: &Section<'_>) -> Schedule {
-    if let Some(field) = section.field("schedule") {
-        only_word(&field, Schedule::Manual.as_str(), "plans run when they are asked to");
-    }
-    Schedule::Manual
 }
 
 fn retention(section: &Section<'_>) -> Retention {

@@ -1,5 +1,6 @@
 //! The configuration as it may run: every value checked, every default filled in.
 
+use super::hooks::{Channel, Hook};
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
 use crate::grant::Grants;
@@ -7,6 +8,7 @@ use crate::model::{
     InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Tuning, words,
 };
 use crate::pairing::PeerUrl;
+use crate::schedule::{OnlyWhen, Retry, Schedule};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
@@ -60,6 +62,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// After how long a silence a link is dead.
     pub dead_after: Duration,
+    /// After how long out of sight hooks are told that a peer is offline.
+    pub offline_after: Duration,
     /// Where the sync path and nothing else is served.
     pub sync_listen: Vec<SocketAddr>,
     /// Whose `X-Forwarded-For` counts.
@@ -76,6 +80,10 @@ pub struct Config {
     pub plans: Vec<Plan>,
     /// The peers declared in the file; they win over the store.
     pub peers: Vec<DeclaredPeer>,
+    /// Who may be told, in the order of the file.
+    pub channels: Vec<Channel>,
+    /// Who is told of everything here, and of what peers tell.
+    pub hooks: Vec<Hook>,
 }
 
 impl Config {
@@ -91,6 +99,7 @@ impl Config {
             formerly: Vec::new(),
             heartbeat: Self::HEARTBEAT,
             dead_after: 3 * Self::HEARTBEAT,
+            offline_after: Duration::from_secs(600),
             sync_listen: Vec::new(),
             trusted_proxies: Vec::new(),
             history: History::default(),
@@ -99,6 +108,8 @@ impl Config {
             repos: Vec::new(),
             plans: Vec::new(),
             peers: Vec::new(),
+            channels: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
@@ -115,6 +126,20 @@ impl Config {
     #[must_use]
     pub fn plan(&self, id: &PlanId) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.id == *id)
+    }
+
+    /// The schedule whose times a plan's runs follow: its own, or that of the plan at the head of
+    /// those that it runs after.
+    #[must_use]
+    pub fn leading_schedule<'a>(&'a self, plan: &'a Plan) -> &'a Schedule {
+        let mut schedule = &plan.schedule;
+        // Nothing runs after itself, so there are no more steps than plans.
+        for _ in &self.plans {
+            let Schedule::After { plan } = schedule else { break };
+            let Some(before) = self.plan(plan) else { break };
+            schedule = &before.schedule;
+        }
+        schedule
     }
 
     /// The declared peer of that key.
@@ -171,7 +196,7 @@ pub enum Tls {
 }
 
 /// A repository of this machine's owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repo {
     /// Its id, never renamed.
     pub id: RepoId,
@@ -191,6 +216,8 @@ pub struct Repo {
     pub member: Member,
     /// Whether it is created if it does not exist and was never known.
     pub auto_init: bool,
+    /// Who is told of what happens on it.
+    pub hooks: Vec<Hook>,
     /// How restic is run for it.
     pub tuning: Tuning,
 }
@@ -218,6 +245,7 @@ impl Repo {
             shared: false,
             member: Member { uri: None, password: None },
             auto_init: true,
+            hooks: Vec::new(),
             tuning: Tuning::NONE,
         }
     }
@@ -254,14 +282,6 @@ impl Repo {
 }
 
 words!(
-    /// When a plan runs. This version runs plans when somebody asks for it.
-    Schedule, "schedule", {
-        /// When somebody asks for it.
-        Manual = "manual",
-    }
-);
-
-words!(
     /// What of a plan's snapshots is forgotten. This version forgets nothing.
     Retention, "retention", {
         /// Nothing is.
@@ -270,7 +290,7 @@ words!(
 );
 
 /// What to back up, and where to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Its id, never renamed.
     pub id: PlanId,
@@ -302,20 +322,39 @@ pub struct Plan {
     pub host: Option<String>,
     /// When it runs.
     pub schedule: Schedule,
+    /// What a run that is due waits for.
+    pub only_when: OnlyWhen,
+    /// When a run that failed is tried again.
+    pub retry: Retry,
+    /// How late a run may be; `None`: as its schedule says.
+    pub grace: Option<Span>,
     /// What is forgotten.
     pub retention: Retention,
     /// How old the newest good backup may be; `None`: any age, as nothing is scheduled.
     pub max_age: Option<Span>,
     /// Whether it may run.
     pub enabled: bool,
+    /// Who is told of what happens to it.
+    pub hooks: Vec<Hook>,
+    /// A command whose output is saved, in place of paths.
+    pub stdin: Option<Stdin>,
     /// How restic is run for it; what is not said here its repo says.
     pub tuning: Tuning,
+}
+
+/// A command whose output is saved as one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stdin {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The name of the file in the snapshot.
+    pub name: String,
 }
 
 impl Plan {
     /// A plan with nothing but what it must have.
     #[must_use]
-    pub const fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
+    pub fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
         Self {
             id,
             repo,
@@ -332,9 +371,14 @@ impl Plan {
             skip_if_unchanged: false,
             host: None,
             schedule: Schedule::Manual,
+            only_when: OnlyWhen::default(),
+            retry: Retry::default(),
+            grace: None,
             retention: Retention::None,
             max_age: None,
             enabled: true,
+            hooks: Vec::new(),
+            stdin: None,
             tuning: Tuning::NONE,
         }
     }

@@ -19,6 +19,8 @@ const MAX_ITEMS: usize = 4096;
 pub(super) struct Findings<'a> {
     text: &'a str,
     problems: RefCell<Vec<Problem>>,
+    /// The ids of the channels, which hooks name; read first.
+    pub(super) channels: RefCell<Vec<String>>,
 }
 
 /// Where, by byte offsets, and which key.
@@ -30,7 +32,7 @@ pub(super) struct Place {
 
 impl<'a> Findings<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, problems: RefCell::new(Vec::new()) }
+        Self { text, problems: RefCell::new(Vec::new()), channels: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn report(&self, place: &Place, message: impl Into<String>, cure: Option<String>) {
@@ -110,6 +112,23 @@ impl<'a> Section<'a> {
                     .or_else(|| Some(format!("the keys here are {}", keys.known.join(", "))));
                 self.findings.report(&place, "this key is not known", cure);
             }
+        }
+    }
+
+    /// Reports the keys that are none of these.
+    pub(super) fn check_names(&self, known: &[String]) {
+        for key in self.table.keys() {
+            let name = key.get_ref().as_ref();
+            if self.findings.is_full() || known.iter().any(|known| known == name) {
+                continue;
+            }
+            let place = Place { span: key.span(), key: self.path_of(name) };
+            let near = nearest(name, known.iter().map(String::as_str));
+            let cure = near.map_or_else(
+                || format!("the keys here are {}", known.join(", ")),
+                |near| format!("did you mean {near:?}?"),
+            );
+            self.findings.report(&place, "this key is not known", Some(cure));
         }
     }
 
@@ -222,12 +241,35 @@ impl<'a> Field<'a> {
         found.map(|(value, _)| *value)
     }
 
+    /// A whole number within bounds.
+    pub(super) fn whole_number(&self, least: i64, most: i64) -> Option<i64> {
+        let DeValue::Integer(written) = self.value else {
+            return self.mistyped("a whole number");
+        };
+        let number = i64::from_str_radix(written.as_str(), written.radix()).ok();
+        let within = number.filter(|number| (least..=most).contains(number));
+        if within.is_none() {
+            self.report(format!("{written} is not between {least} and {most}"), None);
+        }
+        within
+    }
+
     /// `true` or `false`.
     pub(super) fn flag(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(flag) => Some(*flag),
             _ => self.mistyped("true or false"),
         }
+    }
+
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Option<f64> {
+        let number = match self.value {
+            DeValue::Integer(whole) if whole.radix() == 10 => whole.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        number.or_else(|| self.mistyped("a number"))
     }
 
     /// A whole number.

@@ -1,10 +1,12 @@
 //! What the parts of one instance share.
 
 use super::dialing::Dialing;
+use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::scheduler::Scheduler;
 use super::sharing::Sharing;
 use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
 use crate::crypto::Identity;
@@ -30,6 +32,8 @@ pub struct Node {
     pub history: History,
     /// Runs restic.
     pub engine: Engine,
+    /// What is due, and when.
+    pub scheduler: Arc<Scheduler>,
     /// Who our peers are.
     pub roster: Arc<Roster>,
     /// How the links to them are.
@@ -44,6 +48,8 @@ pub struct Node {
     pub log_calls: LogCalls,
     /// What earlier sessions left of log sync.
     pub pasts: Pasts,
+    /// Passes on to hooks what happens.
+    pub(super) herald: Arc<Herald>,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
 }

@@ -2,12 +2,14 @@
 
 use super::attend::attend_all;
 use super::dialing::Dialing;
+use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
 use super::logs::LogCalls;
 use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::scheduler::{self, PlanTasks, Scheduler, Tasks};
 use super::sharing::{self, Sharing};
 use super::{promises, services, upkeep, warden};
 use crate::config::{
@@ -143,6 +145,7 @@ struct Opened {
     identity: Arc<Identity>,
     trust: Arc<Trust>,
     history: History,
+    scheduler: Arc<Scheduler>,
     guard: restic::Guard,
 }
 
@@ -156,7 +159,8 @@ impl Opened {
         let trust = Arc::new(Trust::open(data.path())?);
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(data.path(), owner)?;
-        Ok(Self { options, _lock: lock, config, data, identity, trust, history, guard })
+        let scheduler = Arc::new(Scheduler::open(Arc::clone(&trust), identity.key_id())?);
+        Ok(Self { options, _lock: lock, config, data, identity, trust, history, scheduler, guard })
     }
 }
 
@@ -235,6 +239,12 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
+        let herald = || Arc::clone(&node.herald);
+        tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
+        tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));
+        tokio::spawn(hooks::peers_operations(Arc::clone(node), herald(), shutdown.guard()));
+        let kinds: Vec<Arc<dyn Tasks>> = vec![Arc::new(PlanTasks::new(Arc::clone(node)))];
+        tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -345,7 +355,8 @@ fn connect(
     settings: Settings,
     listening: Vec<SocketAddr>,
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
-    let Opened { options, _lock: lock, config, data, identity, trust, history, guard } = opened;
+    let Opened { options, _lock: lock, config, data, identity, trust, history, scheduler, guard } =
+        opened;
     let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
     let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
@@ -361,9 +372,18 @@ fn connect(
     let dialing = Dialing::new(Arc::clone(&links), Arc::clone(&roster), Arc::clone(&presences));
     let ports =
         ports::connect(Arc::clone(&config), Arc::clone(&trust), history.clone(), Handle::current());
-    let engine = Engine::new(
+    let herald = Herald::new(
+        Arc::clone(&config),
+        Arc::clone(&trust),
+        history.clone(),
+        identity.key_id(),
+        Handle::current(),
+    );
+    let herald = Arc::new(herald);
+    let engine = Engine::with_hooks(
         Locator::new(options.restic.or_else(|| config.current().restic.clone()), guard),
         ports,
+        Arc::<Herald>::clone(&herald),
     );
     let log_calls = LogCalls::default();
     let node = Node {
@@ -373,6 +393,7 @@ fn connect(
         trust,
         history,
         engine,
+        scheduler,
         roster,
         presences,
         links,
@@ -380,6 +401,7 @@ fn connect(
         sharing: Arc::<Sharing>::default(),
         log_calls,
         pasts,
+        herald,
         listening,
     };
     (Arc::new(node), conversations, lock)

@@ -2,7 +2,9 @@
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
+use super::hooks::{Permission, noted};
 use super::journal::Journal;
+use super::run_by::{Begun, By};
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
 use crate::model::{
@@ -23,6 +25,14 @@ impl Engine {
     /// # Errors
     /// There is no such plan, it is disabled, or the daemon is stopping.
     pub async fn backup(&self, plan: &PlanId) -> Result<OperationId, JobError> {
+        Ok(self.backup_by(plan, By::Person).await?.id)
+    }
+
+    /// As [`Engine::backup`], for whom it is said to be, and with its end.
+    ///
+    /// # Errors
+    /// As for [`Engine::backup`].
+    pub async fn backup_by(&self, plan: &PlanId, by: By) -> Result<Begun, JobError> {
         let inner = Arc::clone(&self.inner);
         let task = inner.task()?;
         let plan = inner.ports.plan(plan).await?;
@@ -30,16 +40,16 @@ impl Engine {
             kind: OperationKind::Backup,
             repo: plan.repo.clone(),
             plan: Some(plan.id.clone()),
-            flow: None,
+            flow: by.flow(),
         };
         let active = match inner.begin(about).await? {
-            Added::Waiting(id) => return Ok(id),
+            Added::Waiting(id) => return Ok(Begun { id, active: inner.board.find(id) }),
             Added::New(active) => active,
         };
         let id = active.operation().id;
-        let engine = self.clone();
-        inner.spawn(task, async move { engine.back_up(&active, &plan).await });
-        Ok(id)
+        let (engine, begun) = (self.clone(), Begun { id, active: Some(Arc::clone(&active)) });
+        inner.spawn(task, async move { engine.back_up(&active, &plan, by).await });
+        Ok(begun)
     }
 
     /// Lists the snapshots of a plan, and tells the plan's lost runs whose snapshot is there.
@@ -54,9 +64,10 @@ impl Engine {
         self.record_index(repo, plan, None, listed).await
     }
 
-    async fn back_up(&self, active: &Active, plan: &PlanSpec) {
+    async fn back_up(&self, active: &Active, plan: &PlanSpec, by: By) {
         let mut listed = None;
         let end = self.steps(active, plan, &mut listed).await;
+        let end = end.or_else(|error| failed_early(active, error)).map(|end| by.counted(end));
         let ended = self.inner.finish(active, end).await;
         if let Some(listed) = listed {
             let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;
@@ -77,6 +88,10 @@ impl Engine {
         let turn = cancel.run(inner.queue.plan(&plan.id)).await;
         let _plan_turn = turn.ok_or(JobError::Cancelled)?;
         let restic = inner.locator.restic().await?;
+        let notes = match inner.before(active, &mut cancel).await? {
+            Permission::Go(notes) => notes,
+            Permission::Stop(end) => return Ok(end),
+        };
         let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
@@ -90,18 +105,28 @@ impl Engine {
             instance: active.operation().instance,
             paths: plan.paths.clone(),
             exclusions: plan.exclusions.clone(),
+            stdin: plan.dump.as_ref().map(|dump| dump.name.clone()),
             manner: plan.manner.clone(),
         });
-        let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+        let (journal, outcome) = match &plan.dump {
+            Some(dump) => inner.run_fed(active, (&restic, &repo), &command, dump).await,
+            None => {
+                let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+                (journal, outcome.map_err(JobError::from))
+            }
+        };
         match outcome {
             Ok(outcome) => {
                 let list = self.list(&restic, &repo, &plan.id).await;
                 let end = saved(&outcome, journal, list.as_deref().unwrap_or_default());
                 *listed = Some(list);
-                Ok(end)
+                Ok(noted(end, notes))
             }
-            Err(failure) if active.why().is_none() => Ok(failed(&failure, journal)),
-            Err(failure) => Err(failure.into()),
+            Err(failure) if active.why().is_none() => {
+                active.needs_a_person(failure.needs_a_person());
+                Ok(failed(&failure, journal))
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -126,7 +151,7 @@ impl Engine {
             plan: Some(plan.clone()),
             flow,
         };
-        let mut index = self.inner.compose(about)?;
+        let mut index = self.inner.compose(about).await?;
         index.ended_at = Some(clock::now());
         match listed {
             Ok(snapshots) => {
@@ -213,7 +238,17 @@ fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
     listed.map(|snapshot| snapshot.id.to_string())
 }
 
-fn failed(failure: &Failure, journal: Journal) -> End {
+/// It failed before restic did its part; what somebody stopped did not fail.
+fn failed_early(active: &Active, error: JobError) -> Result<End, JobError> {
+    if error.is_cancel() {
+        return Err(error);
+    }
+    active.needs_a_person(error.needs_a_person());
+    let (status, message) = (Some(Status::Failed), error.to_string());
+    Ok(End { status, message, ..End::default() })
+}
+
+fn failed(failure: &JobError, journal: Journal) -> End {
     let (status, message) = (Some(Status::Failed), failure.to_string());
     End { status, message, item_errors: journal.item_errors, ..End::default() }
 }

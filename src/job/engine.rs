@@ -1,13 +1,14 @@
 //! The engine: starts, watches, cancels and ends operations.
 
 use super::board::{Active, Added, Board, Why};
+use super::hooks::{Hooks, NoHooks};
 use super::journal::Journal;
 use super::queue::Queue;
 use super::watchdog::Signs;
 use super::{JobError, Live, Ports, RepoSpec, Run};
 use crate::clock;
 use crate::model::{FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status};
-use crate::restic::{Command, Failure, Locator, OwnRun, Restic, Unlocking};
+use crate::restic::{Command, Failure, Locator, OwnRun, Restic, Running, Unlocking};
 use crate::shutdown::{self, Shutdown};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +32,7 @@ pub struct Engine {
 pub(super) struct Inner {
     pub(super) locator: Locator,
     pub(super) ports: Ports,
+    pub(super) hooks: Arc<dyn Hooks>,
     pub(super) queue: Queue,
     pub(super) board: Board,
     /// Held by every task; gone once the engine stops.
@@ -59,9 +61,21 @@ impl Engine {
     /// An engine with nothing to do; call [`Engine::recover`] before the first operation.
     #[must_use]
     pub fn new(locator: Locator, ports: Ports) -> Self {
+        Self::with_hooks(locator, ports, Arc::new(NoHooks))
+    }
+
+    /// As [`Engine::new`], with somebody who listens.
+    #[must_use]
+    pub fn with_hooks(locator: Locator, ports: Ports, hooks: Arc<dyn Hooks>) -> Self {
         let (queue, board) = (Queue::default(), Board::new());
         let tasks = Mutex::new(Some(Shutdown::default()));
-        Self { inner: Arc::new(Inner { locator, ports, queue, board, tasks }) }
+        Self { inner: Arc::new(Inner { locator, ports, hooks, queue, board, tasks }) }
+    }
+
+    /// Whether it takes no more work.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Every operation that is pending or running, with its progress.
@@ -133,7 +147,7 @@ impl Inner {
 
     /// Puts a new operation on the board and into the log.
     pub(super) async fn begin(&self, about: About) -> Result<Added, JobError> {
-        let operation = self.compose(about)?;
+        let operation = self.compose(about).await?;
         let added = self.board.add(operation);
         if let Added::New(active) = &added {
             self.record(active.operation()).await;
@@ -142,14 +156,9 @@ impl Inner {
     }
 
     /// An operation as it is when it begins.
-    pub(super) fn compose(&self, about: About) -> Result<Operation, JobError> {
-        let now = clock::now();
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).map_err(|error| JobError::NotKept {
-            what: "the operation",
-            fault: super::StoreFault(format!("the system gives no random bytes ({error})")),
-        })?;
-        let id = OperationId::new(now, random);
+    pub(super) async fn compose(&self, about: About) -> Result<Operation, JobError> {
+        let (id, now) = (self.new_id()?, clock::now());
+        let repo_guid = self.ports.guid(&about.repo).await;
         Ok(Operation {
             id,
             flow: about.flow.unwrap_or_else(|| id.into()),
@@ -159,7 +168,7 @@ impl Inner {
             status: Status::Running,
             repo: Some(about.repo),
             plan: about.plan,
-            repo_guid: None,
+            repo_guid,
             snapshot: None,
             started_at: now,
             ended_at: None,
@@ -169,7 +178,17 @@ impl Inner {
         })
     }
 
+    pub(super) fn new_id(&self) -> Result<OperationId, JobError> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|error| JobError::NotKept {
+            what: "the operation",
+            fault: super::StoreFault(format!("the system gives no random bytes ({error})")),
+        })?;
+        Ok(OperationId::new(clock::now(), random))
+    }
+
     pub(super) async fn record(&self, operation: Operation) {
+        self.tell_ended(&operation).await;
         self.ports.tell(move |ports| ports.history.record(&operation)).await;
     }
 
@@ -197,6 +216,7 @@ impl Inner {
         operation.stats = end.stats;
         operation.item_errors = end.item_errors;
         let ended = operation.clone();
+        self.tell_ended(&ended).await;
         self.ports.tell(move |ports| ports.history.record(&ended)).await;
         let (id, status) = (operation.id, operation.status);
         let at = operation.ended_at.unwrap_or_default();
@@ -217,24 +237,36 @@ impl Inner {
         repo: &RepoSpec,
         command: &Command,
     ) -> (Journal, Result<crate::restic::Outcome, Failure>) {
-        let journal = Mutex::new(Journal::default());
         let restic = &restic.tuned(repo.tuning);
         let running = match restic.start(Some(&repo.access), command).await {
             Ok(running) => running,
             Err(failure) => return (Journal::default(), Err(failure)),
         };
+        self.attend(active, restic, repo, (running, command), &mut active.cancelled()).await
+    }
+
+    /// Sees a restic that was started to its end, which `cancel` may bring about.
+    pub(super) async fn attend(
+        &self,
+        active: &Active,
+        restic: &Restic,
+        repo: &RepoSpec,
+        (running, command): (Running, &Command),
+        cancel: &mut shutdown::Guard,
+    ) -> (Journal, Result<crate::restic::Outcome, Failure>) {
+        let journal = Mutex::new(Journal::default());
         let operation = active.operation();
         let pid = running.pid().unwrap_or_default();
         let since = clock::now();
         let run = Run {
             operation: operation.id,
             repo: repo.id.clone(),
-            plan: operation.plan,
+            // A restore of a plan's snapshot is no run of the plan.
+            plan: operation.plan.filter(|_| operation.kind == OperationKind::Backup),
             pid,
             since,
         };
         self.ports.tell(move |ports| ports.runs.started(&run)).await;
-        let mut cancel = active.cancelled();
         let signs = Signs::new();
         let mut on_line = |line| {
             signs.see(&line);
@@ -243,7 +275,7 @@ impl Inner {
                 self.board.progress(active, progress);
             }
         };
-        let follow = restic.follow((running, command), &repo.access, &mut cancel, &mut on_line);
+        let follow = restic.follow((running, command), &repo.access, cancel, &mut on_line);
         let follow = self.with_entries(active, &journal, follow);
         let end = self.watched(active, (&repo.tuning, &signs), follow).await;
         self.close(operation.id, restic, repo, OwnRun { pid, since }, (&journal, &end)).await;

@@ -17,6 +17,14 @@ pub enum JobError {
     /// restic failed.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The command whose output was to be saved failed.
+    #[error(
+        "the stdin-command {reason}. Nothing was saved of what it printed; run it by hand as the daemon's user to see why"
+    )]
+    DumpFailed {
+        /// How.
+        reason: String,
+    },
     /// It was stopped before restic ran.
     #[error("cancelled before it began")]
     Cancelled,
@@ -93,6 +101,28 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Whether trying again is of no use before a person has done something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::KnownButMissing { .. }
+            | Self::OtherRepository { .. }
+            | Self::OwnerCreates { .. }
+            | Self::NotInitialised { .. }
+            | Self::NothingToAdopt { .. }
+            | Self::TargetInUse { .. }
+            | Self::NoSnapshot { .. }
+            | Self::NoRestic(_) => true,
+            Self::Failed(failure) => failure.reason.needs_a_person(),
+            Self::Unusable(_)
+            | Self::DumpFailed { .. }
+            | Self::Cancelled
+            | Self::NotKept { .. }
+            | Self::NotActive(_)
+            | Self::Stopping => false,
+        }
+    }
+
     /// Whether somebody wanted it to end this way.
     #[must_use]
     pub const fn is_cancel(&self) -> bool {

@@ -13,22 +13,30 @@
 
 mod backup;
 mod board;
+mod dump;
 mod engine;
 mod error;
+mod hooks;
 mod journal;
 mod ports;
 mod queue;
 mod recover;
 mod repository;
 mod restore;
+mod run_by;
+mod script;
 mod trouble;
 mod watchdog;
 
 pub use board::Live;
+pub use dump::DumpSpec;
 pub use engine::Engine;
 pub use error::JobError;
+pub use hooks::{Before, HookRun, Hooks};
 pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
 pub use restore::{Choice, RestoreRequest};
+pub use run_by::{Begun, By, RunEnded};
+pub use script::{How, Ran, Script};
 pub use trouble::Trouble;

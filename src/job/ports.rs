@@ -1,5 +1,6 @@
 //! What the engine needs of the configuration and of the store.
 
+use super::DumpSpec;
 use crate::model::{
     InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
     Tuning,
@@ -53,6 +54,8 @@ pub struct PlanSpec {
     pub paths: Vec<String>,
     /// What it leaves out.
     pub exclusions: Exclusions,
+    /// A command whose output it saves, in place of paths.
+    pub dump: Option<DumpSpec>,
     /// How its backup is gone about.
     pub manner: Manner,
     /// How restic is run for it; what is not said here its repo says.
@@ -84,6 +87,8 @@ pub trait Catalogue: Send + Sync {
     /// # Errors
     /// Unknown or disabled.
     fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable>;
+    /// Which repository a repo is, where that is known: without its secrets, and without asking it.
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid>;
 }
 
 /// The own log (`history.db`). Blocking; never called on the runtime.
@@ -201,6 +206,12 @@ impl Ports {
         let (ports, repo) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || ports.catalogue.repo(&repo)).await;
         done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let known = tokio::task::spawn_blocking(move || ports.catalogue.guid(&repo)).await;
+        known.ok().flatten()
     }
 
     pub(super) async fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {

@@ -8,10 +8,11 @@ mod operation;
 mod peer;
 mod repo;
 mod secret;
+mod span;
 mod time;
 mod tuning;
 
-pub use expectation::{Expectation, MachineClass};
+pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
 pub use operation::{
     ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
@@ -19,6 +20,7 @@ pub use operation::{
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use secret::Secret;
+pub use span::{Span, SpanError};
 pub use time::Timestamp;
 pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
 

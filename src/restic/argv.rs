@@ -38,6 +38,8 @@ pub struct Backup {
     pub paths: Vec<String>,
     /// What of them is left out.
     pub exclusions: Exclusions,
+    /// The name of the file that standard input becomes, in place of paths.
+    pub stdin: Option<String>,
     /// How it is gone about.
     pub manner: Manner,
 }
@@ -200,6 +202,10 @@ impl Backup {
         arguments.push(format!("--tag=created-by:{}", self.instance));
         arguments.extend(self.manner.arguments());
         arguments.extend(self.exclusions.arguments());
+        if let Some(name) = &self.stdin {
+            arguments.extend(["--stdin".to_owned(), format!("--stdin-filename={name}")]);
+            return arguments;
+        }
         arguments.push("--".to_owned());
         arguments.extend_from_slice(&self.paths);
         arguments
@@ -385,12 +391,20 @@ mod tests {
                 caches: Caches::LeftOut,
                 file_systems: FileSystems::One,
             },
+            stdin: None,
             manner: Manner {
                 read_concurrency: Some(4),
                 unchanged: Unchanged::Skipped,
                 host: Some("--tag=x".to_owned()),
             },
         }
+    }
+
+    #[test]
+    fn x1_standard_input_is_saved_under_a_name_that_is_no_option() {
+        let dump = Backup { stdin: Some("--x".to_owned()), paths: Vec::new(), ..backup() };
+        let arguments = Command::Backup(dump).arguments();
+        assert_eq!(arguments[arguments.len() - 2..], ["--stdin", "--stdin-filename=--x"]);
     }
 
     #[test]

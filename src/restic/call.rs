@@ -2,7 +2,7 @@
 
 use super::argv::environment;
 use super::output::{guid, snapshots};
-use super::process::{not_started, start};
+use super::process::{not_started, start, start_fed};
 use super::redact::Redaction;
 use super::tuning;
 use super::{
@@ -129,6 +129,27 @@ impl Restic {
         access: Option<&RepoAccess>,
         command: &Command,
     ) -> Result<Running, Failure> {
+        start(self.process(access, command)?).await.map_err(|error| not_started(&error))
+    }
+
+    /// As [`Restic::start`], with an input that is ours to fill: [`Running::take_input`].
+    ///
+    /// # Errors
+    /// As [`Restic::start`].
+    pub async fn start_fed(
+        &self,
+        access: &RepoAccess,
+        command: &Command,
+    ) -> Result<Running, Failure> {
+        let process = self.process(Some(access), command)?;
+        start_fed(process).await.map_err(|error| not_started(&error))
+    }
+
+    fn process(
+        &self,
+        access: Option<&RepoAccess>,
+        command: &Command,
+    ) -> Result<tokio::process::Command, Failure> {
         self.check(command)?;
         let path = std::env::var_os("PATH");
         let chain = tuning::before(&self.tuning, path.as_deref())?;
@@ -138,7 +159,7 @@ impl Restic {
         process.env_clear();
         process.envs(environment(access, self.version, |name| std::env::var_os(name)));
         process.envs(tuning::environment(&self.tuning));
-        start(process).await.map_err(|error| not_started(&error))
+        Ok(process)
     }
 
     /// Reads what a started `command` prints until it has ended; each line is told to `on_line`.

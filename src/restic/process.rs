@@ -16,7 +16,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -62,6 +62,11 @@ impl Running {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Its standard input, where it was started with one; it is ended by dropping it.
+    pub fn take_input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     fn signal(&self, signal: Signal) {
@@ -162,8 +167,19 @@ fn fulfil(mut order: Order) {
 
 /// Starts a program in its own process group, so that a Ctrl-C on our terminal reaches only us.
 pub(super) async fn start(mut command: tokio::process::Command) -> Started {
+    command.stdin(Stdio::null());
+    start_with(command).await
+}
+
+/// The same, with an input that we fill.
+pub(super) async fn start_fed(mut command: tokio::process::Command) -> Started {
+    command.stdin(Stdio::piped());
+    start_with(command).await
+}
+
+async fn start_with(mut command: tokio::process::Command) -> Started {
     let gone = || io::Error::other("the thread that starts programs is gone");
-    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (answer, started) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     let order = Order { command, runtime, answer };

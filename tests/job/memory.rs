@@ -64,6 +64,9 @@ impl Catalogue for Memory {
         let plans = self.plans.lock().unwrap();
         plans.get(id).cloned().ok_or_else(|| Unusable(format!("there is no plan {id}")))
     }
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        self.guids.lock().unwrap().get(id).cloned()
+    }
 }
 
 impl History for Memory {
@@ -162,6 +165,7 @@ pub(crate) fn furnish(memory: &Memory, folder: &Path, standing: Standing) {
         repo: repo_id(),
         paths,
         exclusions: Exclusions::default(),
+        dump: None,
         manner: Manner::default(),
         tuning: Tuning::NONE,
     };

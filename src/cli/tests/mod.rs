@@ -71,7 +71,7 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \
          retention, enabled, disabled_reason, state, next_run, last_run, last_success, \
          last_status, allowed_age_s, age_s, fresh_until",
-        "",
+        "time_zone, grace_s, jitter_s, next_runs",
     );
 }
 
@@ -223,6 +223,33 @@ fn exits_are_those_of_the_contract() {
     assert_eq!(exit_of(&["--json", "ops", "--data-dir", &data_dir]), Exit::Unreachable);
     assert_eq!(exit_of(&["ops", "verify", "/nonexistent/file"]), Exit::Failed);
     assert_eq!(exit_of(&["join", "nonsense", "--url", "https://x.example"]), Exit::Usage);
+}
+
+#[test]
+fn an_edit_of_nothing_says_what_can_be_changed() {
+    for (command, option) in [("repo", "--unset-env"), ("plan", "--path"), ("peer", "--url")] {
+        let words = ["holdfast", command, "edit", "vault"];
+        assert_eq!(exit_of(&words[1..]), Exit::Usage);
+        let error = Cli::try_parse_from(words).unwrap_err();
+        let said = first_paragraph(&error);
+        assert!(said.contains(option) && !said.contains('\n'), "{said}");
+    }
+    let one = ["holdfast", "repo", "edit", "vault", "--password-stdin"];
+    assert!(Cli::try_parse_from(one).is_ok());
+}
+
+#[test]
+fn shells_offer_files_for_files_alone() {
+    let script = |shell| String::from_utf8(completions::script(shell, Cli::command())).unwrap();
+    let fish = script(completions::Shell::Fish);
+    let ids =
+        "\"__fish_holdfast_using_subcommand plan; and __fish_seen_subcommand_from edit\" -f\n";
+    assert!(fish.contains(ids));
+    assert!(fish.contains("using_subcommand completions\" -f -a \"bash zsh fish\"\n"));
+    let uri = "using_subcommand repo; and __fish_seen_subcommand_from add\" -f\n";
+    assert!(!fish.contains(uri) && !fish.contains("using_subcommand repo\" -f\n"), "may be a path");
+    let zsh = script(completions::Shell::Zsh);
+    assert!(!zsh.contains(":_default"), "every value says what it is");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod edits;
+mod hooks;
 mod input;
 mod life;
 mod tuning;
@@ -60,7 +61,7 @@ exclude = ["*.cache"]
 iexclude = ["*.TMP"]
 exclude-if-present = [".nobackup"]
 one-file-system = true
-schedule = "manual"
+schedule = {{ cron = "30 2 * * *", time-zone = "Europe/Rome", jitter = "20m" }}
 retention = "none"
 max-age = "36h"
 
@@ -141,6 +142,9 @@ fn every_key_is_read() {
     assert_eq!(home.paths, ["/home", "/etc"]);
     assert!(home.one_file_system && home.enabled && !config.plans[1].enabled);
     assert_eq!(home.max_age, Some(Span(Duration::from_secs(36 * 3600))));
+    assert_eq!(home.schedule.to_string(), "cron: 30 2 * * *");
+    assert_eq!(home.schedule.zone().unwrap().to_string(), "Europe/Rome");
+    assert_eq!(home.schedule.jitter(), Duration::from_secs(20 * 60));
     let hub = config.peer(&id(KEY)).unwrap();
     assert_eq!((hub.role, hub.urls.len()), (PeerRole::KnownHost, 2));
     assert!(hub.grants.allow(Permission::ReadOperations, Target::repo("vault")));
@@ -200,7 +204,6 @@ fn unknown_keys_name_the_nearest_and_later_ones_say_so() {
     let later = of(&format!("{repo}prune = {{ max-unused = \"10%\" }}"));
     assert!(later.starts_with("line 6, column 1: repo[a].prune: "), "{later}");
     assert!(later.contains("this version of holdfast does not have this yet"), "{later}");
-    assert!(of("[[channel]]\nid = \"phone\"").contains("does not have this yet"));
 }
 
 #[test]
@@ -280,13 +283,65 @@ fn plans_are_checked() {
         ("", "\"paths\" is missing"),
         ("paths = []", "there is nothing in it"),
         ("paths = [\"home\"]", "this is no absolute path"),
-        ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * * *\" }", "has only \"manual\" here"),
+        ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * *\" }", "schedule.cron: \"0 2 * *\" is no"),
+        ("paths = [\"/h\"]\nschedule = \"daily\"", "schedule: \"daily\" is no schedule"),
+        ("paths = [\"/h\"]\nschedule = {}", "0 of cron, every and after are given"),
+        ("paths = [\"/h\"]\nschedule = { every = \"6h\", after = \"b\" }", "2 of cron, every"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2s\" }", "every 2s is not between 1m and"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2h\", jitter = \"2d\" }", "2d is not between"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2h\", time-zone = \"UTC\" }", "only a cron"),
+        (
+            "paths = [\"/h\"]\nschedule = { cron = \"@daily\", time-zone = \"Rome\" }",
+            "schedule.time-zone: \"Rome\" is no time zone",
+        ),
+        ("paths = [\"/h\"]\nschedule = { after = \"b\" }", "after plan b, which is not there"),
+        ("paths = [\"/h\"]\nschedule = { after = \"a\" }", "wait for itself: a after a"),
         ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
-        ("paths = [\"/h\"]\nonly-when = { ac-power = true }", "does not have this yet"),
+        ("paths = [\"/h\"]\nonly-when = { ac-powr = true }", "did you mean"),
+        ("paths = [\"/h\"]\nonly-when = { window = \"22-6\" }", "such as 22:00-06:00"),
+        ("paths = [\"/h\"]\nonly-when = { load-below = 0 }", "0 is not between 0.01 and"),
+        ("paths = [\"/h\"]\nonly-when = { load-below = \"2\" }", "has to be a number"),
+        ("paths = [\"/h\"]\nretry = { attempts = 0 }", "0 is no whole number from 1 to 10"),
+        ("paths = [\"/h\"]\nretry = { wait = \"7h\" }", "7h is not between 1s and 6h"),
+        ("paths = [\"/h\"]\ngrace = \"5s\"", "5s is not between 1m and 31d"),
         ("paths = [\"/h\\u0000\"]", "NUL"),
     ] {
         let problem = plan(lines);
         assert!(problem.contains(part), "{lines}: {problem}");
+    }
+}
+
+#[test]
+fn a_circle_of_plans_is_named() {
+    let plan = |id: &str, after: &str| {
+        format!(
+            "[[plan]]\nid = \"{id}\"\nrepo = \"r\"\npaths = [\"/\"]\nschedule = {{ after = \"{after}\" }}\n"
+        )
+    };
+    let text = ["a b", "b c", "c a", "d a"]
+        .map(|pair| pair.split_once(' ').map(|(id, after)| plan(id, after)).unwrap());
+    let found = problems(&format!("instance = \"nas\"\n{}", text.concat()));
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(found[0].contains("plan[a]: it would wait for itself: a after b after c after a"));
+}
+
+#[test]
+fn schedules_are_written_as_they_are_read() {
+    for written in [
+        "{ cron = \"30 2 * * *\", time-zone = \"Europe/Rome\", jitter = \"20m\" }",
+        "{ cron = \"@daily\" }",
+        "{ every = \"6h\", jitter = \"5m\" }",
+        "{ after = \"home\" }",
+        "\"manual\"\nonly-when = { ac-power = true, unmetered = true, network = true, window = \"22:00-06:00\", load-below = 2.5, force-after = \"3d\" }",
+        "{ every = \"6h\" }\nretry = { attempts = 5, wait = \"1m\" }\nmax-age = \"2d\"\ngrace = \"1h\"",
+    ] {
+        let plans = "[[plan]]\nid = \"home\"\nrepo = \"r\"\npaths = [\"/\"]\n[[plan]]\nid = \"b\"\nrepo = \"r\"\npaths = [\"/\"]";
+        let config = parse(&format!("instance = \"nas\"\n{plans}\nschedule = {written}")).unwrap();
+        let shown = config.show();
+        let written = written.replace("\"manual\"\n", "");
+        assert!(shown.contains(&written), "{shown}");
+        assert_eq!(parse(&shown).unwrap().plans, config.plans);
     }
 }
 
@@ -317,9 +372,16 @@ fn every_key_is_documented() {
 
 #[test]
 fn the_examples_of_the_manual_are_valid() {
-    let manual = include_str!("../../../docs/configuration.md");
-    let examples: Vec<_> =
-        manual.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let manuals = [
+        include_str!("../../../docs/configuration.md"),
+        include_str!("../../../docs/notifications.md"),
+        include_str!("../../../docs/database-dumps.md"),
+    ];
+    let examples = manuals.iter().flat_map(|manual| {
+        let blocks = manual.split("```toml\n").skip(1);
+        blocks.map(|rest| rest.split("```").next().unwrap())
+    });
+    let examples: Vec<_> = examples.collect();
     assert!(examples.len() >= 4);
     for example in examples {
         let text = match example.contains("instance = \"nas\"") {

@@ -1,13 +1,15 @@
 //! Repos and plans as the engine is to use them now.
 
+use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
-use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
-use crate::model::{InstanceId, PlanId, RepoAccess, RepoId, Tuning};
+use crate::job::{Catalogue, DumpSpec, PlanSpec, RepoSpec, Script, Standing, Unusable};
+use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
 use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// The configuration in effect, and what was received.
@@ -70,6 +72,19 @@ impl Catalogue for LiveCatalogue {
             None => Ok(spec(plan)),
         }
     }
+
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let repos = self.repos(self.config.current()).ok()?;
+        match repos.named(id) {
+            // A location that cannot be told (a variable that is not set) is nowhere.
+            Named::Own(repo) => {
+                let place = place(&repo.uri.resolve().ok()?);
+                self.trust.repo_guid(&repo.id, &place).ok()?
+            }
+            Named::Received(repo) => Some(repo.guid.clone()),
+            Named::Unusable(..) | Named::Unknown => None,
+        }
+    }
 }
 
 /// Why a plan may not run and what to do; `None` if it may.
@@ -104,6 +119,10 @@ fn spec(plan: &Plan) -> PlanSpec {
                 false => FileSystems::All,
             },
         },
+        dump: plan.stdin.as_ref().map(|stdin| DumpSpec {
+            script: Script { argv: stdin.argv.clone(), env: Vec::new(), timeout: Duration::MAX },
+            name: stdin.name.clone(),
+        }),
         manner: Manner {
             read_concurrency: plan.read_concurrency,
             unchanged: match plan.skip_if_unchanged {

@@ -10,6 +10,7 @@ mod addresses;
 mod config;
 mod describe;
 mod grants;
+mod hooks;
 mod lookup;
 mod operations;
 mod peers;
@@ -22,9 +23,12 @@ mod status;
 mod stream;
 mod tokens;
 
+pub(super) use plans::fleet;
+
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::hook_service_server::HookServiceServer;
 use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
@@ -45,13 +49,14 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
+        .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 
 /// Peers are to know what the plans promise from now on.
 async fn expectations_changed(node: &Node) {
-    let config = node.config.current();
-    if let Err(error) = expectations::refresh(config, &node.trust, &node.history).await {
+    let now = (node.config.current(), node.scheduler.agenda());
+    if let Err(error) = expectations::refresh(now, &node.trust, &node.history).await {
         tracing::error!(%error, "peers do not know yet what the plans promise now");
     }
 }

@@ -14,6 +14,32 @@ pub struct Follow {
     seen: BTreeMap<i64, (u64, [u8; 32])>,
 }
 
+/// A place in one shard, to be kept: the shard by its row here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The row of the shard.
+    pub shard: i64,
+    /// The last entry seen.
+    pub seq: u64,
+    /// Its chain value: another one there is another log.
+    pub chain: [u8; 32],
+}
+
+impl Follow {
+    /// From places that were kept.
+    #[must_use]
+    pub fn from_places(places: &[Place]) -> Self {
+        Self { seen: places.iter().map(|place| (place.shard, (place.seq, place.chain))).collect() }
+    }
+
+    /// The places that are others than in `before`.
+    #[must_use]
+    pub fn moved_since(&self, before: &Self) -> Vec<Place> {
+        let moved = self.seen.iter().filter(|(shard, place)| before.seen.get(shard) != Some(place));
+        moved.map(|(&shard, &(seq, chain))| Place { shard, seq, chain }).collect()
+    }
+}
+
 /// How many entries of a shard one look at what changed reads.
 const FOLLOWED: usize = 1_000;
 

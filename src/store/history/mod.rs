@@ -34,7 +34,7 @@ mod tx;
 mod writer;
 
 pub use export::Provable;
-pub use follow::Follow;
+pub use follow::{Follow, Place};
 pub use hub::HubIntake;
 pub use own::{OwnLog, OwnReader};
 pub use plans::{Backup, PlanRecord};

@@ -1,5 +1,5 @@
 //! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run
-//! of each plan, open processes and the guids of repos.
+//! of each plan, open processes, the guids of repos and the outbox of messages.
 //!
 //! Small, rollback journal, full sync, one connection behind a mutex; every method is one short
 //! transaction and may be called from async code. It decides nothing: grants are parsed and judged
@@ -11,15 +11,18 @@
 
 mod guid;
 mod offer;
+mod outbox;
 mod peer;
 mod repo;
 mod run;
+mod task;
 mod token;
 mod word;
 
 pub use crate::wire::ToldGrant;
 pub use guid::Place;
 pub use offer::OfferedRepo;
+pub use outbox::{HookState, MOST_WAITING, NewMessage, Telling, Waiting};
 pub use peer::Peer;
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
