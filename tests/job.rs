@@ -448,3 +448,39 @@ async fn without_restic_an_operation_fails_with_the_remedy() {
     assert_eq!(failed.status, Status::Failed);
     assert!(failed.message.contains("HOLDFAST_RESTIC"), "{}", failed.message);
 }
+
+/// Answers as restic does, until it saves: then it says once how far it is, and no more.
+const STALLING: &str = r#"#!/bin/sh
+case "$*" in
+version) echo 'restic 0.14.0 compiled with go1.19 on linux/amd64' ;;
+cat*config*) printf '{"version":2,"id":"%064d"}\n' 7 ;;
+*backup*) echo '{"message_type":"status","bytes_done":1}'; sleep 100000 ;;
+esac
+"#;
+
+#[tokio::test]
+async fn a_run_without_a_sign_of_life_raises_attention_and_is_interrupted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = Machine::new();
+    let restic = machine.path("stalling");
+    std::fs::write(&restic, STALLING).unwrap();
+    std::fs::set_permissions(&restic, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let engine = memory::engine_with(&machine.memory, Some(restic));
+    let id = engine.backup(&plan_id()).await.unwrap();
+    let mut watch = engine.watch(id).unwrap();
+    watch.wait_for(|live| live.progress.bytes_done == 1).await.unwrap();
+    // From here no time passes but what is waited for.
+    tokio::time::pause();
+    let raised = watch.wait_for(|live| live.attention.is_some()).await.unwrap().clone();
+    let attention = raised.attention.unwrap();
+    assert!(attention.contains("no sign of life for 2h"), "{attention}");
+    assert_eq!(raised.operation.status, Status::Running);
+    let ended = engine.wait(id).await.unwrap();
+    assert_eq!(ended.status, Status::Failed);
+    assert!(ended.message.contains("so it was interrupted"), "{}", ended.message);
+    let entries = machine.memory.entries.lock().unwrap();
+    let each_minute = entries.iter().filter(|op| op.id == id && op.message.contains(" files"));
+    assert!(each_minute.count() >= 100, "an entry each minute");
+    let told = entries.iter().find(|op| op.id == id && op.message == attention);
+    assert_eq!(told.unwrap().status, Status::Running, "the history says it before the end");
+}

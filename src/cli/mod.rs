@@ -30,6 +30,7 @@ mod select;
 mod snapshots;
 mod status;
 mod token;
+mod tuning;
 mod watch;
 mod words;
 

@@ -26,6 +26,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| format!("{text:?} is no duration; write it like 36h or 7d"))
 }
 
+/// `500MB`, `2GiB`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    text.parse::<crate::config::ByteSize>().map(|size| size.0).map_err(|error| error.to_string())
+}
+
 /// RFC 3339, or how long ago: `2026-11-21T04:00:00Z`, `2h`.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)

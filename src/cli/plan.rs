@@ -1,5 +1,6 @@
 //! `holdfast plan` and `holdfast fleet`.
 
+use super::tuning::Tuning;
 use super::{Context, Exit, Failure, Output, parse, watch, words};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
@@ -27,8 +28,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         named: Named,
     },
-    Add(Add),
-    Edit(Edit),
+    Add(Box<Add>),
+    Edit(Box<Edit>),
     /// Do not run a plan by its schedule; what is due meanwhile is not made up for
     #[command(
         after_help = "Example:\n  holdfast plan pause home\n  holdfast plan pause home --until 2026-12-01T06:00:00Z"
@@ -106,9 +107,17 @@ pub(crate) struct Add {
     /// Leave out folders that hold this file; may be repeated
     #[arg(long, value_name = "FILE")]
     exclude_if_present: Vec<String>,
+    #[command(flatten)]
+    more: Exclusions,
+    /// Leave out folders with a CACHEDIR.TAG
+    #[arg(long)]
+    exclude_caches: bool,
     /// Stay on the file systems of the paths
     #[arg(long)]
     one_file_system: bool,
+    /// Make no snapshot where nothing has changed (restic 0.17 and newer)
+    #[arg(long)]
+    skip_if_unchanged: bool,
     /// How old the newest good backup may be, such as 36h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
@@ -124,6 +133,28 @@ pub(crate) struct Add {
     /// How long after its due time a run is late
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     grace: Option<Duration>,
+    #[command(flatten)]
+    tuning: Tuning,
+}
+
+/// What else is left out, and how files are read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Exclusions {
+    /// Leave out what the patterns in this file match; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    exclude_file: Vec<String>,
+    /// As --exclude-file, whatever the case; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse::path)]
+    iexclude_file: Vec<String>,
+    /// Leave out files that are larger, such as 2GiB; 0: none
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    exclude_larger_than: Option<u64>,
+    /// Read so many files at a time (restic 0.15 and newer); 0: restic's own number
+    #[arg(long, value_name = "N")]
+    read_concurrency: Option<u32>,
+    /// The host that snapshots say they are from; empty: the machine's own name
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
 }
 
 /// Change a plan; what is not given stays
@@ -131,43 +162,52 @@ pub(crate) struct Add {
 #[command(
     after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h"
 )]
-#[group(required = true, multiple = true, id = "change")]
 pub(crate) struct Edit {
     #[command(flatten)]
     named: Named,
     /// Where to
-    #[arg(long, value_name = "REPO", group = "change")]
+    #[arg(long, value_name = "REPO")]
     repo: Option<RepoId>,
     /// What, instead of the present paths; may be repeated
-    #[arg(long, value_name = "PATH", value_parser = parse::path, group = "change")]
+    #[arg(long, value_name = "PATH", value_parser = parse::path)]
     path: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN", group = "change")]
+    #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty pattern removes all
-    #[arg(long, value_name = "PATTERN", group = "change")]
+    #[arg(long, value_name = "PATTERN")]
     iexclude: Vec<String>,
     /// Instead of the present ones; may be repeated, one empty name removes all
-    #[arg(long, value_name = "FILE", group = "change")]
+    #[arg(long, value_name = "FILE")]
     exclude_if_present: Vec<String>,
+    #[command(flatten)]
+    more: Exclusions,
+    /// Whether to leave out folders with a CACHEDIR.TAG
+    #[arg(long, value_name = "BOOL")]
+    exclude_caches: Option<bool>,
     /// Whether to stay on the file systems of the paths
-    #[arg(long, value_name = "BOOL", group = "change")]
+    #[arg(long, value_name = "BOOL")]
     one_file_system: Option<bool>,
+    /// Whether to make no snapshot where nothing has changed (restic 0.17 and newer)
+    #[arg(long, value_name = "BOOL")]
+    skip_if_unchanged: Option<bool>,
     /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
     /// When it runs: 'cron: 30 2 * * *', 'every 6h', 'after PLAN' or manual
-    #[arg(long, value_name = "SCHEDULE", group = "change")]
+    #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<Schedule>,
     /// By whose clocks the cron pattern goes; an empty name: the machine's own
-    #[arg(long, value_name = "ZONE", group = "change")]
+    #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
     /// Puts runs off by up to this, always the same for a machine and a plan
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     jitter: Option<Duration>,
     /// How long after its due time a run is late; 0s: as its schedule says
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     grace: Option<Duration>,
+    #[command(flatten)]
+    tuning: Tuning,
 }
 
 impl From<Named> for PlanRequest {
@@ -191,6 +231,14 @@ impl From<Add> for AddPlanRequest {
             time_zone: add.time_zone.map(|zone| zone.to_string()),
             jitter_s: add.jitter.map(|jitter| jitter.as_secs()),
             grace_s: add.grace.map(|grace| grace.as_secs()),
+            exclude_file: add.more.exclude_file,
+            iexclude_file: add.more.iexclude_file,
+            exclude_caches: add.exclude_caches,
+            skip_if_unchanged: add.skip_if_unchanged,
+            exclude_larger_than: add.more.exclude_larger_than.filter(|bytes| *bytes > 0),
+            read_concurrency: add.more.read_concurrency,
+            host: add.more.host.filter(|host| !host.is_empty()),
+            tuning: add.tuning.values(),
         }
     }
 }
@@ -217,6 +265,14 @@ impl From<Edit> for EditPlanRequest {
             time_zone: edit.time_zone,
             jitter_s: edit.jitter.map(|jitter| jitter.as_secs()),
             grace_s: edit.grace.map(|grace| grace.as_secs()),
+            exclude_file: replaced(edit.more.exclude_file),
+            iexclude_file: replaced(edit.more.iexclude_file),
+            exclude_caches: edit.exclude_caches,
+            skip_if_unchanged: edit.skip_if_unchanged,
+            exclude_larger_than: edit.more.exclude_larger_than,
+            read_concurrency: edit.more.read_concurrency,
+            host: edit.more.host,
+            tuning: edit.tuning.values(),
         }
     }
 }
@@ -255,7 +311,7 @@ impl Command {
                 for path in add.path.iter().filter(|path| !Path::new(path).exists()) {
                     output.note(&format!("note: {path} is not there now"));
                 }
-                let plan = plans.add(AddPlanRequest::from(add)).await?.into_inner();
+                let plan = plans.add(AddPlanRequest::from(*add)).await?.into_inner();
                 output.show(&plan, || {
                     format!(
                         "{} is added; back it up now: holdfast plan backup {}",
@@ -264,7 +320,16 @@ impl Command {
                 })?;
             }
             Self::Edit(edit) => {
-                let plan = plans.edit(EditPlanRequest::from(edit)).await?.into_inner();
+                let request = EditPlanRequest::from(*edit);
+                let unchanged =
+                    EditPlanRequest { plan: request.plan.clone(), ..Default::default() };
+                if request == unchanged {
+                    return Err(Failure::usage(
+                        "nothing to change is given",
+                        "holdfast plan edit --help",
+                    ));
+                }
+                let plan = plans.edit(request).await?.into_inner();
                 output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
             }
             Self::Remove { named, yes } => {

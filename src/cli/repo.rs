@@ -1,5 +1,8 @@
 //! `holdfast repo`.
 
+mod storage;
+
+use super::tuning::Tuning;
 use super::{Context, Exit, Failure, Output, parse, watch, words};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
@@ -19,8 +22,16 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  holdfast repo list")]
     List,
     /// Show one repo
-    #[command(after_help = "Example:\n  holdfast repo show vault")]
-    Show(Named),
+    #[command(
+        after_help = "Example:\n  holdfast repo show vault\n  holdfast repo show vault --password"
+    )]
+    Show {
+        #[command(flatten)]
+        named: Named,
+        /// Its password instead: without it nothing in the repository can be restored
+        #[arg(long)]
+        password: bool,
+    },
     Add(Box<Add>),
     Edit(Box<Edit>),
     /// Forget about a repo; the repository and its snapshots stay where they are
@@ -68,11 +79,32 @@ pub(crate) struct Password {
     password_stdin: bool,
 }
 
+/// Credentials of the storage.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Environment {
+    /// Environment for restic: NAME=VALUE, or NAME to read it from this shell; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// A file of NAME=VALUE lines, kept in the config as --env; may be repeated
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<String>,
+}
+
+impl Environment {
+    /// What is given by itself wins over what a file has.
+    fn read(self) -> Result<Vec<(String, String)>, Failure> {
+        let mut all = Vec::new();
+        for file in &self.env_file {
+            all.extend(storage::read_env(file)?);
+        }
+        all.extend(self.env);
+        Ok(all)
+    }
+}
+
 /// Add a repo: creates the repository, or adopts the one that is there
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  \
-    holdfast repo add vault rest:https://vault.example/nas --password-file /etc/holdfast/vault.pass\n  \
-    holdfast repo add vault --from hub")]
+#[command(after_help = storage::EXAMPLES, after_long_help = storage::HELP)]
 pub(crate) struct Add {
     #[command(flatten)]
     named: Named,
@@ -81,11 +113,18 @@ pub(crate) struct Add {
     uri: Option<String>,
     #[command(flatten)]
     password: Password,
-    /// Environment for restic: NAME=VALUE, or NAME to read it from this shell; may be repeated
-    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
-    env: Vec<(String, String)>,
+    /// Make a password, keep it in the config and show it once
+    #[arg(long, conflicts_with_all = ["password", "no_init"])]
+    generate_password: bool,
+    #[command(flatten)]
+    environment: Environment,
     #[command(flatten)]
     members: Members,
+    #[command(flatten)]
+    tuning: Tuning,
+    /// Save it without trying the storage; the repository is created at its first use
+    #[arg(long)]
+    no_test: bool,
     /// Share it with peers that may take repos
     #[arg(long)]
     shared: bool,
@@ -93,7 +132,7 @@ pub(crate) struct Add {
     #[arg(long)]
     no_init: bool,
     /// Take a repo again that this peer shares and that was removed here
-    #[arg(long, value_name = "PEER", conflicts_with_all = ["uri", "password", "env", "shared", "no_init"])]
+    #[arg(long, value_name = "PEER", conflicts_with_all = ["uri", "password", "generate_password", "env", "env_file", "shared", "no_init", "no_test"])]
     from: Option<String>,
 }
 
@@ -134,14 +173,15 @@ pub(crate) struct Edit {
     uri: Option<String>,
     #[command(flatten)]
     password: Password,
-    /// Set a variable: NAME=VALUE, or NAME to read it from this shell; may be repeated
-    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    environment: Environment,
     /// Remove a variable; may be repeated
     #[arg(long, value_name = "NAME")]
     unset_env: Vec<String>,
     #[command(flatten)]
     members: Members,
+    #[command(flatten)]
+    tuning: Tuning,
 }
 
 /// Share a repo with the peers that may take it
@@ -193,31 +233,65 @@ impl Add {
         self,
         output: Output,
         repos: &mut RepoServiceClient<Channel>,
-    ) -> Result<Repo, Failure> {
+    ) -> Result<Added, Failure> {
         let repo = self.named.repo.to_string();
         let (uri, peer) = match (self.uri, self.from) {
             (Some(uri), _) => (uri, None),
             (None, peer) => (String::new(), peer),
         };
         if let Some(peer) = peer {
-            return Ok(repos.take(TakeRepoRequest { repo, peer }).await?.into_inner());
+            let repo = repos.take(TakeRepoRequest { repo, peer }).await?.into_inner();
+            return Ok(Added { repo, password: None });
         }
-        let password = match self.password.source()? {
-            Some(source) => source,
-            None => PasswordSource { password: Some(typed(output)?), ..PasswordSource::default() },
+        let mut env = self.environment.read()?;
+        storage::ask(output, &uri, &mut env)?;
+        let made = self.generate_password.then(storage::new_password).transpose()?;
+        let inline = |text| PasswordSource { password: Some(text), ..PasswordSource::default() };
+        let password = match (self.password.source()?, &made) {
+            (Some(source), _) => source,
+            (None, Some(made)) => inline(made.clone()),
+            (None, None) => inline(typed(output)?),
         };
         let request = AddRepoRequest {
             repo,
             uri,
             password: Some(password),
-            env: BTreeMap::from_iter(self.env),
+            env: BTreeMap::from_iter(env),
             shared: self.shared,
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
             no_init: self.no_init,
+            no_test: self.no_test,
+            tuning: self.tuning.values(),
         };
-        Ok(repos.add(request).await?.into_inner())
+        let repo = repos.add(request).await?.into_inner();
+        Ok(Added { repo, password: made })
     }
+}
+
+/// A repo that was added, with the password that was made for it.
+#[derive(serde::Serialize)]
+struct Added {
+    #[serde(flatten)]
+    repo: Repo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+fn added(added: &Added) -> String {
+    let repo = shown(&added.repo, clock::now());
+    match &added.password {
+        Some(password) => format!("{repo}\n\n{}", kept_safe(&added.repo.id, password)),
+        None => repo,
+    }
+}
+
+fn kept_safe(repo: &str, password: &str) -> String {
+    format!(
+        "password    {password}\n\
+         Write it down and keep it somewhere else: without it nothing can be restored.\n\
+         Shown again on this machine by: holdfast repo show {repo} --password"
+    )
 }
 
 /// A password typed twice without being shown.
@@ -226,7 +300,7 @@ fn typed(output: Output) -> Result<String, Failure> {
         let message = "a repository needs a password";
         return Err(Failure::usage(
             message,
-            "add --password-file FILE, --password-command or --password-stdin",
+            "add --password-file FILE, --password-command, --password-stdin or --generate-password",
         ));
     }
     let first = output.ask_hidden("Password of the repository:")?;
@@ -242,7 +316,8 @@ impl Edit {
             repo: self.named.repo.to_string(),
             uri: self.uri,
             password: self.password.source()?,
-            env: BTreeMap::from_iter(self.env),
+            env: BTreeMap::from_iter(self.environment.read()?),
+            tuning: self.tuning.values(),
             env_removed: self.unset_env,
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
@@ -269,8 +344,19 @@ impl Command {
                 remove(output, &mut repos, named, yes).await?;
                 return Ok(Exit::Done);
             }
-            Self::Show(named) => repos.show(RepoRequest::from(named)).await?.into_inner(),
-            Self::Add(add) => add.run(output, &mut repos).await?,
+            Self::Show { named, password: true } => {
+                let told = repos.password(RepoRequest::from(named)).await?.into_inner();
+                output.show(&told, || kept_safe(&told.repo, &told.password))?;
+                return Ok(Exit::Done);
+            }
+            Self::Show { named, password: false } => {
+                repos.show(RepoRequest::from(named)).await?.into_inner()
+            }
+            Self::Add(add) => {
+                let done = add.run(output, &mut repos).await?;
+                output.show(&done, || added(&done))?;
+                return Ok(Exit::Done);
+            }
             Self::Edit(edit) => repos.edit(edit.request()?).await?.into_inner(),
             Self::Share(share) => share.run(&client).await?,
             Self::Unshare(named) => repos.unshare(RepoRequest::from(named)).await?.into_inner(),

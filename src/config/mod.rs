@@ -49,6 +49,7 @@ pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
+pub use tuning::tune;
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use valid::{
     Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Stdin, Tls,

@@ -1,15 +1,20 @@
 //! How restic is run: the keys that a repo and a plan have in common.
 
-use super::encode::{Fields, inline};
+use super::encode::{Fields, filled, inline};
 use super::units::{ByteSize, Span};
 use super::values::within;
-use super::written::{Field, Keys, Section};
+use super::written::{Field, Findings, Keys, Section};
 use crate::model::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
 use std::time::Duration;
-use toml_edit::Value;
+use toml::de::DeTable;
+use toml_edit::{Item, Value};
 
 pub(super) const LIMITS: Keys =
     Keys { known: &["upload", "download", "nice", "io", "memory", "gogc"], later: &[] };
+
+/// The keys that a repo and a plan have in common.
+const KEYS: Keys =
+    Keys { known: &["limits", "compression", "pack-size", "stall-after", "max-run"], later: &[] };
 
 /// Written where no time is a limit.
 const NEVER: &str = "never";
@@ -78,6 +83,47 @@ fn patience(field: &Field<'_>) -> Option<Patience> {
         return Some(Patience::Endless);
     }
     within(field, Duration::from_secs(60), Span::days(30).0).map(Patience::For)
+}
+
+/// Sets values by their keys, as written in the file; an empty text removes one.
+///
+/// # Errors
+/// An unknown key, or a value that the file would not take either.
+pub fn tune<'a>(
+    tuning: &Tuning,
+    values: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Tuning, String> {
+    let mut table = filled(encode(tuning));
+    let mut limits =
+        table.remove("limits").and_then(|item| item.into_table().ok()).unwrap_or_default();
+    for (key, text) in values {
+        let of = if LIMITS.known.contains(&key) { &mut limits } else { &mut table };
+        of.remove(key);
+        let value = match (text, key, text.parse::<i64>()) {
+            ("", ..) => continue,
+            (_, "nice" | "gogc", Ok(number)) => Value::from(number),
+            (text, ..) => Value::from(text),
+        };
+        of.insert(key, Item::Value(value));
+    }
+    table.insert("limits", Item::Value(Value::InlineTable(limits.into_inline_table())));
+    read_text(&table.to_string())
+}
+
+/// Reads the keys out of a text of nothing else.
+fn read_text(text: &str) -> Result<Tuning, String> {
+    let findings = Findings::new(text);
+    let (root, syntax) = DeTable::parse_recoverable(text);
+    let section = Section::root(&findings, root.get_ref()).checked(&KEYS);
+    let tuning = read(&section);
+    drop(section);
+    let problems = findings.into_problems();
+    let told = problems.iter().map(|problem| format!("{}: {}", problem.key, problem.message));
+    match (syntax.first(), told.collect::<Vec<_>>()) {
+        (None, told) if told.is_empty() => Ok(tuning),
+        (None, told) => Err(told.join("; ")),
+        (Some(error), _) => Err(error.message().to_owned()),
+    }
 }
 
 /// As they are written back.

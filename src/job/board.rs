@@ -1,5 +1,6 @@
 //! What is pending or running now, for everyone who watches: current state, latest wins.
 
+use super::watchdog::Overdue;
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Live {
     pub operation: Operation,
     /// As last heard of restic.
     pub progress: Progress,
+    /// What somebody should look at while it runs.
+    pub attention: Option<String>,
 }
 
 /// Who wanted an operation to stop.
@@ -21,6 +24,7 @@ pub struct Live {
 pub(super) enum Why {
     Person,
     Stop,
+    Overdue(Overdue),
 }
 
 /// An operation that is not finished.
@@ -34,7 +38,7 @@ pub(super) struct Active {
 
 impl Active {
     fn new(operation: Operation) -> Self {
-        let live = Live { operation, progress: Progress::default() };
+        let live = Live { operation, progress: Progress::default(), attention: None };
         Self {
             live: watch::Sender::new(live),
             cancel: Shutdown::default(),
@@ -59,6 +63,11 @@ impl Active {
     /// Adds something that the next entry will tell.
     pub(super) fn amend_silently(&self, change: impl FnOnce(&mut Operation)) {
         self.live.send_modify(|live| change(&mut live.operation));
+    }
+
+    /// Says, or no longer says, what somebody should look at.
+    pub(super) fn attend(&self, attention: Option<String>) {
+        self.live.send_modify(|live| live.attention = attention);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Live> {

@@ -4,6 +4,7 @@ use super::board::{Active, Added, Board, Why};
 use super::hooks::{Hooks, NoHooks};
 use super::journal::Journal;
 use super::queue::Queue;
+use super::watchdog::Signs;
 use super::{JobError, Live, Ports, RepoSpec, Run};
 use crate::clock;
 use crate::model::{FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status};
@@ -266,14 +267,17 @@ impl Inner {
             since,
         };
         self.ports.tell(move |ports| ports.runs.started(&run)).await;
+        let signs = Signs::new();
         let mut on_line = |line| {
+            signs.see(&line);
             let progress = lock(&journal).take(line);
             if let Some(progress) = progress {
                 self.board.progress(active, progress);
             }
         };
         let follow = restic.follow((running, command), &repo.access, cancel, &mut on_line);
-        let end = self.with_entries(active, &journal, follow).await;
+        let follow = self.with_entries(active, &journal, follow);
+        let end = self.watched(active, (&repo.tuning, &signs), follow).await;
         self.close(operation.id, restic, repo, OwnRun { pid, since }, (&journal, &end)).await;
         self.save_log(operation.id, &journal).await;
         (journal.into_inner().unwrap_or_else(PoisonError::into_inner), end)
@@ -295,7 +299,9 @@ impl Inner {
                 end = &mut follow => return end,
                 _ = minutes.tick() => {
                     self.save_log(active.operation().id, journal).await;
-                    self.record(active.amend(|op| op.message = how_far(active))).await;
+                    // Asked for before: while it is amended, nobody can look at it.
+                    let message = how_far(active);
+                    self.record(active.amend(|op| op.message = message)).await;
                 }
             }
         }
@@ -363,7 +369,11 @@ pub(super) fn lock(journal: &Mutex<Journal>) -> std::sync::MutexGuard<'_, Journa
 }
 
 fn how_far(active: &Active) -> String {
-    let progress = active.watch().borrow().progress.clone();
+    let live = active.watch().borrow().clone();
+    if let Some(attention) = live.attention {
+        return attention;
+    }
+    let progress = live.progress;
     let (done, total) = (progress.files_done, progress.files_total);
     format!("{}.{} %, {done} of {total} files", progress.permille / 10, progress.permille % 10)
 }
@@ -372,6 +382,7 @@ fn ended_by(error: &JobError, why: Option<Why>) -> End {
     let (status, message) = match (error.is_cancel(), why) {
         (true, Some(Why::Stop)) => (Status::Cancelled, "the daemon was stopped".to_owned()),
         (true, Some(Why::Person) | None) => (Status::Cancelled, "cancelled".to_owned()),
+        (true, Some(Why::Overdue(overdue))) => (Status::Failed, overdue.ended()),
         (false, _) => (Status::Failed, error.to_string()),
     };
     End { status: Some(status), message, ..End::default() }

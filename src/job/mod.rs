@@ -27,6 +27,7 @@ mod restore;
 mod run_by;
 mod script;
 mod trouble;
+mod watchdog;
 
 pub use board::Live;
 pub use dump::DumpSpec;

@@ -3,9 +3,18 @@
 use super::board::Added;
 use super::engine::{About, End};
 use super::{Engine, JobError, RepoSpec, Standing};
-use crate::model::{FlowId, OperationKind, RepoGuid, RepoId};
+use crate::model::{FlowId, OperationKind, RepoAccess, RepoGuid, RepoId};
 use crate::restic::{Command, Failure, Reason, Restic, Snapshot, SnapshotFilter};
 use crate::shutdown;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long it is tried to reach a storage before a person is told.
+const PROBED_WITHIN: Duration = Duration::from_secs(30);
+
+async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! { () = one => {} () = other => {} }
+}
 
 /// Who wants a repository to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,32 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         self.settle(&restic, &repo, (Wish::Adopt, None), &mut cancel).await
+    }
+
+    /// The repository that is found with this access, which need not be of any repo; `None` where
+    /// the storage answers and has none. Answers within a minute.
+    ///
+    /// # Errors
+    /// It cannot be reached or opened.
+    pub async fn probe(&self, access: &RepoAccess) -> Result<Option<RepoGuid>, JobError> {
+        let mut stopping = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let patience = shutdown::Shutdown::default();
+        let mut cancel = patience.guard();
+        let asking = restic.guid(access, &mut cancel);
+        tokio::pin!(asking);
+        let found = tokio::select! {
+            found = &mut asking => found,
+            () = first(sleep(PROBED_WITHIN), stopping.asked()) => {
+                patience.ask();
+                asking.await
+            }
+        };
+        match found.map_err(Failure::given_up) {
+            Ok(guid) => Ok(Some(guid)),
+            Err(Failure { reason: Reason::RepositoryMissing, .. }) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// As [`Engine::init`], but what a person has to create is not created. The owner calls this

@@ -12,7 +12,7 @@ use super::{
 use crate::model::{RepoAccess, RepoGuid, Tuning};
 use crate::shutdown::{self, Shutdown};
 use std::path::{Path, PathBuf};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 /// A restic that was found and is new enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,20 +23,45 @@ pub struct Restic {
     tuning: Tuning,
 }
 
-/// Finds restic when it is first needed, and looks again as long as there is none: a daemon runs,
-/// pairs and serves without it.
+/// Finds restic when it is first needed, and looks again as long as there is none, and when its file
+/// is another than before: a daemon runs, pairs and serves without it, and outlives its upgrade.
 #[derive(Debug)]
 pub struct Locator {
     program: Option<PathBuf>,
     guard: Guard,
-    found: OnceCell<Restic>,
+    found: Mutex<Option<(Stamp, Restic)>>,
+}
+
+/// Which file a program is: another one after an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// Of the program of that name; `None` where there is no such file.
+    fn of(program: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let of = |path: &Path| {
+            let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+            let (file, modified) =
+                ((found.dev(), found.ino()), (found.mtime(), found.mtime_nsec()));
+            Some(Self { file, modified })
+        };
+        if program.components().count() > 1 {
+            return of(program);
+        }
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).find_map(|folder| of(&folder.join(program)))
+    }
 }
 
 impl Locator {
     /// Will look for `program`, or for `restic` on `PATH`.
     #[must_use]
     pub const fn new(program: Option<PathBuf>, guard: Guard) -> Self {
-        Self { program, guard, found: OnceCell::const_new() }
+        Self { program, guard, found: Mutex::const_new(None) }
     }
 
     /// The restic to use.
@@ -44,8 +69,16 @@ impl Locator {
     /// # Errors
     /// None there, or too old.
     pub async fn restic(&self) -> Result<Restic, VersionError> {
-        let locate = || Restic::locate(self.program.as_deref(), self.guard.clone());
-        self.found.get_or_try_init(locate).await.cloned()
+        let mut found = self.found.lock().await;
+        let stamp = Stamp::of(self.program.as_deref().unwrap_or(Path::new("restic")));
+        if let (Some(now), Some((before, restic))) = (stamp, found.as_ref())
+            && now == *before
+        {
+            return Ok(restic.clone());
+        }
+        let restic = Restic::locate(self.program.as_deref(), self.guard.clone()).await?;
+        *found = stamp.map(|stamp| (stamp, restic.clone()));
+        Ok(restic)
     }
 }
 
@@ -199,4 +232,29 @@ impl Restic {
 
 pub(super) fn unreadable(document: &str) -> Failure {
     Failure::new(Reason::Unreadable, &document.chars().take(80).collect::<String>())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[tokio::test]
+    async fn a_restic_that_was_upgraded_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("restic");
+        let install = |version: &str| {
+            let new = folder.path().join("new");
+            std::fs::write(&new, format!("#!/bin/sh\necho restic {version} compiled\n")).unwrap();
+            std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+            std::fs::rename(&new, &program).unwrap();
+        };
+        let locator = Locator::new(Some(program.clone()), Guard::None);
+        assert!(locator.restic().await.is_err());
+        install("0.14.0");
+        assert_eq!(locator.restic().await.unwrap().version(), Version::of(0, 14, 0));
+        install("0.18.1");
+        assert_eq!(locator.restic().await.unwrap().version(), Version::of(0, 18, 1));
+    }
 }

@@ -7,7 +7,10 @@ use super::redact::Redaction;
 use super::{Completeness, Failure, Reason};
 use crate::shutdown;
 use rustix::process::{Pid, Signal, kill_process_group};
+#[cfg(target_os = "linux")]
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -85,6 +88,55 @@ impl Running {
             let _ = kill_process_group(group, signal);
         }
     }
+}
+
+impl Running {
+    /// Ends it and all that it has started: restic gives ssh and rclone groups of their own.
+    fn kill(&self) {
+        let below = self.child.id().map(descendants).unwrap_or_default();
+        self.signal(Signal::KILL);
+        #[cfg(target_os = "linux")]
+        for child in below {
+            // It may have ended with its parent.
+            let _ = pidfd_send_signal(child, Signal::KILL);
+        }
+    }
+}
+
+/// The processes below one, each held so that its id cannot become another's before it is used.
+#[cfg(target_os = "linux")]
+fn descendants(root: u32) -> Vec<OwnedFd> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        next += 1;
+        let children = parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid);
+        found.extend(children.collect::<Vec<_>>());
+    }
+    let hold = |pid: &u32| {
+        let held = Pid::from_raw(i32::try_from(*pid).ok()?)?;
+        let held = pidfd_open(held, PidfdFlags::empty()).ok()?;
+        // Still where it was: not another process with its id.
+        parents.contains(&(*pid, parent_of(*pid)?)).then_some(held)
+    };
+    found[1..].iter().filter_map(hold).collect()
+}
+
+/// proc_pid_stat(5): `pid (comm) state ppid …`.
+#[cfg(target_os = "linux")]
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Elsewhere nothing says so; what reads from a pipe of restic's ends with it.
+#[cfg(not(target_os = "linux"))]
+const fn descendants(_root: u32) -> Vec<OwnedFd> {
+    Vec::new()
 }
 
 impl Drop for Running {
@@ -249,7 +301,7 @@ impl Ending {
 
     /// It did not end in time after it was asked.
     pub(super) fn kill(&mut self, running: &Running) {
-        running.signal(Signal::KILL);
+        running.kill();
         self.deadline = Box::pin(sleep_until(Instant::now() + NEVER));
     }
 }
@@ -366,6 +418,36 @@ mod tests {
         let text = format!("{}\nnext\n\nlast", "x".repeat(100_000));
         let all = lines(text.as_bytes(), 10).await;
         assert_eq!(all, ["xxxxxxxxxx", "next", "", "last"]);
+    }
+
+    /// A program that ignores the interrupt, with a child in a session of its own.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_does_not_end_is_killed_with_all_that_it_started() {
+        let script = "trap '' INT; setsid sleep 1000 & echo $!; while :; do sleep 1000; done";
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", script]);
+        let running = start(command).await.unwrap();
+        let (stop, mut child) = (shutdown::Shutdown::default(), 0_u32);
+        let mut cancel = stop.guard();
+        let mut on_line = |line: Line| {
+            child = line.text.parse().unwrap();
+            stop.ask();
+            // From here no time passes but what is waited for.
+            tokio::time::pause();
+        };
+        let redaction = Redaction::default();
+        let ended = running.finish(&redaction, Reading::Lines, &mut cancel, &mut on_line).await;
+        assert_eq!(ended.unwrap_err().reason, Reason::Interrupted);
+        let is_gone = || match std::fs::read_to_string(format!("/proc/{child}/stat")) {
+            Ok(stat) => stat.contains(") Z ") || !stat.contains("(sleep)"),
+            Err(_) => true,
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !is_gone() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(child > 0 && is_gone(), "process {child} is still there");
     }
 
     #[tokio::test]

@@ -74,7 +74,46 @@ pub struct Machine {
     folder: tempfile::TempDir,
     /// The network namespace it runs in, where it is not this one.
     netns: Option<String>,
+    /// What its daemon has in its environment besides.
+    env: Vec<(String, String)>,
     child: Option<Child>,
+}
+
+/// A restic of those that CI has: the system's, and the one of Debian's next release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restic {
+    V014,
+    V018,
+}
+
+/// Both.
+pub const RESTICS: [Restic; 2] = [Restic::V014, Restic::V018];
+
+impl Restic {
+    /// Its version.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V014 => "0.14",
+            Self::V018 => "0.18",
+        }
+    }
+
+    /// Where it is.
+    #[track_caller]
+    pub fn program(self) -> String {
+        match self {
+            Self::V014 => "/usr/bin/restic".to_owned(),
+            Self::V018 => tool("restic-0.18/restic"),
+        }
+    }
+}
+
+/// A program that `.ci/install` put beside those of the system.
+#[track_caller]
+pub fn tool(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(name);
+    assert!(path.exists(), "{path:?} is not there; .ci/install installs what the tests need");
+    path.to_str().unwrap().to_owned()
 }
 
 impl Machine {
@@ -88,21 +127,33 @@ impl Machine {
     /// The same, with more lines of config (top-level keys first, then tables).
     #[track_caller]
     pub fn start_with(name: &str, config: &str) -> Self {
-        Self::launch(name, (None, "127.0.0.1"), config)
+        Self::start_env(name, config, &[])
+    }
+
+    /// The same, with more in the environment of its daemon.
+    #[track_caller]
+    pub fn start_env(name: &str, config: &str, env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::launch(name, (None, "127.0.0.1"), (config, env.collect()))
     }
 
     /// As [`Machine::start`], in a network namespace with an address of its own.
     #[track_caller]
     pub fn start_in(name: &str, netns: &str, address: &str) -> Self {
-        Self::launch(name, (Some(netns.to_owned()), address), "")
+        Self::launch(name, (Some(netns.to_owned()), address), ("", Vec::new()))
     }
 
     #[track_caller]
-    fn launch(name: &str, (netns, address): (Option<String>, &str), config: &str) -> Self {
+    fn launch(
+        name: &str,
+        (netns, address): (Option<String>, &str),
+        (config, env): (&str, Vec<(String, String)>),
+    ) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("holdfast-").tempdir().unwrap();
         let url = format!("http://{address}:{port}");
-        let mut machine = Self { name: name.to_owned(), url, port, folder, netns, child: None };
+        let mut machine =
+            Self { name: name.to_owned(), url, port, folder, netns, env, child: None };
         let own = format!(
             "instance = \"{name}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
              heartbeat = \"1s\"\n",
@@ -209,6 +260,7 @@ impl Machine {
         let log = File::options().create(true).append(true).open(self.folder().join("log.txt"));
         let mut command = self.command();
         command.env("HOLDFAST_LOG", "holdfast=debug").arg("run");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let child = command.stdout(Stdio::null()).stderr(log.unwrap()).spawn().unwrap();
         self.child = Some(child);
         let deadline = Instant::now() + PATIENCE;

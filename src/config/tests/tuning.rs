@@ -1,7 +1,7 @@
 //! How restic is run, as keys.
 
 use super::{id, of};
-use crate::config::{ByteSize, Config, Edit, Editor, parse};
+use crate::config::{ByteSize, Config, Edit, Editor, parse, tune};
 use crate::model::{Compression, IoClass, Patience, Tuning};
 use std::time::Duration;
 
@@ -106,4 +106,19 @@ fn an_edit_writes_back_what_it_read() {
     assert_eq!(after.repos[0].tuning, Tuning::NONE);
     assert!(!super::read(&path).contains("compression"), "{}", super::read(&path));
     assert_eq!(id::<crate::model::PlanId>("home"), after.plans[0].id);
+}
+
+#[test]
+fn single_values_are_set_and_removed_by_their_keys() {
+    let before = config().repos[0].tuning;
+    let after = tune(&before, [("nice", "5"), ("upload", ""), ("max-run", "1h")]).unwrap();
+    assert_eq!((after.nice.unwrap().get(), after.upload), (5, None));
+    assert_eq!(after.run_limit(), Some(Duration::from_secs(3600)));
+    assert_eq!((after.download, after.pack_size), (before.download, before.pack_size));
+    assert_eq!(tune(&before, []), Ok(before));
+    let refused = |key, text| tune(&Tuning::NONE, [(key, text)]).unwrap_err();
+    assert!(refused("nice", "20").contains("limits.nice: nice is a whole number from 0 to 19"));
+    assert!(refused("nice", "low").contains("has to be a whole number"));
+    assert!(refused("cpu", "1").contains("cpu: this key is not known"));
+    assert!(refused("upload", "1\"").contains("a whole number and a unit"));
 }

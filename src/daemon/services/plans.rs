@@ -3,14 +3,15 @@
 pub(in crate::daemon) mod fleet;
 mod timed;
 
+use super::repos::request::tuned;
 use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::clock;
-use crate::config::{Edit, Plan, Span};
+use crate::config::{ByteSize, Edit, Plan, Span};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
-use crate::model::{PlanId, RepoId};
+use crate::model::{PlanId, RepoId, Tuning};
 use crate::schedule::{Schedule, TaskKey};
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +160,14 @@ fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
     let id = refuse::field("plan", &request.plan)?;
     let repo: RepoId = refuse::field("repo", &request.repo)?;
     Ok(Plan {
+        exclude_file: request.exclude_file,
+        iexclude_file: request.iexclude_file,
+        exclude_caches: request.exclude_caches,
+        skip_if_unchanged: request.skip_if_unchanged,
+        exclude_larger_than: request.exclude_larger_than.map(ByteSize),
+        read_concurrency: request.read_concurrency.map(concurrency).transpose()?.flatten(),
+        host: request.host,
+        tuning: tuned(&Tuning::NONE, &request.tuning)?,
         exclude: request.exclude,
         iexclude: request.iexclude,
         exclude_if_present: request.exclude_if_present,
@@ -186,6 +195,8 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
     let lists = [
         (&mut plan.exclude, request.exclude),
         (&mut plan.iexclude, request.iexclude),
+        (&mut plan.exclude_file, request.exclude_file),
+        (&mut plan.iexclude_file, request.iexclude_file),
         (&mut plan.exclude_if_present, request.exclude_if_present),
     ];
     for (list, given) in lists {
@@ -206,6 +217,18 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
         jitter_s: request.jitter_s,
     };
     plan.schedule = change.of(&plan.schedule)?;
+    plan.exclude_caches = request.exclude_caches.unwrap_or(plan.exclude_caches);
+    plan.skip_if_unchanged = request.skip_if_unchanged.unwrap_or(plan.skip_if_unchanged);
+    if let Some(bytes) = request.exclude_larger_than {
+        plan.exclude_larger_than = (bytes > 0).then_some(ByteSize(bytes));
+    }
+    if let Some(files) = request.read_concurrency {
+        plan.read_concurrency = concurrency(files)?;
+    }
+    if let Some(host) = request.host {
+        plan.host = (!host.is_empty()).then_some(host);
+    }
+    plan.tuning = tuned(&plan.tuning, &request.tuning)?;
     Ok(plan)
 }
 
@@ -220,6 +243,13 @@ fn paths(given: Vec<String>) -> Result<Vec<String>, Status> {
             Err(refuse::invalid(message, "write the whole path"))
         }
     }
+}
+
+/// 0 stands for restic's own number.
+fn concurrency(files: u32) -> Result<Option<u8>, Status> {
+    let wrong = || refuse::invalid(format!("read-concurrency {files}: it is from 1 to 64"), "");
+    let files = u8::try_from(files).ok().filter(|files| *files <= 64).ok_or_else(wrong)?;
+    Ok((files > 0).then_some(files))
 }
 
 /// 0 stands for none.

@@ -5,7 +5,7 @@
 
 mod document;
 mod opening;
-mod request;
+pub(super) mod request;
 
 use super::{peers, refuse};
 use crate::api::repo_service_server::RepoService;
@@ -108,6 +108,16 @@ impl RepoService for Service {
         self.own(&id).await?;
         let operation = opening::init(&self.node, &id).await?;
         super::started(&self.node, operation).await.map(Response::new)
+    }
+
+    async fn password(&self, request: Request<api::RepoRequest>) -> Answer<api::RepoPassword> {
+        let id = id(&request.into_inner().repo)?;
+        let password = self.own(&id).await?.password.resolve().await;
+        let password =
+            password.map_err(|error| refuse::not_now("secret", error.to_string(), ""))?;
+        tracing::info!(repo = %id, "its password was shown on the local socket");
+        let (repo, password) = (id.to_string(), password.expose().to_owned());
+        Ok(Response::new(api::RepoPassword { repo, password }))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::api::{
     Status as Document, Store,
 };
 use crate::daemon::Node;
+use crate::job::Live;
 use crate::model::{KeyId, Timestamp};
 use crate::reconcile::{Shard, Trouble};
 use crate::store::history::{LogSummary, StoreState};
@@ -37,6 +38,7 @@ impl StatusService for Service {
         attention.extend(store_trouble(&store));
         attention.extend(plans.iter().filter_map(plan_trouble));
         attention.extend(repos.iter().filter_map(repo_trouble));
+        attention.extend(node.engine.live().iter().filter_map(run_trouble));
         attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
         attention.extend(peers.iter().filter_map(link_trouble));
         attention.extend(log_troubles(node, &peers).await);
@@ -131,6 +133,17 @@ fn plan_trouble(plan: &Plan) -> Option<Attention> {
         )),
         since: plan.last_run.clone(),
         ..row("plan", &plan.id, message)
+    })
+}
+
+/// A run that goes on and should be looked at.
+fn run_trouble(live: &Live) -> Option<Attention> {
+    let operation = &live.operation;
+    let remedy = format!("see `holdfast op log {0}`, or `holdfast op cancel {0}`", operation.id);
+    Some(Attention {
+        remedy: Some(remedy),
+        since: Some(operation.started_at.to_string()),
+        ..row("operation", operation.id.to_string(), live.attention.clone()?)
     })
 }
 

@@ -5,7 +5,7 @@ use crate::api::{AddRepoRequest, Error};
 use crate::config::{Edit, Repo};
 use crate::daemon::Node;
 use crate::job::{Engine, JobError};
-use crate::model::{OperationId, OperationKind, RepoGuid, RepoId};
+use crate::model::{OperationId, OperationKind, RepoId};
 use crate::restic::{Failure, Reason};
 use std::sync::Arc;
 use tonic::{Code, Status};
@@ -17,11 +17,33 @@ pub(super) enum Wish {
     Create,
     /// Nothing.
     AdoptOnly,
+    /// Nobody looks: it is saved as it is.
+    SaveOnly,
 }
 
 impl Wish {
     pub(super) const fn of(request: &AddRepoRequest) -> Self {
-        if request.no_init { Self::AdoptOnly } else { Self::Create }
+        match (request.no_test, request.no_init) {
+            (true, _) => Self::SaveOnly,
+            (false, true) => Self::AdoptOnly,
+            (false, false) => Self::Create,
+        }
+    }
+}
+
+/// Looks whether the storage can be reached and opened, before anything is saved.
+async fn test(engine: &Engine, repo: &Repo, wish: Wish) -> Result<(), Status> {
+    if wish == Wish::SaveOnly {
+        return Ok(());
+    }
+    let access = repo.access().await;
+    let access = access.map_err(|error| refuse::invalid(error.to_string(), ""))?;
+    match (engine.probe(&access).await, wish) {
+        (Ok(None), Wish::AdoptOnly) => {
+            Err(not_added(&repo.id, JobError::NothingToAdopt { repo: repo.id.clone() }, false))
+        }
+        (Ok(_), _) => Ok(()),
+        (Err(error), _) => Err(not_added(&repo.id, error, false)),
     }
 }
 
@@ -31,9 +53,12 @@ pub(super) async fn add(node: &Arc<Node>, repo: Repo, wish: Wish) -> Result<(), 
     let node = Arc::clone(node);
     let adding = tokio::spawn(async move {
         let id = repo.id.clone();
+        if node.config.current().repo(&id).is_none() {
+            test(&node.engine, &repo, wish).await?;
+        }
         node.edit(vec![Edit::AddRepo(Box::new(repo))]).await.map_err(refuse::edit)?;
         match open(&node.engine, &id, wish).await {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => {
                 let taken_out = node.edit(vec![Edit::RemoveRepo(id.clone())]).await;
                 Err(not_added(&id, error, taken_out.is_err()))
@@ -43,10 +68,11 @@ pub(super) async fn add(node: &Arc<Node>, repo: Repo, wish: Wish) -> Result<(), 
     adding.await.unwrap_or_else(|_| Err(refuse::job(JobError::Stopping)))
 }
 
-async fn open(engine: &Engine, id: &RepoId, wish: Wish) -> Result<RepoGuid, JobError> {
+async fn open(engine: &Engine, id: &RepoId, wish: Wish) -> Result<(), JobError> {
     match wish {
-        Wish::Create => engine.init(id).await,
-        Wish::AdoptOnly => engine.adopt(id).await,
+        Wish::Create => engine.init(id).await.map(drop),
+        Wish::AdoptOnly => engine.adopt(id).await.map(drop),
+        Wish::SaveOnly => Ok(()),
     }
 }
 

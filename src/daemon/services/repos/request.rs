@@ -5,7 +5,8 @@
 
 use super::super::refuse;
 use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
-use crate::config::{Repo, SecretSource, Template};
+use crate::config::{Repo, SecretSource, Template, tune};
+use crate::model::Tuning;
 use std::collections::BTreeMap;
 use tonic::Status;
 
@@ -18,6 +19,9 @@ pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
     };
     let mut repo = Repo::new(id, template("uri", &request.uri)?, password);
     repo.shared = request.shared;
+    // Nobody looks now whether there is one to adopt.
+    repo.auto_init = !(request.no_test && request.no_init);
+    repo.tuning = tuned(&repo.tuning, &request.tuning)?;
     set_variables(&mut repo, request.env)?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
@@ -39,7 +43,18 @@ pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, S
         }
     }
     set_variables(&mut repo, request.env)?;
+    repo.tuning = tuned(&repo.tuning, &request.tuning)?;
     with_member(repo, request.member_uri, request.member_password_file)
+}
+
+/// How restic is run, with these values set or removed.
+pub(in crate::daemon::services) fn tuned(
+    tuning: &Tuning,
+    values: &BTreeMap<String, String>,
+) -> Result<Tuning, Status> {
+    let values = values.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+    tune(tuning, values)
+        .map_err(|wrong| refuse::invalid(wrong, "docs/configuration.md has them all"))
 }
 
 /// What members use: absent stays, empty is removed.
