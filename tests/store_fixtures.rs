@@ -122,7 +122,7 @@ fn trust_schema_5_opens() {
 }
 
 fn tasks() -> [(TaskKey, Record); 2] {
-    let at = |hours| Timestamp::from_millis(NOON + hours * 3_600_000);
+    let at = |hours: i64| Timestamp::from_millis(NOON + hours * 3_600_000);
     let home = Record {
         next_due: Some(at(24)),
         pending: Some(Pending { due: at(0), since: at(1), not_before: at(2), attempt: 1 }),

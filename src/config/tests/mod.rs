@@ -296,7 +296,7 @@ fn plans_are_checked() {
         ("paths = [\"/h\"]\nschedule = { after = \"b\" }", "after plan b, which is not there"),
         ("paths = [\"/h\"]\nschedule = { after = \"a\" }", "wait for itself: a after a"),
         ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
-        ("paths = [\"/h\"]\nonly-when = { ac = true }", "did you mean"),
+        ("paths = [\"/h\"]\nonly-when = { ac-powr = true }", "did you mean"),
         ("paths = [\"/h\"]\nonly-when = { window = \"22-6\" }", "such as 22:00-06:00"),
         ("paths = [\"/h\"]\nonly-when = { load-below = 0 }", "0 is not between 0.01 and"),
         ("paths = [\"/h\"]\nonly-when = { load-below = \"2\" }", "has to be a number"),
