@@ -20,7 +20,8 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CronPattern {
     text: String,
-    cron: Cron,
+    /// Large: sets of bits for each field.
+    cron: Box<Cron>,
     follows: Follows,
     longest_gap: Duration,
 }
@@ -149,7 +150,7 @@ impl FromStr for CronPattern {
         let follows = if starred(1) { Follows::Hours } else { Follows::Clock };
         let never = || CronError::Never { text: text.clone() };
         let longest_gap = longest_gap(&cron).ok_or_else(never)?;
-        Ok(Self { cron, follows, longest_gap, text })
+        Ok(Self { cron: Box::new(cron), follows, longest_gap, text })
     }
 }
 
