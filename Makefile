@@ -1,5 +1,7 @@
 # The one place that says how holdfast is built and proved. Everything here runs on a fresh clone.
 SEEDS ?= 1000
+# Each of them is ten years of one machine.
+DECADES ?= 8
 .PHONY: build demo test lint sim bench
 
 build: ## target/release/holdfast
@@ -21,9 +23,10 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-sim: ## random histories of log sync, then of whole sessions; SEEDS=n, and HOLDFAST_SEED=s replays one
+sim: ## random histories of log sync, of whole sessions, then of schedules (DECADES=n); SEEDS=n, and HOLDFAST_SEED=s replays one
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test reconcile_histories -- --nocapture
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test session_histories -- --nocapture
+	HOLDFAST_SEEDS=$(DECADES) cargo test --locked --test schedule_histories -- --nocapture
 
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures

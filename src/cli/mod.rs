@@ -26,6 +26,7 @@ mod proof;
 mod repo;
 mod restore;
 pub mod run;
+mod schedule;
 mod select;
 mod snapshots;
 mod status;
@@ -87,6 +88,8 @@ enum Command {
     Repo(repo::Command),
     #[command(subcommand)]
     Plan(plan::Command),
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     Ops(ops::Args),
     #[command(subcommand)]
     Op(ops::OpCommand),
@@ -219,6 +222,7 @@ impl Command {
             Self::Peer(command) => command.run(context).await,
             Self::Repo(command) => command.run(context).await,
             Self::Plan(command) => command.run(context).await,
+            Self::Schedule(command) => command.run(context),
             Self::Ops(args) => args.run(context).await,
             Self::Op(command) => command.run(context).await,
             Self::Snapshots(args) => args.run(context).await,

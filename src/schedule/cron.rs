@@ -20,7 +20,7 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CronPattern {
     text: String,
-    /// Large: a set of flags for each field.
+    /// Large: sets of bits for each field.
     cron: Box<Cron>,
     follows: Follows,
     longest_gap: Duration,

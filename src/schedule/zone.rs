@@ -26,6 +26,12 @@ impl Zone {
         Self(TimeZone::try_system().unwrap_or(TimeZone::UTC))
     }
 
+    /// A point in time as its clocks show it, for people: `Sun 2026-03-29 03:00 +02:00`.
+    #[must_use]
+    pub fn show(&self, at: Timestamp) -> String {
+        self.clock_at(at).strftime("%a %Y-%m-%d %H:%M %:z").to_string()
+    }
+
     pub(super) const fn rules(&self) -> &TimeZone {
         &self.0
     }

@@ -35,5 +35,5 @@ fn no_due_run_is_missed_and_none_is_made_twice_in_ten_years() {
 
 #[test]
 fn a_machine_whose_clock_is_right_runs_at_each_due_time_and_once_for_each_time_away() {
-    seeds::run("schedule_histories", 20, |seed| world::plain(seed));
+    seeds::run("schedule_histories", 20, world::plain);
 }

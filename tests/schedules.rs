@@ -1,0 +1,129 @@
+//! Schedules as a person uses them: through the real binary, with the real restic.
+#![allow(clippy::unwrap_used)]
+
+mod machine;
+
+use machine::Machine;
+use serde_json::Value;
+use std::fs;
+
+/// A machine with a repo and a folder to save; its plans are added by the test.
+fn machine() -> Machine {
+    let nas = Machine::start("nas");
+    fs::create_dir(nas.folder().join("home")).unwrap();
+    fs::write(nas.folder().join("home/letter.txt"), "dear reader").unwrap();
+    fs::write(nas.folder().join("pass"), "correct horse\n").unwrap();
+    let (uri, pass) = (at(&nas, "vault"), at(&nas, "pass"));
+    nas.ask(&["repo", "add", "vault", &uri, "--password-file", &pass]);
+    nas
+}
+
+fn at(machine: &Machine, name: &str) -> String {
+    machine.folder().join(name).to_str().unwrap().to_owned()
+}
+
+fn add(machine: &Machine, plan: &str, schedule: &str) -> Value {
+    let home = at(machine, "home");
+    machine.ask(&["plan", "add", plan, "--repo", "vault", "--path", &home, "--schedule", schedule])
+}
+
+fn plan<'a>(plans: &'a Value, id: &str) -> &'a Value {
+    plans.as_array().unwrap().iter().find(|plan| plan["id"] == id).unwrap()
+}
+
+#[test]
+fn a_plan_runs_by_itself_another_after_it_and_once() {
+    let mut nas = machine();
+    add(&nas, "first", "every 6h");
+    let second = add(&nas, "second", "after first");
+    assert_eq!(
+        (second["schedule"].as_str(), &second["next_run"]),
+        (Some("after first"), &Value::Null)
+    );
+    let both =
+        |plans: &Value| ["first", "second"].iter().all(|id| plan(plans, id)["state"] == "fresh");
+    let plans = nas.until(&["plan", "list"], both);
+    let first = plan(&plans, "first");
+    assert_eq!(first["allowed_age_s"], 9 * 3600, "one and a half of the longest gap");
+    assert!(first["next_run"].is_string(), "{first}");
+    // A daemon that comes back repeats nothing, and knows when the next one is due.
+    nas.restart();
+    let again = nas.until(&["plan", "list"], |plans| plans[0]["next_run"].is_string());
+    assert_eq!(plan(&again, "first")["next_run"], first["next_run"]);
+    let operations = nas.cli(&["ops"]).lines();
+    let backups = operations.iter().filter(|op| op["kind"] == "backup").count();
+    assert_eq!(backups, 2, "{operations:#?}");
+}
+
+#[test]
+fn a_failed_run_says_which_attempt_it_was_and_is_not_tried_again_where_that_is_of_no_use() {
+    let nas = machine();
+    fs::write(nas.folder().join("pass"), "battery staple\n").unwrap();
+    add(&nas, "home", "every 6h");
+    let plans = nas.until(&["plan", "list"], |plans| plans[0]["state"] == "failing");
+    assert_eq!(plans[0]["failures"], 1);
+    let operations = nas.cli(&["ops"]).lines();
+    let failed = operations.iter().find(|op| op["kind"] == "backup").unwrap();
+    assert!(failed["message"].as_str().unwrap().ends_with("Attempt 1 of 3"), "{failed}");
+}
+
+#[test]
+fn a_plan_is_paused_resumed_and_shown_with_its_next_runs() {
+    let nas = machine();
+    let home = add(&nas, "home", "cron: 30 2 1 1 *");
+    assert_eq!(
+        (home["schedule"].as_str(), home["state"].as_str()),
+        (Some("cron: 30 2 1 1 *"), Some("not-yet"))
+    );
+    let zone = ["plan", "edit", "home", "--time-zone", "Europe/Rome", "--jitter", "0s"];
+    let home = nas.ask(&zone);
+    assert_eq!(
+        (home["time_zone"].as_str(), home["jitter_s"].as_u64()),
+        (Some("Europe/Rome"), Some(0))
+    );
+    assert_eq!(home["grace_s"], 6 * 3600);
+    let due = |plan: &Value| plan["next_runs"].as_array().is_some_and(|runs| runs.len() == 5);
+    let home = nas.until(&["plan", "show", "home"], due);
+    let runs: Vec<_> =
+        home["next_runs"].as_array().unwrap().iter().map(|at| at.as_str().unwrap()).collect();
+    assert!(runs.iter().all(|at| at.ends_with("-01-01T01:30:00.000Z")), "{runs:?}");
+    assert_eq!(home["next_run"], home["next_runs"][0]);
+
+    let paused = nas.ask(&["plan", "snooze", "home", "8h"]);
+    assert_eq!(paused["state"], "paused");
+    assert!(paused["paused_until"].is_string());
+    let paused = nas.ask(&["plan", "pause", "home"]);
+    assert_eq!((&paused["state"], &paused["paused_until"]), (&"paused".into(), &Value::Null));
+    let resumed = nas.ask(&["plan", "resume", "home"]);
+    assert_eq!(resumed["state"], "not-yet");
+    assert_eq!(
+        nas.cli(&["plan", "pause", "home", "--until", "2020-01-01T00:00:00Z"]).refused(),
+        "invalid"
+    );
+    let circle = ["plan", "edit", "home", "--schedule", "after home"];
+    assert!(nas.cli(&circle).error()["message"].as_str().unwrap().contains("home after home"));
+}
+
+#[test]
+fn a_run_that_is_due_waits_outside_of_its_window_and_says_so() {
+    let nas = machine();
+    add(&nas, "home", "every 6h");
+    nas.until(&["plan", "list"], |plans| plans[0]["state"] == "fresh");
+    // A load of a hundredth is never there while tests run.
+    let config = fs::read_to_string(nas.config()).unwrap();
+    let more = format!(
+        "{config}\n[[plan]]\nid = \"waits\"\nrepo = \"vault\"\npaths = [\"{}\"]\n\
+         schedule = {{ every = \"6h\" }}\nonly-when = {{ load-below = 0.01 }}\n",
+        at(&nas, "home")
+    );
+    nas.write_config(&more);
+    let waits =
+        |plans: &Value| plans.as_array().unwrap().iter().any(|plan| plan["state"] == "waiting");
+    let plans = nas.until(&["plan", "list"], waits);
+    assert_eq!(plan(&plans, "waits")["waiting_for"], "a load below 0.01");
+    assert_eq!(
+        nas.ask(&["plan", "backup", "waits"])["status"],
+        "succeeded",
+        "a person need not wait"
+    );
+}
