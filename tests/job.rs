@@ -366,6 +366,7 @@ async fn next_start(machine: &Machine, started: &[&str], foreign: &str) {
         plan: Some(plan_id()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: since,
         ended_at: None,
         message: String::new(),

@@ -160,6 +160,7 @@ impl Inner {
             plan: about.plan,
             repo_guid: None,
             snapshot: None,
+            snapshot_gone: None,
             started_at: now,
             ended_at: None,
             message: String::new(),

@@ -4,20 +4,23 @@
 
 mod expectation;
 mod id;
-
+mod maintenance;
 mod operation;
 mod peer;
 mod repo;
+mod retention;
 mod secret;
 mod time;
 
 pub use expectation::{Expectation, MachineClass};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
+pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{
     ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
+pub use retention::{Retention, RetentionError, Rules, Within};
 pub use secret::Secret;
 pub use time::Timestamp;
 

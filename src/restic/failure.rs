@@ -49,6 +49,8 @@ pub enum Reason {
         /// Its number.
         signal: i32,
     },
+    /// A check found damage.
+    Damaged,
     /// What it printed is not what this command prints.
     Unreadable,
     /// Anything else.
@@ -85,6 +87,9 @@ impl Reason {
             Self::Killed { .. } => {
                 "Check whether the machine ran out of memory, then start it again"
             }
+            Self::Damaged => {
+                "See what is damaged with `holdfast op log`; keep a copy of the repository before you repair it with restic"
+            }
             Self::Unreadable => "Check that the program is restic, and its version",
             Self::Unknown { .. } => "The operation's log has all that restic said",
         }
@@ -114,6 +119,7 @@ impl fmt::Display for Reason {
             Self::Killed { signal } => {
                 write!(f, "restic was ended from outside by signal {signal}")
             }
+            Self::Damaged => f.write_str("the repository is damaged"),
             Self::Unreadable => f.write_str("restic printed something unexpected"),
             Self::Unknown { code } => write!(f, "restic failed with exit code {code}"),
         }
@@ -158,6 +164,7 @@ const PHRASES: &[(Phrase, Reason)] = &[
     (&["all target directories/files do not exist"], Reason::NothingToSave),
     (&["no matching id found"], Reason::NoSuchSnapshot),
     (&["no snapshot found"], Reason::NoSuchSnapshot),
+    (&["fatal: repository contains errors"], Reason::Damaged),
     (&["no space left on device"], Reason::NoSpace),
     (&["disk quota exceeded"], Reason::NoSpace),
     // What the storage answers when it was reached and has no such file: a local disk, sftp, a
@@ -254,6 +261,7 @@ mod tests {
             (fixture!("rest-401.err"), Reason::Denied),
             (fixture!("nothing-to-save.err"), Reason::NothingToSave),
             (fixture!("no-snapshot.err"), Reason::NoSuchSnapshot),
+            (fixture!("keep/check-damaged.err"), Reason::Damaged),
             (fixture!("bad-flag.err"), Reason::Unknown { code: 1 }),
         ] {
             assert_eq!(recorded(fixture), expected, "{fixture}");
