@@ -10,6 +10,7 @@ mod peer;
 mod repo;
 mod retention;
 mod secret;
+mod span;
 mod time;
 
 pub use expectation::{Expectation, MachineClass};
@@ -22,6 +23,7 @@ pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use retention::{Retention, RetentionError, Rules, Within};
 pub use secret::Secret;
+pub use span::{Span, SpanError};
 pub use time::Timestamp;
 
 pub(crate) use operation::words;
