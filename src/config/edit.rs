@@ -310,6 +310,10 @@ fn put(table: &mut Table, key: &str, value: Option<Value>) {
         table.remove(key);
         return;
     };
+    let as_table = table.get(key).filter(|item| item.is_table()).cloned();
+    if as_table.and_then(|item| item.into_value().ok()).is_some_and(|old| same(&old, &value)) {
+        return;
+    }
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) if same(old, &value) => {}
         Some(old) => {
@@ -327,6 +331,7 @@ fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::String(a), Value::String(b)) => a.value() == b.value(),
         (Value::Boolean(a), Value::Boolean(b)) => a.value() == b.value(),
+        (Value::Integer(a), Value::Integer(b)) => a.value() == b.value(),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }

@@ -4,6 +4,7 @@ use super::check::check;
 use super::problem::{Problem, Problems};
 use super::tables::{AUTHORIZED_CLIENT, KNOWN_HOST, PLAN, REPO, peer, plan, repo};
 use super::units::{ByteSize, Span};
+use super::upkeep::parallel;
 use super::valid::{Config, History, Revision, Tls};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Findings, Keys, Place, Section};
@@ -31,6 +32,7 @@ const TOP: Keys = Keys {
         "history",
         "tls",
         "restic",
+        "parallel",
         "repo",
         "plan",
         "known-host",
@@ -45,9 +47,11 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::schedules::SCHEDULE;
     use super::tables::GRANT;
+    use super::upkeep::{CHECK, FORGET, PRUNE, RETENTION, STATS};
+    let upkeep = [&FORGET, &PRUNE, &CHECK, &STATS, &RETENTION];
     let tables =
         [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT, &SCHEDULE];
-    tables.into_iter().flat_map(|keys| keys.known.iter().copied())
+    tables.into_iter().chain(upkeep).flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.
@@ -144,6 +148,7 @@ fn settings(top: &Section<'_>, instance: Option<InstanceId>) -> Option<Config> {
         history: top.field("history").and_then(|f| history(&f)).unwrap_or_default(),
         tls: top.field("tls").and_then(|f| tls(&f)).unwrap_or_default(),
         restic: top.field("restic").and_then(|f| f.text()).map(PathBuf::from),
+        parallel: top.field("parallel").and_then(|f| parallel(&f)).unwrap_or(base.parallel),
         ..base
     };
     named.then_some(config)

@@ -3,7 +3,8 @@
 use super::schedules::schedule;
 use super::secret::{SecretSource, Template, is_variable};
 use super::units::Span;
-use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention};
+use super::upkeep::{retention, upkeep};
+use super::valid::{DeclaredPeer, Member, Plan, Repo};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Keys, Place, Section};
 use crate::grant::Grants;
@@ -28,8 +29,14 @@ pub(super) const REPO: Keys = Keys {
         "member-uri",
         "member-password-file",
         "auto-init",
+        "forget",
+        "prune",
+        "check",
+        "stats",
+        "parallel",
+        "lock-wait",
     ],
-    later: &["forget", "prune", "check", "hook"],
+    later: &["hook"],
 };
 pub(super) const PLAN: Keys = Keys {
     known: &[
@@ -70,6 +77,7 @@ pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
         shared: flag("shared", false),
         member: member(&section),
         auto_init: flag("auto-init", true),
+        upkeep: upkeep(&section),
         ..Repo::new(id?, uri?, password?)
     };
     Some(repo)
@@ -183,7 +191,7 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         exclude_if_present: patterns("exclude-if-present"),
         one_file_system: flag("one-file-system", false),
         schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
-        retention: retention(&section),
+        retention: section.field("retention").and_then(|f| retention(&f)).unwrap_or_default(),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
         ..Plan::new(id?, repo?, paths?)
@@ -198,20 +206,6 @@ fn pattern(field: &Field<'_>) -> Option<String> {
 fn paths(field: &Field<'_>) -> Vec<String> {
     at_least_one(field, "[\"/home\"]");
     field.list(|item| absolute(item).map(str::to_owned))
-}
-
-fn retention(section: &Section<'_>) -> Retention {
-    if let Some(field) = section.field("retention") {
-        only_word(&field, Retention::None.as_str(), "snapshots are not forgotten");
-    }
-    Retention::None
-}
-
-fn only_word(field: &Field<'_>, word: &str, why: &str) {
-    if !field.is_string() || field.text().is_some_and(|text| text != word) {
-        let message = format!("this version of holdfast has only {word:?} here ({why})");
-        field.report(message, Some(format!("write {word:?} or remove the key")));
-    }
 }
 
 fn max_age(field: &Field<'_>) -> Option<Span> {

@@ -1,5 +1,6 @@
 //! What is pending or running now, for everyone who watches: current state, latest wins.
 
+use super::queue::By;
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
@@ -28,12 +29,18 @@ pub(super) struct Active {
     live: watch::Sender<Live>,
     cancel: Shutdown,
     why: OnceLock<Why>,
+    by: OnceLock<By>,
 }
 
 impl Active {
     fn new(operation: Operation) -> Self {
         let live = Live { operation, progress: Progress::default() };
-        Self { live: watch::Sender::new(live), cancel: Shutdown::default(), why: OnceLock::new() }
+        Self {
+            live: watch::Sender::new(live),
+            cancel: Shutdown::default(),
+            why: OnceLock::new(),
+            by: OnceLock::new(),
+        }
     }
 
     pub(super) fn operation(&self) -> Operation {
@@ -68,6 +75,16 @@ impl Active {
         self.cancel.guard()
     }
 
+    /// Says who wanted it; a person, where nothing was said.
+    pub(super) fn wanted(&self, by: By) {
+        // Said once.
+        let _ = self.by.set(by);
+    }
+
+    pub(super) fn by(&self) -> By {
+        self.by.get().copied().unwrap_or_default()
+    }
+
     pub(super) fn why(&self) -> Option<Why> {
         self.why.get().copied()
     }
@@ -84,7 +101,7 @@ pub(super) struct Board {
 pub(super) enum Added {
     /// It is there now.
     New(Arc<Active>),
-    /// A run of the same plan waits already.
+    /// A run of the same plan waits already, or the same upkeep waits or runs.
     Waiting(OperationId),
 }
 
@@ -108,12 +125,25 @@ impl Board {
                 None => {}
             }
         }
+        if let Some(same) =
+            all.values().map(|active| active.operation()).find(|op| is_same_upkeep(op, &operation))
+        {
+            return Added::Waiting(same.id);
+        }
         let id = operation.id;
         let active = Arc::new(Active::new(operation));
         all.insert(id, Arc::clone(&active));
         drop(all);
         self.changed();
         Added::New(active)
+    }
+
+    /// Whether another run of the plan of this one waits.
+    pub(super) fn another_waits(&self, operation: &Operation) -> bool {
+        let Some(plan) = operation.plan.as_ref() else { return false };
+        let backups = backups_of(&self.all(), plan);
+        let waits = |(id, status): &(_, Status)| *id != operation.id && *status == Status::Pending;
+        operation.kind == OperationKind::Backup && backups.iter().any(waits)
     }
 
     pub(super) fn remove(&self, id: OperationId) {
@@ -145,6 +175,24 @@ impl Board {
     pub(super) fn live(&self) -> Vec<Live> {
         self.all().values().map(|active| active.live.borrow().clone()).collect()
     }
+}
+
+/// Whether two operations do one thing, so that one is enough.
+fn is_same_upkeep(a: &Operation, b: &Operation) -> bool {
+    let is_upkeep = match b.kind {
+        OperationKind::Forget
+        | OperationKind::Prune
+        | OperationKind::Check
+        | OperationKind::Stats
+        | OperationKind::Index => true,
+        OperationKind::Backup
+        | OperationKind::Restore
+        | OperationKind::Hook
+        | OperationKind::Command
+        | OperationKind::Unlock
+        | OperationKind::Init => false,
+    };
+    is_upkeep && a.kind == b.kind && a.repo == b.repo && a.plan == b.plan
 }
 
 /// The backups of a plan, oldest first (ids are ordered by time).

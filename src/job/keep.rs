@@ -10,7 +10,7 @@
 use crate::model::{PlanId, Rules, Timestamp};
 use crate::restic::{Chosen, Snapshot};
 use jiff::civil::DateTime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -47,18 +47,26 @@ pub(super) struct Pile {
     pub(super) seen: Vec<Snapshot>,
     /// What is left out.
     pub(super) apart: Vec<(Snapshot, Oddity)>,
+    /// The names of the maker that stand in the tags.
+    pub(super) names: BTreeSet<String>,
 }
 
 /// A plan and who made its snapshots, as tags say it.
 pub(super) type Pair = (PlanId, String);
 
-/// Sorts snapshots by plan and maker; those without both tags belong to nobody and are not in it.
-pub(super) fn piles(snapshots: Vec<Snapshot>, now: Timestamp) -> BTreeMap<Pair, Pile> {
+/// Sorts snapshots by plan and maker (`called` says who is meant by a name); those without both tags
+/// belong to nobody and are not in it.
+pub(super) fn piles(
+    snapshots: Vec<Snapshot>,
+    now: Timestamp,
+    called: impl Fn(&str) -> String,
+) -> BTreeMap<Pair, Pile> {
     let mut piles: BTreeMap<Pair, Pile> = BTreeMap::new();
     for snapshot in snapshots {
         let maker = tagged(&snapshot, "created-by:").next().map(str::to_owned);
         let (Some(plan), Some(maker)) = (snapshot.plan(), maker) else { continue };
-        let pile = piles.entry((plan, maker)).or_default();
+        let pile = piles.entry((plan, called(&maker))).or_default();
+        pile.names.insert(maker);
         match oddity(&snapshot, now) {
             Some(oddity) => pile.apart.push((snapshot, oddity)),
             None => pile.seen.push(snapshot),
@@ -223,6 +231,7 @@ mod tests {
                 snapshot(8, "2026-11-21T03:00:00Z", &["plan:home", "created-by:laptop"]),
             ],
             now,
+            str::to_owned,
         );
         let names: Vec<_> = piles.keys().map(|(_, maker)| maker.as_str()).collect();
         assert_eq!(names, ["laptop", "nas"], "what lacks a tag is nobody's");

@@ -306,11 +306,8 @@ mod tests {
     fn limits_hold_for_a_repo_and_for_all_together() {
         let mut line = Line { at_once: Some(3), ..Line::default() };
         let two_at_once = |what: &str| {
-            let claim = Claim::Repo {
-                repo: "a".parse().unwrap(),
-                mode: Mode::Shared,
-                at_once: Some(2),
-            };
+            let claim =
+                Claim::Repo { repo: "a".parse().unwrap(), mode: Mode::Shared, at_once: Some(2) };
             Wish { claim, ..shared("a", what) }
         };
         for what in ["1", "2", "3"] {

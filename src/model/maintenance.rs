@@ -133,9 +133,8 @@ impl FromStr for Subset {
             let (part, of) = text.split_once('/')?;
             Some(Self { part: part.parse().ok()?, of: of.parse().ok()? })
         };
-        let fits = |subset: &Self| {
-            (1..=subset.of).contains(&subset.part) && subset.of <= ReadData::MOST
-        };
+        let fits =
+            |subset: &Self| (1..=subset.of).contains(&subset.part) && subset.of <= ReadData::MOST;
         read(text).filter(fits).ok_or_else(|| AmountError::Subset(short(text)))
     }
 }

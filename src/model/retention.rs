@@ -53,7 +53,10 @@ pub enum RetentionError {
     )]
     KeepsNothing,
     /// More than anybody needs.
-    #[error("{name} = {count} is too much; at most {} are counted, keep-all keeps all", Rules::MOST)]
+    #[error(
+        "{name} = {count} is too much; at most {} are counted, keep-all keeps all",
+        Rules::MOST
+    )]
     TooMany {
         /// Which rule.
         name: &'static str,

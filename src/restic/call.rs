@@ -6,8 +6,8 @@ use super::output::{guid, snapshots};
 use super::process::{not_started, start};
 use super::redact::Redaction;
 use super::{
-    Choose, Chosen, Command, Failure, Guard, Line, Measure, Measured, Outcome, Reason, Running, Snapshot, SnapshotFilter, Version,
-    VersionError,
+    Choose, Chosen, Command, Failure, Guard, Line, Measure, Measured, Outcome, Reason, Running,
+    Snapshot, SnapshotFilter, Version, VersionError,
 };
 use crate::model::{RepoAccess, RepoGuid};
 use crate::shutdown::{self, Shutdown};

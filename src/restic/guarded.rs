@@ -25,7 +25,9 @@ pub enum Reach {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// There is none.
-    #[error("no restic command is given. Write it behind --, as in `holdfast repo run ID -- snapshots`")]
+    #[error(
+        "no restic command is given. Write it behind --, as in `holdfast repo run ID -- snapshots`"
+    )]
     Nothing,
     /// Not one of those that are run this way.
     #[error("restic {0:?} is not run this way. {1}")]
@@ -44,8 +46,18 @@ pub enum NotAllowed {
 }
 
 const READ: &[&str] = &["cat", "diff", "find", "list", "ls", "snapshots", "stats"];
-const CHANGE: &[&str] =
-    &["check", "forget", "migrate", "prune", "rebuild-index", "recover", "repair", "rewrite", "tag", "unlock"];
+const CHANGE: &[&str] = &[
+    "check",
+    "forget",
+    "migrate",
+    "prune",
+    "rebuild-index",
+    "recover",
+    "repair",
+    "rewrite",
+    "tag",
+    "unlock",
+];
 /// With the command to use instead.
 const INSTEAD: &[(&str, &str)] = &[
     ("backup", "Use `holdfast plan backup`, so that the snapshot belongs to a plan"),
@@ -71,7 +83,8 @@ const REFUSED: &[&str] = &[
     "--help",
 ];
 /// Beginnings of further ones: a second repository, and options of `rewrite` and others that read files.
-const REFUSED_BEGINNINGS: &[&str] = &["--from-", "--repo2", "--repository-file2", "--password-", "--key-hint2"];
+const REFUSED_BEGINNINGS: &[&str] =
+    &["--from-", "--repo2", "--repository-file2", "--password-", "--key-hint2"];
 
 impl Guarded {
     /// Looks through a command, its subcommand first.

@@ -169,9 +169,15 @@ impl Restic {
         access: &RepoAccess,
         cancel: &mut shutdown::Guard,
     ) -> Result<Vec<String>, Failure> {
-        let listed = self.run(access, &Command::ListLocks, cancel).await?;
         // An id becomes a file name below: nothing else than one is taken.
         let is_id = |line: &&str| line.parse::<model::RepoGuid>().is_ok();
+        if let Some(local) = local_path(access.uri.expose())
+            && is_empty(&local.join("locks")).await
+        {
+            // Mostly there is none, and no process is needed to see it.
+            return Ok(Vec::new());
+        }
+        let listed = self.run(access, &Command::ListLocks, cancel).await?;
         Ok(listed.document.lines().map(str::trim).filter(is_id).map(str::to_owned).collect())
     }
 
@@ -201,7 +207,7 @@ impl Restic {
         })
     }
 
-    /// Removes every lock whose process is gone: of this host, where it does not run (any more), and
+    /// Removes every lock of these whose process is gone: of this host, where it does not run (any more), and
     /// of another where `told` says so and the lock was not refreshed for half an hour. As in
     /// [`Restic::remove_own_locks`], where only `restic unlock` can remove it, it stays if that would
     /// take others along.
@@ -211,10 +217,10 @@ impl Restic {
     pub async fn clear_locks(
         &self,
         access: &RepoAccess,
+        locks: Vec<Lock>,
         told: &(dyn Fn(&Lock) -> bool + Sync),
         cancel: &mut shutdown::Guard,
     ) -> Result<Cleared, Failure> {
-        let locks = self.locks(access, cancel).await?;
         let is_restic = |pid| runs_as(pid, self.program());
         let here = Here { host: host(), now: crate::clock::now(), is_restic: &is_restic };
         let local = local_path(access.uri.expose());
@@ -268,6 +274,14 @@ impl Restic {
                 Ok(())
             }
         }
+    }
+}
+
+/// Whether that is a folder with nothing in it.
+async fn is_empty(folder: &Path) -> bool {
+    match tokio::fs::read_dir(folder).await {
+        Ok(mut entries) => matches!(entries.next_entry().await, Ok(None)),
+        Err(_) => false,
     }
 }
 

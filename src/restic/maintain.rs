@@ -51,11 +51,10 @@ pub struct Chosen {
 impl Choose {
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> =
-            ["forget", "--dry-run", "--no-lock", "--json", "--group-by="]
-                .map(str::to_owned)
-                .into();
+            ["forget", "--dry-run", "--no-lock", "--json", "--group-by="].map(str::to_owned).into();
         // Tags with a comma between them must all be there; several options: any of them.
-        let tags = self.made_by.iter().map(|name| format!("--tag=plan:{},created-by:{name}", self.plan));
+        let tags =
+            self.made_by.iter().map(|name| format!("--tag=plan:{},created-by:{name}", self.plan));
         arguments.extend(tags);
         let counted = self.rules.counts().into_iter().filter(|(_, count)| *count > 0);
         arguments.extend(counted.map(|(name, count)| format!("--keep-{name}={count}")));

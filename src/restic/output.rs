@@ -172,7 +172,12 @@ pub fn decode_line(line: &str) -> Event {
         return Event::ItemError(item_error(path, "it does not exist"));
     }
     if let Some((permille, files_done, files_total)) = ticked(line) {
-        return Event::Progress(Progress { permille, files_done, files_total, ..Progress::default() });
+        return Event::Progress(Progress {
+            permille,
+            files_done,
+            files_total,
+            ..Progress::default()
+        });
     }
     if let Some(size) = freed(line) {
         return Event::Freed(size.to_owned());

@@ -1,8 +1,8 @@
 //! Repos and plans as the engine is to use them now.
 
 use super::repos::{Named, Obstacle, Repos, unknown};
-use crate::config::{Config, LiveConfig, Plan, Repo};
-use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
+use crate::config::{Config, LiveConfig, Plan, Repo, Upkeep};
+use crate::job::{Catalogue, Keeping, PlanSpec, RepoSpec, Standing, Unusable};
 use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
 use crate::restic::{Exclusions, FileSystems};
 use crate::store::Trust;
@@ -68,6 +68,40 @@ impl Catalogue for LiveCatalogue {
             Some(reason) => Err(Unusable(format!("plan {id} is disabled: {reason}"))),
             None => Ok(spec(plan)),
         }
+    }
+
+    fn keeping(&self, repo: &RepoId) -> Result<Keeping, Unusable> {
+        let config = self.config.current();
+        let known = self.trust.peers().map_err(|error| {
+            Unusable(format!("who the peers are cannot be read, so nothing is forgotten: {error}"))
+        })?;
+        let stored = known.into_iter().filter(|peer| peer.removed_at.is_none());
+        let stored = stored.map(|peer| peer.instance.to_string());
+        let declared = config.peers.iter().map(|peer| peer.instance.to_string());
+        Ok(keeping(&config, repo, stored.chain(declared).collect()))
+    }
+}
+
+/// How a repo is kept in order, by its owner's words; of a received one nothing but what is ours.
+fn keeping(config: &Config, repo: &RepoId, mut peer_names: Vec<String>) -> Keeping {
+    let mut own_names = vec![config.instance.to_string()];
+    // A name that somebody else has now is not ours any more.
+    let former = config.formerly.iter().filter(|name| !peer_names.contains(name));
+    own_names.extend(former.cloned());
+    peer_names.retain(|name| !own_names.contains(name));
+    let plans = config.plans.iter().filter(|plan| plan.repo == *repo);
+    let plans = plans.map(|plan| (plan.id.clone(), plan.retention)).collect();
+    let upkeep = config.repo(repo).map_or(Upkeep::NONE, |repo| repo.upkeep.clone());
+    Keeping {
+        own_names,
+        peer_names,
+        plans,
+        rules: upkeep.forget.map(|forget| forget.rules),
+        max_unused: upkeep.prune.and_then(|prune| prune.max_unused),
+        read_data: upkeep.check.and_then(|check| check.read_data),
+        at_once: upkeep.parallel,
+        all_at_once: Some(config.parallel),
+        lock_wait: upkeep.lock_wait.map_or(Upkeep::LOCK_WAIT, |wait| wait.0),
     }
 }
 
