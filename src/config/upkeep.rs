@@ -199,7 +199,7 @@ fn rules_as_written(rules: &Rules) -> Value {
     inline(counted.chain(rules.within.map(|within| ("within", text(within)))))
 }
 
-fn task<'a>(schedule: &Schedule, more: Option<(&'a str, Value)>) -> Value {
+fn task(schedule: &Schedule, more: Option<(&str, Value)>) -> Value {
     let is_manual = *schedule == Schedule::Manual;
     let schedule = (!is_manual || more.is_none()).then(|| ("schedule", encoded(schedule)));
     inline(schedule.into_iter().chain(more))

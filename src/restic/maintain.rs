@@ -236,7 +236,7 @@ mod tests {
         let freed: Vec<_> = lines().filter_map(freed).collect();
         assert_eq!(freed, ["5.724 MiB"]);
         let ticks: Vec<_> = lines().filter_map(ticked).collect();
-        assert!(ticks.contains(&(1000, 6, 6)) && ticks.len() == 8, "{ticks:?}");
+        assert!(ticks.contains(&(1000, 6, 6)) && ticks.len() == 7, "{ticks:?}");
         assert_eq!(ticked("[1:02:03] 42.57%  21 / 50 packs"), Some((425, 21, 50)));
         for other in ["[0:00] 100.00%", "[x] 1.00%  1 / 1 packs", "", "[0:00] "] {
             assert_eq!(ticked(other), None, "{other:?}");
