@@ -141,7 +141,7 @@ impl Engine {
     pub(super) async fn record_unlock(&self, repo: &RepoId, flow: FlowId, message: String) {
         let about =
             About { kind: OperationKind::Unlock, repo: repo.clone(), plan: None, flow: Some(flow) };
-        match self.inner.compose(about) {
+        match self.inner.compose(about).await {
             Ok(mut unlock) => {
                 unlock.status = Status::Succeeded;
                 unlock.ended_at = Some(clock::now());

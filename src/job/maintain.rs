@@ -141,7 +141,7 @@ impl Engine {
         task: &Task,
         reason: String,
     ) -> Result<OperationId, JobError> {
-        let mut operation = self.inner.compose(task.about(repo))?;
+        let mut operation = self.inner.compose(task.about(repo)).await?;
         operation.status = Status::Skipped;
         operation.ended_at = Some(clock::now());
         operation.message = format!("skipped: {reason}");

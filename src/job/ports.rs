@@ -132,6 +132,8 @@ pub trait Catalogue: Send + Sync {
     /// # Errors
     /// What was received, or who the peers are, cannot be read.
     fn keeping(&self, repo: &RepoId) -> Result<Keeping, Unusable>;
+    /// Which repository a repo is, where that is known: without its secrets, and without asking it.
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid>;
 }
 
 /// The own log (`history.db`). Blocking; never called on the runtime.
@@ -281,6 +283,12 @@ impl Ports {
         let (ports, repo) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || ports.catalogue.keeping(&repo)).await;
         done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let known = tokio::task::spawn_blocking(move || ports.catalogue.guid(&repo)).await;
+        known.ok().flatten()
     }
 
     pub(super) async fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {

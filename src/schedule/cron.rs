@@ -18,7 +18,8 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CronPattern {
     text: String,
-    cron: Cron,
+    /// Large: a set of flags for each field.
+    cron: Box<Cron>,
     follows: Follows,
 }
 
@@ -138,7 +139,7 @@ impl FromStr for CronPattern {
             .build();
         let cron = parser.parse(&fields).map_err(|error| malformed(&reason(&error)))?;
         let follows = if starred(1) { Follows::Hours } else { Follows::Clock };
-        let pattern = Self { text: text.clone(), cron, follows };
+        let pattern = Self { text: text.clone(), cron: Box::new(cron), follows };
         // A leap day that is a Monday comes within 40 years.
         match pattern.next_civil(civil::date(2000, 1, 1).at(0, 0, 0, 0), true) {
             Some(first) if first.year() < 2040 => Ok(pattern),

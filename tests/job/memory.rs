@@ -71,6 +71,9 @@ impl Catalogue for Memory {
     fn keeping(&self, _: &RepoId) -> Result<Keeping, Unusable> {
         Ok(self.keeping.lock().unwrap().clone())
     }
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        self.guids.lock().unwrap().get(id).cloned()
+    }
 }
 
 impl History for Memory {

@@ -241,7 +241,7 @@ impl Facts<'_> {
             retention: self.retention.to_string(),
             retention_inactive: self.retention_inactive,
             enabled,
-            disabled_reason: Some(disabled_reason).filter(|_| !enabled),
+            disabled_reason: Some(disabled_reason).filter(|why| !enabled && !why.is_empty()),
             state: freshness.state.to_string(),
             last_run: last_run.map(text),
             last_success: freshness.newest_good.map(text),
