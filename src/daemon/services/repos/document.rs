@@ -209,10 +209,7 @@ fn troubles(
 }
 
 /// When each repo was last checked and pruned with success.
-fn kept_of(
-    reader: &HistoryReader<'_>,
-    ids: &[RepoId],
-) -> store::Result<BTreeMap<RepoId, Kept>> {
+fn kept_of(reader: &HistoryReader<'_>, ids: &[RepoId]) -> store::Result<BTreeMap<RepoId, Kept>> {
     let last = |id: &RepoId, kind| {
         let shard = Shard { repo: id.to_string(), plan: String::new() };
         let newest = reader.newest(reader.owner(), &shard, Some(kind), LOOKED_AT_OF_KIND)?;
