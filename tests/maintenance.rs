@@ -6,7 +6,7 @@
 #[allow(dead_code)]
 mod memory;
 
-use holdfast::job::{By, JobError, Pick, Standing, Task, UnlockScope};
+use holdfast::job::{Priority, JobError, Pick, Standing, Task, UnlockScope};
 use holdfast::model::{Operation, OperationId, OperationKind, Retention, Rules, Status};
 use holdfast::restic::Guarded;
 use memory::{Machine, plan_id, repo_id};
@@ -67,7 +67,7 @@ async fn end_of(machine: &Machine, id: OperationId) -> Operation {
 }
 
 async fn upkeep(machine: &Machine, task: Task) -> Operation {
-    let id = machine.engine.maintain(&repo_id(), task, By::Person).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), task, Priority::Wanted).await.unwrap();
     end_of(machine, id).await
 }
 
@@ -138,7 +138,7 @@ async fn impossible_times_take_no_slot_and_are_never_forgotten() {
     let old = save(&machine, "2026-01-01 10:00:00", &HOME);
     let middle = save(&machine, "2026-01-02 10:00:00", &HOME);
     let new = save(&machine, "2026-01-02 11:00:00", &HOME);
-    // By restic's own view the one in the future would be the newest, and none other within a day of it.
+    // Priority restic's own view the one in the future would be the newest, and none other within a day of it.
     retain(&machine, Retention::Keep(rules("daily=1,within=12h")), None);
     let picks = machine.engine.preview_forget(&repo_id(), Some(&plan_id())).await.unwrap();
     let [pick] = &picks[..] else { panic!("{picks:?}") };
@@ -365,14 +365,14 @@ async fn the_lock_of_a_dead_process_goes_before_a_run_and_an_operation_says_so()
 async fn exclusive_work_waits_for_a_lock_of_somebody_at_work_and_says_whose() {
     let machine = machine();
     let mut other = holder(&machine);
-    let id = machine.engine.maintain(&repo_id(), Task::Prune, By::Schedule).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Due).await.unwrap();
     let mut live = machine.engine.watch(id).unwrap();
     let holds = format!("waits: the repository is locked by process {} of", other.id());
     live.wait_for(|live| live.operation.message.starts_with(&holds)).await.unwrap();
     let locked = machine.engine.locked(&repo_id()).unwrap();
     assert!(locked.by.contains(&format!("process {}", other.id())), "{locked:?}");
     // Work that shares goes on meanwhile: not on this repo, where the prune is at its turn, but by hand.
-    let stale = machine.engine.maintain(&repo_id(), Task::Unlock(UnlockScope::Stale), By::Person);
+    let stale = machine.engine.maintain(&repo_id(), Task::Unlock(UnlockScope::Stale), Priority::Wanted);
     let unlock = end_of(&machine, stale.await.unwrap()).await;
     assert!(unlock.message.starts_with("no lock was removed; still held by"), "{}", unlock.message);
 
@@ -405,15 +405,15 @@ async fn a_prune_waits_for_a_running_backup_and_says_for_which() {
     let backup = machine.engine.backup(&plan_id()).await.unwrap();
     let mut running = machine.engine.watch(backup).unwrap();
     running.wait_for(|live| live.progress.bytes_done > 0).await.unwrap();
-    let prune = machine.engine.maintain(&repo_id(), Task::Prune, By::Person).await.unwrap();
+    let prune = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Wanted).await.unwrap();
     let mut live = machine.engine.watch(prune).unwrap();
     let waiting = live.wait_for(|live| live.operation.status == Status::Pending).await.unwrap();
     let message = waiting.operation.message.clone();
     drop(waiting);
     assert!(message.starts_with("waits for: backup of plan home since 20"), "{message}");
-    let again = machine.engine.maintain(&repo_id(), Task::Prune, By::Person).await.unwrap();
+    let again = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Wanted).await.unwrap();
     assert_eq!(again, prune, "one is enough");
-    let due = machine.engine.maintain(&repo_id(), Task::Prune, By::Schedule).await.unwrap();
+    let due = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Due).await.unwrap();
     let skipped = end_of(&machine, due).await;
     assert_eq!(
         (skipped.status, skipped.message.as_str()),
@@ -442,7 +442,7 @@ async fn a_received_repo_is_kept_in_order_by_its_owner() {
         Task::Unlock(UnlockScope::All),
         Task::Command(tag),
     ] {
-        let refused = machine.engine.maintain(&repo_id(), task, By::Person).await;
+        let refused = machine.engine.maintain(&repo_id(), task, Priority::Wanted).await;
         let Err(error @ JobError::OwnersWork { .. }) = refused else { panic!("{refused:?}") };
         assert!(error.to_string().contains("is its owner's. Ask there"), "{error}");
     }
@@ -466,7 +466,7 @@ async fn a_command_by_hand_has_its_output_in_the_log() {
 #[tokio::test]
 async fn upkeep_that_is_due_before_the_first_backup_is_skipped() {
     let machine = Machine::new();
-    let id = machine.engine.maintain(&repo_id(), Task::Check, By::Schedule).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), Task::Check, Priority::Due).await.unwrap();
     let skipped = end_of(&machine, id).await;
     assert_eq!(skipped.status, Status::Skipped, "{}", skipped.message);
     assert!(!machine.path("repo").exists(), "nothing is created for it");

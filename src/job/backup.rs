@@ -62,7 +62,7 @@ impl Engine {
         let end = self.steps(active, plan, &mut listed).await;
         let ended = self.inner.finish(active, end).await;
         if let Some(mut listed) = listed {
-            if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.by())).await {
+            if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.priority())).await {
                 listed = self.list_again(plan).await;
             }
             let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;

@@ -1,6 +1,6 @@
 //! What is pending or running now, for everyone who watches: current state, latest wins.
 
-use super::queue::By;
+use super::queue::Priority;
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(super) struct Active {
     live: watch::Sender<Live>,
     cancel: Shutdown,
     why: OnceLock<Why>,
-    by: OnceLock<By>,
+    priority: OnceLock<Priority>,
 }
 
 impl Active {
@@ -39,7 +39,7 @@ impl Active {
             live: watch::Sender::new(live),
             cancel: Shutdown::default(),
             why: OnceLock::new(),
-            by: OnceLock::new(),
+            priority: OnceLock::new(),
         }
     }
 
@@ -75,14 +75,14 @@ impl Active {
         self.cancel.guard()
     }
 
-    /// Says who wanted it; a person, where nothing was said.
-    pub(super) fn wanted(&self, by: By) {
+    /// Says what comes first; what nothing was said of was asked for by a person.
+    pub(super) fn ranks(&self, priority: Priority) {
         // Said once.
-        let _ = self.by.set(by);
+        let _ = self.priority.set(priority);
     }
 
-    pub(super) fn by(&self) -> By {
-        self.by.get().copied().unwrap_or_default()
+    pub(super) fn priority(&self) -> Priority {
+        self.priority.get().copied().unwrap_or_default()
     }
 
     pub(super) fn why(&self) -> Option<Why> {

@@ -9,7 +9,7 @@ use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::keep::{self, Oddity, Pair, Pile, piles};
 use super::locks::Site;
-use super::queue::{By, Mode};
+use super::queue::{Mode, Priority};
 use super::{Engine, JobError, Standing};
 use crate::clock;
 use crate::model::{FlowId, OperationKind, PlanId, RepoId, Rules, Status};
@@ -65,9 +65,9 @@ impl Engine {
         &self,
         plan: &PlanId,
         repo: &RepoId,
-        why: (FlowId, By),
+        why: (FlowId, Priority),
     ) -> bool {
-        let (flow, by) = why;
+        let (flow, priority) = why;
         let Ok(_task) = self.inner.task() else { return false };
         let Ok(keeping) = self.inner.ports.keeping(repo).await else { return false };
         let has_rules = keeping.plans.get(plan).is_some_and(|own| own.rules().is_some());
@@ -77,7 +77,7 @@ impl Engine {
         let kind = OperationKind::Forget;
         let about = About { kind, repo: repo.id, plan: Some(plan.clone()), flow: Some(flow) };
         let Ok(Added::New(active)) = self.inner.begin(about).await else { return false };
-        active.wanted(by);
+        active.ranks(priority);
         let end = self.upkeep_steps(&active, &super::Task::Forget(Some(plan.clone()))).await;
         self.inner.finish(&active, end).await;
         true

@@ -3,7 +3,7 @@
 use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::locks::{Site, removed};
-use super::queue::{By, Mode};
+use super::queue::{Mode, Priority};
 use super::{Engine, JobError, Standing};
 use crate::clock;
 use crate::model::{
@@ -104,7 +104,7 @@ impl Engine {
         &self,
         repo: &RepoId,
         task: Task,
-        by: By,
+        priority: Priority,
     ) -> Result<OperationId, JobError> {
         let inner = Arc::clone(&self.inner);
         let guard = inner.task()?;
@@ -113,20 +113,20 @@ impl Engine {
             return Err(JobError::OwnersWork { repo: repo.clone(), what });
         }
         let about = task.about(repo);
-        let active = match (inner.begin(about).await?, by) {
+        let active = match (inner.begin(about).await?, priority) {
             (Added::New(active), _) => active,
-            (Added::Waiting(id), By::Person) => return Ok(id),
-            (Added::Waiting(_), By::Schedule) => {
+            (Added::Waiting(id), Priority::Wanted) => return Ok(id),
+            (Added::Waiting(_), Priority::Due) => {
                 let reason = format!("the {} before it has not ended", task.kind());
                 return self.skip(repo, &task, reason).await;
             }
         };
-        active.wanted(by);
+        active.ranks(priority);
         let id = active.operation().id;
         let engine = self.clone();
         inner.spawn(guard, async move {
             let end = engine.upkeep_steps(&active, &task).await;
-            engine.inner.finish(&active, end.or_else(|error| not_due(error, by))).await;
+            engine.inner.finish(&active, end.or_else(|error| not_due(error, priority))).await;
         });
         Ok(id)
     }
@@ -367,9 +367,9 @@ fn done(message: String) -> End {
 }
 
 /// What was due by schedule and makes no sense yet is skipped, not failed.
-fn not_due(error: JobError, by: By) -> Result<End, JobError> {
-    match (&error, by) {
-        (JobError::NotInitialised { .. }, By::Schedule) => {
+fn not_due(error: JobError, priority: Priority) -> Result<End, JobError> {
+    match (&error, priority) {
+        (JobError::NotInitialised { .. }, Priority::Due) => {
             let message = "skipped: nothing has been saved into this repo yet".to_owned();
             Ok(End { status: Some(Status::Skipped), message, ..End::default() })
         }

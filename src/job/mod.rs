@@ -39,6 +39,6 @@ pub use ports::{
     Catalogue, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault,
     Unusable,
 };
-pub use queue::By;
+pub use queue::Priority;
 pub use restore::{Choice, RestoreRequest};
 pub use trouble::Trouble;

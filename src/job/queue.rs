@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Who wants something done. Sorts by who comes first.
+/// What comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum By {
-    /// A person, who waits for it.
+pub enum Priority {
+    /// A person asked for it, and waits.
     #[default]
-    Person,
-    /// A schedule.
-    Schedule,
+    Wanted,
+    /// A schedule says so.
+    Due,
 }
 
 /// Whether others may work on the repo meanwhile.
@@ -43,7 +43,7 @@ pub(super) enum Claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) claim: Claim,
-    pub(super) by: By,
+    pub(super) priority: Priority,
     /// As others are told whom they wait for: `backup of plan home`.
     pub(super) what: String,
 }
@@ -57,19 +57,19 @@ struct Line {
     next: Number,
     /// How many may work on repos at once, all in all.
     at_once: Option<u32>,
-    waiting: BTreeMap<(By, Number), Wish>,
+    waiting: BTreeMap<(Priority, Number), Wish>,
     working: BTreeMap<Number, (Wish, Timestamp)>,
 }
 
 impl Line {
-    fn enter(&mut self, wish: Wish) -> (By, Number) {
+    fn enter(&mut self, wish: Wish) -> (Priority, Number) {
         self.next += 1;
-        let place = (wish.by, self.next);
+        let place = (wish.priority, self.next);
         self.waiting.insert(place, wish);
         place
     }
 
-    fn leave(&mut self, place: (By, Number)) {
+    fn leave(&mut self, place: (Priority, Number)) {
         self.waiting.remove(&place);
         self.working.remove(&place.1);
     }
@@ -88,7 +88,7 @@ impl Line {
     }
 
     /// For what somebody waits; `None` if it is its turn.
-    fn obstacle(&self, place: (By, Number), wish: &Wish) -> Option<String> {
+    fn obstacle(&self, place: (Priority, Number), wish: &Wish) -> Option<String> {
         match &wish.claim {
             Claim::Plan(plan) => {
                 let runs = |other: &Wish| other.claim == Claim::Plan(plan.clone());
@@ -101,7 +101,7 @@ impl Line {
         }
     }
 
-    fn rival(&self, place: (By, Number), repo: &RepoId, mode: Mode) -> Option<String> {
+    fn rival(&self, place: (Priority, Number), repo: &RepoId, mode: Mode) -> Option<String> {
         let here = |wish: &Wish| wish.works_on(repo);
         match mode {
             Mode::Alone => self.at_work(here).next(),
@@ -156,7 +156,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Turn {
     queue: Queue,
-    place: (By, Number),
+    place: (Priority, Number),
     changes: watch::Receiver<u64>,
     said: String,
 }
@@ -184,7 +184,7 @@ impl Queue {
     /// Joins the line; [`Turn::wait`] says when the turn has come.
     pub(super) fn enter(&self, wish: Wish) -> Turn {
         let changes = self.changes.subscribe();
-        let mut place = (wish.by, 0);
+        let mut place = (wish.priority, 0);
         self.change(|line| place = line.enter(wish));
         Turn { queue: self.clone(), place, changes, said: String::new() }
     }
@@ -226,22 +226,22 @@ mod tests {
     use futures_util::FutureExt as _;
     use proptest::prelude::*;
 
-    fn on(repo: &str, mode: Mode, by: By, what: &str) -> Wish {
+    fn on(repo: &str, mode: Mode, priority: Priority, what: &str) -> Wish {
         let repo = repo.parse().unwrap();
-        Wish { claim: Claim::Repo { repo, mode, at_once: None }, by, what: what.to_owned() }
+        Wish { claim: Claim::Repo { repo, mode, at_once: None }, priority, what: what.to_owned() }
     }
 
     fn shared(repo: &str, what: &str) -> Wish {
-        on(repo, Mode::Shared, By::Schedule, what)
+        on(repo, Mode::Shared, Priority::Due, what)
     }
 
     fn alone(repo: &str, what: &str) -> Wish {
-        on(repo, Mode::Alone, By::Schedule, what)
+        on(repo, Mode::Alone, Priority::Due, what)
     }
 
     fn plan(name: &str) -> Wish {
         let claim = Claim::Plan(name.parse().unwrap());
-        Wish { claim, by: By::Schedule, what: format!("backup of plan {name}") }
+        Wish { claim, priority: Priority::Due, what: format!("backup of plan {name}") }
     }
 
     /// Who works, by name, in the order of coming.
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(working(&mut line), ["running"]);
         line.enter(alone("a", "due prune"));
         line.enter(shared("b", "due"));
-        line.enter(on("a", Mode::Shared, By::Person, "wanted"));
+        line.enter(on("a", Mode::Shared, Priority::Wanted, "wanted"));
         end(&mut line, "running");
         assert_eq!(working(&mut line), ["wanted"]);
         end(&mut line, "wanted");
@@ -367,9 +367,9 @@ mod tests {
             for (repo, is_alone, is_person, at_once) in wishes {
                 let repo = ["a", "b", "c"][usize::from(repo)].parse().unwrap();
                 let mode = if is_alone { Mode::Alone } else { Mode::Shared };
-                let by = if is_person { By::Person } else { By::Schedule };
+                let priority = if is_person { Priority::Wanted } else { Priority::Due };
                 let claim = Claim::Repo { repo, mode, at_once: Some(at_once) };
-                line.enter(Wish { claim, by, what: "x".to_owned() });
+                line.enter(Wish { claim, priority, what: "x".to_owned() });
                 line.admit(Timestamp::EPOCH);
             }
             while !line.working.is_empty() {

@@ -27,7 +27,7 @@ impl Engine {
 
     async fn turn(&self, active: &Active, claim: Claim) -> Result<Turn, JobError> {
         let what = named(&active.operation());
-        let mut turn = self.inner.queue.enter(Wish { claim, by: active.by(), what });
+        let mut turn = self.inner.queue.enter(Wish { claim, priority: active.priority(), what });
         let mut cancel = active.cancelled();
         loop {
             match cancel.run(turn.wait()).await {
