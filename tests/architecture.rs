@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["model", "grant", "pairing", "crypto", "reconcile", "wire"]),
     ("api", &[]),
     ("config", &["model", "clock", "shutdown", "grant", "pairing", "schedule", "crypto"]),
-    ("store", &["model", "clock", "grant", "pairing", "reconcile", "wire"]),
+    ("store", &["model", "clock", "grant", "pairing", "schedule", "reconcile", "wire"]),
     ("restic", &["model", "clock", "shutdown"]),
     ("job", &["model", "clock", "shutdown", "schedule", "freshness", "config", "store", "restic"]),
     (

@@ -6,7 +6,7 @@
 #[allow(dead_code)]
 mod memory;
 
-use holdfast::job::{Priority, JobError, Pick, Standing, Task, UnlockScope};
+use holdfast::job::{JobError, Pick, Priority, Standing, Task, UnlockScope};
 use holdfast::model::{Operation, OperationId, OperationKind, Retention, Rules, Status};
 use holdfast::restic::Guarded;
 use memory::{Machine, plan_id, repo_id};
@@ -371,9 +371,8 @@ async fn exclusive_work_waits_for_a_lock_of_somebody_at_work_and_says_whose() {
     live.wait_for(|live| live.operation.message.starts_with(&holds)).await.unwrap();
     let locked = machine.engine.locked(&repo_id()).unwrap();
     assert!(locked.by.contains(&format!("process {}", other.id())), "{locked:?}");
-    // Work that shares goes on meanwhile: not on this repo, where the prune is at its turn, but by hand.
-    let stale = machine.engine.maintain(&repo_id(), Task::Unlock(UnlockScope::Stale), Priority::Wanted);
-    let unlock = end_of(&machine, stale.await.unwrap()).await;
+    // Locks are looked at by hand meanwhile.
+    let unlock = upkeep(&machine, Task::Unlock(UnlockScope::Stale)).await;
     assert!(unlock.message.starts_with("no lock was removed; still held by"), "{}", unlock.message);
 
     other.stdin.take().unwrap().write_all(b"dump").unwrap();

@@ -82,7 +82,10 @@ pub(super) fn plan(plan: &Plan) -> Fields {
             (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
         ),
         ("retention", upkeep::retention_as_written(&plan.retention)),
+        ("only-when", schedules::encoded_only_when(&plan.only_when)),
+        ("retry", schedules::encoded_retry(&plan.retry)),
         ("max-age", plan.max_age.map(text)),
+        ("grace", plan.grace.map(text)),
         ("enabled", set(plan.enabled, true)),
     ]
 }

@@ -45,13 +45,13 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
-    use super::schedules::SCHEDULE;
+    use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
     use super::upkeep::{CHECK, FORGET, PRUNE, RETENTION, STATS};
     let upkeep = [&FORGET, &PRUNE, &CHECK, &STATS, &RETENTION];
-    let tables =
-        [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT, &SCHEDULE];
-    tables.into_iter().chain(upkeep).flat_map(|keys| keys.known.iter().copied())
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let tables = tables.into_iter().chain([&SCHEDULE, &ONLY_WHEN, &RETRY]).chain(upkeep);
+    tables.flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.

@@ -1,6 +1,6 @@
 //! The readers of `[[repo]]`, `[[plan]]`, `[[known-host]]` and `[[authorized-client]]`.
 
-use super::schedules::schedule;
+use super::schedules::{grace, only_when, retry, schedule};
 use super::secret::{SecretSource, Template, is_variable};
 use super::units::Span;
 use super::upkeep::{retention, upkeep};
@@ -48,11 +48,14 @@ pub(super) const PLAN: Keys = Keys {
         "exclude-if-present",
         "one-file-system",
         "schedule",
+        "only-when",
+        "retry",
         "retention",
         "max-age",
+        "grace",
         "enabled",
     ],
-    later: &["hook", "only-when", "grace"],
+    later: &["hook"],
 };
 pub(super) const KNOWN_HOST: Keys = Keys {
     known: &["instance", "key-id", "urls", "grants", "allow-remote-commands", "allowed-paths"],
@@ -192,6 +195,9 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         one_file_system: flag("one-file-system", false),
         schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
         retention: section.field("retention").and_then(|f| retention(&f)).unwrap_or_default(),
+        only_when: section.field("only-when").and_then(|f| only_when(&f)).unwrap_or_default(),
+        retry: section.field("retry").and_then(|f| retry(&f)).unwrap_or_default(),
+        grace: section.field("grace").and_then(|f| grace(&f)),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
         ..Plan::new(id?, repo?, paths?)

@@ -8,7 +8,7 @@ use crate::model::{
     InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention,
 };
 use crate::pairing::PeerUrl;
-use crate::schedule::Schedule;
+use crate::schedule::{OnlyWhen, Retry, Schedule};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
@@ -121,6 +121,20 @@ impl Config {
     #[must_use]
     pub fn plan(&self, id: &PlanId) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.id == *id)
+    }
+
+    /// The schedule whose times a plan's runs follow: its own, or that of the plan at the head of
+    /// those that it runs after.
+    #[must_use]
+    pub fn leading_schedule<'a>(&'a self, plan: &'a Plan) -> &'a Schedule {
+        let mut schedule = &plan.schedule;
+        // Nothing runs after itself, so there are no more steps than plans.
+        for _ in &self.plans {
+            let Schedule::After { plan } = schedule else { break };
+            let Some(before) = self.plan(plan) else { break };
+            schedule = &before.schedule;
+        }
+        schedule
     }
 
     /// The declared peer of that key.
@@ -278,6 +292,12 @@ pub struct Plan {
     pub one_file_system: bool,
     /// When it runs.
     pub schedule: Schedule,
+    /// What a run that is due waits for.
+    pub only_when: OnlyWhen,
+    /// When a run that failed is tried again.
+    pub retry: Retry,
+    /// How late a run may be; `None`: as its schedule says.
+    pub grace: Option<Span>,
     /// What is forgotten.
     pub retention: Retention,
     /// How old the newest good backup may be; `None`: any age, as nothing is scheduled.
@@ -289,7 +309,7 @@ pub struct Plan {
 impl Plan {
     /// A plan with nothing but what it must have.
     #[must_use]
-    pub const fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
+    pub fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
         Self {
             id,
             repo,
@@ -299,6 +319,9 @@ impl Plan {
             exclude_if_present: Vec::new(),
             one_file_system: false,
             schedule: Schedule::Manual,
+            only_when: OnlyWhen::default(),
+            retry: Retry::default(),
+            grace: None,
             retention: Retention::None,
             max_age: None,
             enabled: true,

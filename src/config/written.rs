@@ -242,6 +242,16 @@ impl<'a> Field<'a> {
         read
     }
 
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Option<f64> {
+        let number = match self.value {
+            DeValue::Integer(whole) if whole.radix() == 10 => whole.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        number.or_else(|| self.mistyped("a number"))
+    }
+
     /// Whether it is a list of nothing.
     pub(super) fn is_empty_list(&self) -> bool {
         matches!(self.value, DeValue::Array(array) if array.is_empty())

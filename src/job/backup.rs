@@ -5,6 +5,7 @@ use super::engine::{About, End};
 use super::journal::Journal;
 use super::locks::Site;
 use super::queue::Mode;
+use super::run_by::{Begun, By};
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
 use crate::model::{
@@ -26,6 +27,14 @@ impl Engine {
     /// # Errors
     /// There is no such plan, it is disabled, or the daemon is stopping.
     pub async fn backup(&self, plan: &PlanId) -> Result<OperationId, JobError> {
+        Ok(self.backup_by(plan, By::Person).await?.id)
+    }
+
+    /// As [`Engine::backup`], for whom it is said to be, and with its end.
+    ///
+    /// # Errors
+    /// As for [`Engine::backup`].
+    pub async fn backup_by(&self, plan: &PlanId, by: By) -> Result<Begun, JobError> {
         let inner = Arc::clone(&self.inner);
         let task = inner.task()?;
         let plan = inner.ports.plan(plan).await?;
@@ -33,16 +42,17 @@ impl Engine {
             kind: OperationKind::Backup,
             repo: plan.repo.clone(),
             plan: Some(plan.id.clone()),
-            flow: None,
+            flow: by.flow(),
         };
         let active = match inner.begin(about).await? {
-            Added::Waiting(id) => return Ok(id),
+            Added::Waiting(id) => return Ok(Begun { id, active: inner.board.find(id) }),
             Added::New(active) => active,
         };
+        active.ranks(by.priority());
         let id = active.operation().id;
-        let engine = self.clone();
-        inner.spawn(task, async move { engine.back_up(&active, &plan).await });
-        Ok(id)
+        let (engine, begun) = (self.clone(), Begun { id, active: Some(Arc::clone(&active)) });
+        inner.spawn(task, async move { engine.back_up(&active, &plan, by).await });
+        Ok(begun)
     }
 
     /// Lists the snapshots of a plan, and tells the plan's lost runs whose snapshot is there.
@@ -57,9 +67,10 @@ impl Engine {
         self.record_index(repo, plan, None, listed).await
     }
 
-    async fn back_up(&self, active: &Active, plan: &PlanSpec) {
+    async fn back_up(&self, active: &Active, plan: &PlanSpec, by: By) {
         let mut listed = None;
         let end = self.steps(active, plan, &mut listed).await;
+        let end = end.or_else(|error| failed_early(active, error)).map(|end| by.counted(end));
         let ended = self.inner.finish(active, end).await;
         if let Some(mut listed) = listed {
             if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.priority())).await {
@@ -104,7 +115,10 @@ impl Engine {
                 *listed = Some(list);
                 Ok(end)
             }
-            Err(failure) if active.why().is_none() => Ok(failed(&failure, journal)),
+            Err(failure) if active.why().is_none() => {
+                active.needs_a_person(failure.reason.needs_a_person());
+                Ok(failed(&failure, journal))
+            }
             Err(failure) => Err(failure.into()),
         }
     }
@@ -218,6 +232,16 @@ fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
     }
     let listed = snapshots.iter().find(|snapshot| snapshot.id.as_str().starts_with(told.as_str()));
     listed.map(|snapshot| snapshot.id.to_string())
+}
+
+/// It failed before restic did its part; what somebody stopped did not fail.
+fn failed_early(active: &Active, error: JobError) -> Result<End, JobError> {
+    if error.is_cancel() {
+        return Err(error);
+    }
+    active.needs_a_person(error.needs_a_person());
+    let (status, message) = (Some(Status::Failed), error.to_string());
+    Ok(End { status, message, ..End::default() })
 }
 
 fn failed(failure: &Failure, journal: Journal) -> End {

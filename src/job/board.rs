@@ -4,6 +4,7 @@ use super::queue::Priority;
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::watch;
 
@@ -30,6 +31,7 @@ pub(super) struct Active {
     cancel: Shutdown,
     why: OnceLock<Why>,
     priority: OnceLock<Priority>,
+    needs_a_person: AtomicBool,
 }
 
 impl Active {
@@ -40,6 +42,7 @@ impl Active {
             cancel: Shutdown::default(),
             why: OnceLock::new(),
             priority: OnceLock::new(),
+            needs_a_person: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +86,15 @@ impl Active {
 
     pub(super) fn priority(&self) -> Priority {
         self.priority.get().copied().unwrap_or_default()
+    }
+
+    /// It failed, and whether only a person can mend that.
+    pub(super) fn needs_a_person(&self, needs: bool) {
+        self.needs_a_person.store(needs, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_in_need_of_a_person(&self) -> bool {
+        self.needs_a_person.load(Ordering::Relaxed)
     }
 
     pub(super) fn why(&self) -> Option<Why> {

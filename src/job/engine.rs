@@ -70,6 +70,12 @@ impl Engine {
         Self { inner: Arc::new(Inner { locator, ports, queue, board, creating, locked, tasks }) }
     }
 
+    /// Whether it takes no more work.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Every operation that is pending or running, with its progress.
     #[must_use]
     pub fn live(&self) -> Vec<Live> {

@@ -25,6 +25,7 @@ mod queue;
 mod recover;
 mod repository;
 mod restore;
+mod run_by;
 mod trouble;
 mod turns;
 
@@ -41,4 +42,5 @@ pub use ports::{
 };
 pub use queue::Priority;
 pub use restore::{Choice, RestoreRequest};
+pub use run_by::{Begun, By, RunEnded};
 pub use trouble::Trouble;

@@ -13,7 +13,7 @@ mod secret;
 mod span;
 mod time;
 
-pub use expectation::{Expectation, MachineClass};
+pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
 pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{

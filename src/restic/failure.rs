@@ -95,6 +95,28 @@ impl Reason {
         }
     }
 
+    /// Whether trying again is of no use before a person has done something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::NotStarted
+            | Self::WrongPassword
+            | Self::RepositoryMissing
+            | Self::AlreadyExists
+            | Self::Denied
+            | Self::NothingToSave
+            | Self::NoSuchSnapshot
+            | Self::Damaged
+            | Self::Unreadable => true,
+            Self::Locked { .. }
+            | Self::NoSpace
+            | Self::Unreachable
+            | Self::Interrupted
+            | Self::Killed { .. }
+            | Self::Unknown { .. } => false,
+        }
+    }
+
     /// Whether the process may have ended without removing its own lock.
     #[must_use]
     pub const fn may_leave_lock(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::api::{
     self, ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest,
 };
 use crate::daemon::Node;
-use crate::job::{Priority, JobError, Pick, Task, UnlockScope};
+use crate::job::{JobError, Pick, Priority, Task, UnlockScope};
 use crate::model::{OperationKind, PlanId, RepoId};
 use crate::restic::{Guarded, Snapshot};
 use std::sync::Arc;
