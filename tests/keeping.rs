@@ -122,7 +122,6 @@ fn one_operation_is_removed_by_hand_and_the_log_says_so() {
     assert_eq!(of_kind(&operations, "init").len(), 1, "only that one");
     assert_eq!(nas.cli(&["op", "remove", id]).refused(), "not-found");
     let proof = nas.cli(&["ops", "export", "--proof"]).lines();
-    let entries = proof.iter().filter_map(|record| record.get("entry"));
     let says_so = |entry: &Value| entry["operation"] == backup["id"] && entry["kind"] == "removed";
-    assert!(entries.into_iter().any(says_so), "{proof:?}");
+    assert!(proof.iter().any(says_so), "{proof:?}");
 }

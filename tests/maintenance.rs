@@ -71,6 +71,15 @@ async fn upkeep(machine: &Machine, task: Task) -> Operation {
     end_of(machine, id).await
 }
 
+/// Waits until so many backups have been followed by their index.
+async fn indexed(machine: &Machine, count: usize) {
+    let begun = std::time::Instant::now();
+    while machine.memory.of_kind(OperationKind::Index).len() < count {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no index follows");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 const HOME: [&str; 2] = ["plan:home", "created-by:nas"];
 
 #[tokio::test]
@@ -225,7 +234,7 @@ async fn after_a_backup_its_plan_forgets_and_what_is_gone_is_marked() {
     retain(&machine, Retention::Keep(rules("last=1")), None);
     let first = machine.back_up().await;
     let second = machine.back_up().await;
-    machine.engine.stop().await;
+    indexed(&machine, 2).await;
     let flow: Vec<_> =
         machine.memory.newest().into_iter().filter(|op| op.flow == second.flow).collect();
     let kinds: Vec<_> = flow.iter().map(|operation| operation.kind).collect();
@@ -275,8 +284,7 @@ async fn a_prune_frees_space_and_a_check_passes_after() {
     std::fs::remove_file(machine.path("files/noise")).unwrap();
     retain(&machine, Retention::Keep(rules("last=1")), None);
     machine.back_up().await;
-    machine.engine.stop().await;
-    let machine = Machine { engine: memory::engine(&machine.memory), ..machine };
+    indexed(&machine, 2).await;
     let before = size(&machine.path("repo/data"));
     assert!(before > 8 << 20);
     let prune = upkeep(&machine, Task::Prune).await;

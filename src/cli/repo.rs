@@ -141,7 +141,7 @@ pub(crate) struct Members {
 }
 
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 17] = [
     "uri",
     "password_file",
     "password_command",
@@ -150,6 +150,15 @@ const CHANGES: [&str; 8] = [
     "unset_env",
     "member_uri",
     "member_password_file",
+    "forget",
+    "forget_schedule",
+    "prune",
+    "max_unused",
+    "check",
+    "read_data",
+    "stats",
+    "parallel",
+    "lock_wait",
 ];
 
 /// Change a repo; what is not given stays

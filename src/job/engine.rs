@@ -334,7 +334,11 @@ impl Inner {
         let removal = restic.remove_own_locks(&repo.access, runs, &mut cancel);
         match timeout(UNLOCK_WITHIN, removal).await {
             Ok(Ok(Unlocking::NoneFound)) => (true, "it left no lock".to_owned()),
-            Ok(Ok(Unlocking::Removed)) => (true, "its own lock was removed".to_owned()),
+            Ok(Ok(Unlocking::Removed)) => {
+                let message = "removed the lock of a run of this instance, whose process is gone";
+                self.record_unlock(&repo.id, None, message.to_owned()).await;
+                (true, "its own lock was removed".to_owned())
+            }
             Ok(Ok(Unlocking::Left(others))) => {
                 let others: Vec<_> = others.iter().map(ToString::to_string).collect();
                 let others = others.join("; ");

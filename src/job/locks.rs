@@ -4,7 +4,7 @@
 //! 2. A lock whose process may be at work stays, and is said to be in the way, with whose it is.
 
 use super::board::Active;
-use super::engine::About;
+use super::engine::{About, Inner};
 use super::journal::Journal;
 use super::queue::Mode;
 use super::{Engine, Keeping, RepoSpec};
@@ -66,6 +66,9 @@ impl Engine {
         let until = clock::monotonic().plus(site.keeping.lock_wait);
         loop {
             self.wait_unlocked(active, site, mode, until).await;
+            if active.why().is_some() {
+                return (Journal::default(), Err(Failure::new(Reason::Interrupted, "")));
+            }
             let ran = self.inner.run(active, site.restic, site.repo, command).await;
             let is_locked =
                 ran.1.as_ref().is_err_and(|f| matches!(f.reason, Reason::Locked { .. }));
@@ -116,7 +119,7 @@ impl Engine {
         let cleared = self.clear_stale(site, cancel).await?;
         if !cleared.removed.is_empty() {
             let message = removed(&cleared.removed, "whose process is gone");
-            self.record_unlock(&site.repo.id, flow, message).await;
+            self.inner.record_unlock(&site.repo.id, Some(flow), message).await;
         }
         Ok(cleared.left)
     }
@@ -135,21 +138,6 @@ impl Engine {
         let told = self.told(site, &locks, cancel).await;
         let is_told = |lock: &Lock| told.contains(&lock.id);
         restic.clear_locks(&repo.access, locks, &is_told, cancel).await
-    }
-
-    /// Adds the operation of an unlock, already at its end.
-    pub(super) async fn record_unlock(&self, repo: &RepoId, flow: FlowId, message: String) {
-        let about =
-            About { kind: OperationKind::Unlock, repo: repo.clone(), plan: None, flow: Some(flow) };
-        match self.inner.compose(about).await {
-            Ok(mut unlock) => {
-                unlock.status = Status::Succeeded;
-                unlock.ended_at = Some(clock::now());
-                unlock.message = message;
-                self.inner.record(unlock).await;
-            }
-            Err(error) => tracing::warn!(%error, %repo, message, "no operation for the unlock"),
-        }
     }
 
     /// The old locks of which a peer's own log says that its work has ended. Whose host is whose is
@@ -185,6 +173,22 @@ impl Engine {
     async fn guid_of(&self, repo: &RepoSpec) -> Option<RepoGuid> {
         let repo = repo.clone();
         self.inner.ports.call(move |ports| ports.runs.guid(&repo)).await.ok().flatten()
+    }
+}
+
+impl Inner {
+    /// Adds the operation of an unlock, already at its end.
+    pub(super) async fn record_unlock(&self, repo: &RepoId, flow: Option<FlowId>, message: String) {
+        let about = About { kind: OperationKind::Unlock, repo: repo.clone(), plan: None, flow };
+        match self.compose(about).await {
+            Ok(mut unlock) => {
+                unlock.status = Status::Succeeded;
+                unlock.ended_at = Some(clock::now());
+                unlock.message = message;
+                self.record(unlock).await;
+            }
+            Err(error) => tracing::warn!(%error, %repo, message, "no operation for the unlock"),
+        }
     }
 }
 
