@@ -158,7 +158,7 @@ impl Site<'_> {
                 let choose = Choose { plan: plan.clone(), made_by, rules };
                 self.restic.choose(&self.repo.access, choose, cancel).await?
             }
-            false => keep::choose(&rules, seen),
+            false => keep::choose(&rules, self.restic.version().into(), seen),
         };
         let Chosen { keep, mut remove } = chosen;
         remove.retain(|snapshot| ids.contains(&snapshot.id));

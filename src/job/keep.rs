@@ -1,14 +1,14 @@
 //! Which snapshots a retention may see, and what its rules keep of them.
 //!
 //! restic decides what its rules keep. It cannot be told to leave a snapshot out of its view, so where
-//! some have to be left out the same rules are worked out here, word for word as restic has them
-//! (`internal/restic/snapshot_policy.go`); a test holds the two together.
+//! some have to be left out the same rules are worked out here as that restic has them; a test holds
+//! the two together.
 //!
 //! 1. A snapshot whose time cannot be, or whose tags name more than one plan or maker, takes no slot of
 //!    a rule and is never forgotten.
 
 use crate::model::{PlanId, Rules, Timestamp};
-use crate::restic::{Chosen, Snapshot};
+use crate::restic::{Chosen, Snapshot, Version};
 use jiff::civil::DateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -90,6 +90,22 @@ fn oddity(snapshot: &Snapshot, now: Timestamp) -> Option<Oddity> {
     }
 }
 
+/// What fills a slot of a rule that would stay empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spare {
+    /// Nothing: restic 0.14.
+    Nothing,
+    /// The oldest snapshot: newer versions.
+    Oldest,
+}
+
+impl From<Version> for Spare {
+    fn from(version: Version) -> Self {
+        let first = Version { major: 0, minor: 15, patch: 0 };
+        if version < first { Self::Nothing } else { Self::Oldest }
+    }
+}
+
 /// One rule that counts, on its way through the snapshots.
 struct Bucket {
     left: u32,
@@ -121,7 +137,7 @@ fn week(at: DateTime) -> i64 {
 }
 
 /// What the rules keep.
-pub(super) fn choose(rules: &Rules, mut snapshots: Vec<Snapshot>) -> Chosen {
+pub(super) fn choose(rules: &Rules, spare: Spare, mut snapshots: Vec<Snapshot>) -> Chosen {
     snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time));
     let newest = snapshots.first().map(|snapshot| snapshot.time);
     let since = newest.zip(rules.within).map(|(newest, within)| newest.minus(within.duration()));
@@ -131,7 +147,8 @@ pub(super) fn choose(rules: &Rules, mut snapshots: Vec<Snapshot>) -> Chosen {
     for (at, snapshot) in snapshots.into_iter().enumerate() {
         let within = since.is_some_and(|since| snapshot.time > since);
         let within = rules.within.filter(|_| within).map(|within| format!("within {within}"));
-        let counted = buckets.iter_mut().filter_map(|bucket| bucket.take(&snapshot, at, count));
+        let fills = spare == Spare::Oldest && at + 1 == count;
+        let counted = buckets.iter_mut().filter_map(|bucket| bucket.take(&snapshot, at, fills));
         let reasons: Vec<_> = within.into_iter().chain(counted).collect();
         match reasons.is_empty() {
             true => chosen.remove.push(snapshot),
@@ -142,14 +159,14 @@ pub(super) fn choose(rules: &Rules, mut snapshots: Vec<Snapshot>) -> Chosen {
 }
 
 impl Bucket {
-    /// Why this rule keeps the snapshot, if it does. The oldest fills a slot that would stay empty.
-    fn take(&mut self, snapshot: &Snapshot, at: usize, count: usize) -> Option<String> {
+    /// Why this rule keeps the snapshot, if it does; one that `fills` takes a slot that is left.
+    fn take(&mut self, snapshot: &Snapshot, at: usize, fills: bool) -> Option<String> {
         if self.left == 0 {
             return None;
         }
         let value = (self.of)(snapshot.wall, at);
-        let (is_new, is_oldest) = (value != self.last, at + 1 == count);
-        if !is_new && !is_oldest {
+        let is_new = value != self.last;
+        if !is_new && !fills {
             return None;
         }
         self.last = value;
@@ -178,7 +195,7 @@ mod tests {
 
     fn kept(rules: &str, times: &[&str]) -> Vec<(String, String)> {
         let all = times.iter().zip(0..).map(|(time, n)| snapshot(n, time, &[])).collect();
-        let chosen = choose(&rules.parse().unwrap(), all);
+        let chosen = choose(&rules.parse().unwrap(), Spare::Nothing, all);
         assert_eq!(chosen.keep.len() + chosen.remove.len(), times.len());
         let row = |(kept, why): (Snapshot, Vec<String>)| (kept.wall.to_string(), why.join(", "));
         chosen.keep.into_iter().map(row).collect()
@@ -204,6 +221,18 @@ mod tests {
             ]
         );
         assert_eq!(kept("within=1h", &times).len(), 2, "exactly as old as that is too old");
+    }
+
+    #[test]
+    fn the_oldest_fills_a_slot_that_is_left_where_restic_has_it_so() {
+        let times = ["2026-11-01T10:00:00Z", "2026-11-01T11:00:00Z", "2026-11-02T11:00:00Z"];
+        assert_eq!(kept("daily=5", &times).len(), 2);
+        let all = || times.iter().zip(0..).map(|(time, n)| snapshot(n, time, &[])).collect();
+        let rules = "daily=5".parse().unwrap();
+        let chosen = choose(&rules, Spare::Oldest, all());
+        assert_eq!(chosen.keep.last().unwrap().1, ["oldest daily snapshot"]);
+        let full = "daily=2".parse().unwrap();
+        assert_eq!(choose(&full, Spare::Oldest, all()).keep.len(), 2);
     }
 
     #[test]
