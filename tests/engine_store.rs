@@ -152,7 +152,7 @@ impl Daemon {
     }
 
     async fn refresh(&self) -> usize {
-        let agenda = Agenda::new(KeyId::from_bytes([1; 32]));
+        let agenda = Agenda::new(KeyId::from_bytes([0; 32]));
         refresh((self.config.current(), agenda), &self.trust, &self.history).await.unwrap()
     }
 }

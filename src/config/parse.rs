@@ -47,10 +47,13 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
+    use super::tuning::LIMITS;
     use super::upkeep::{CHECK, FORGET, PRUNE, RETENTION, STATS};
     let upkeep = [&FORGET, &PRUNE, &CHECK, &STATS, &RETENTION];
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
-    let tables = tables.into_iter().chain([&SCHEDULE, &ONLY_WHEN, &RETRY]).chain(upkeep);
+    let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
+    let tables = tables.chain(upkeep);
     tables.flat_map(|keys| keys.known.iter().copied())
 }
 

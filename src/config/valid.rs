@@ -5,7 +5,7 @@ use super::units::{ByteSize, Span, TrustedProxy};
 use super::upkeep::Upkeep;
 use crate::grant::Grants;
 use crate::model::{
-    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention,
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention, Tuning,
 };
 use crate::pairing::PeerUrl;
 use crate::schedule::{OnlyWhen, Retry, Schedule};
@@ -213,6 +213,8 @@ pub struct Repo {
     pub auto_init: bool,
     /// How it is kept in order.
     pub upkeep: Upkeep,
+    /// How restic is run for it.
+    pub tuning: Tuning,
 }
 
 /// What members of a shared repo use instead of the owner's own way to it.
@@ -239,6 +241,7 @@ impl Repo {
             member: Member { uri: None, password: None },
             auto_init: true,
             upkeep: Upkeep::NONE,
+            tuning: Tuning::NONE,
         }
     }
 
@@ -286,10 +289,24 @@ pub struct Plan {
     pub exclude: Vec<String>,
     /// restic's `--iexclude` patterns.
     pub iexclude: Vec<String>,
+    /// restic's `--exclude-file` files; absolute.
+    pub exclude_file: Vec<String>,
+    /// restic's `--iexclude-file` files; absolute.
+    pub iexclude_file: Vec<String>,
     /// restic's `--exclude-if-present` names.
     pub exclude_if_present: Vec<String>,
+    /// Files of more bytes than that are left out.
+    pub exclude_larger_than: Option<ByteSize>,
+    /// Whether folders that say of themselves that they are caches are left out.
+    pub exclude_caches: bool,
     /// Whether other file systems below the paths are left out.
     pub one_file_system: bool,
+    /// How many files are read at a time.
+    pub read_concurrency: Option<u8>,
+    /// Whether a run that finds nothing changed makes no snapshot.
+    pub skip_if_unchanged: bool,
+    /// The host that its snapshots say they are from; the machine's own where absent.
+    pub host: Option<String>,
     /// When it runs.
     pub schedule: Schedule,
     /// What a run that is due waits for.
@@ -304,6 +321,8 @@ pub struct Plan {
     pub max_age: Option<Span>,
     /// Whether it may run.
     pub enabled: bool,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 impl Plan {
@@ -316,8 +335,15 @@ impl Plan {
             paths,
             exclude: Vec::new(),
             iexclude: Vec::new(),
+            exclude_file: Vec::new(),
+            iexclude_file: Vec::new(),
             exclude_if_present: Vec::new(),
+            exclude_larger_than: None,
+            exclude_caches: false,
             one_file_system: false,
+            read_concurrency: None,
+            skip_if_unchanged: false,
+            host: None,
             schedule: Schedule::Manual,
             only_when: OnlyWhen::default(),
             retry: Retry::default(),
@@ -325,6 +351,7 @@ impl Plan {
             retention: Retention::None,
             max_age: None,
             enabled: true,
+            tuning: Tuning::NONE,
         }
     }
 }

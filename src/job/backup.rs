@@ -93,7 +93,7 @@ impl Engine {
         let mut cancel = active.cancelled();
         let _plan_turn = self.plan_turn(active, &plan.id).await?;
         let restic = inner.locator.restic().await?;
-        let repo = inner.ports.repo(&plan.repo).await?;
+        let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
         let keeping = inner.ports.keeping(&plan.repo).await?;
         let _repo_turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let flow = active.operation().flow;
@@ -105,6 +105,7 @@ impl Engine {
             instance: active.operation().instance,
             paths: plan.paths.clone(),
             exclusions: plan.exclusions.clone(),
+            manner: plan.manner.clone(),
         });
         let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
         let (journal, outcome) = self.run_unlocked(active, site, (Mode::Shared, &command)).await;
@@ -211,10 +212,15 @@ fn saved(outcome: &Outcome, journal: Journal, snapshots: &[Snapshot]) -> End {
     let Journal { item_errors, summary, .. } = journal;
     // 0.14 tells the beginning of the id only.
     let told = summary.as_ref().and_then(|summary| summary.snapshot.clone());
-    let snapshot = told.and_then(|told| whole(&told, snapshots));
+    let summary_is_there = summary.is_some();
+    let snapshot = told.clone().and_then(|told| whole(&told, snapshots));
     let stats = summary.map(|summary| Stats { item_errors: item_errors.total, ..summary.stats });
     let unread = item_errors.total;
+    let made_none = summary_is_there && told.is_none();
     let (status, message) = match outcome.completeness {
+        Completeness::Whole if unread == 0 && made_none => {
+            (Status::Succeeded, "nothing has changed, so no snapshot was made".to_owned())
+        }
         Completeness::Whole if unread == 0 => (Status::Succeeded, String::new()),
         Completeness::Whole | Completeness::Partial => (
             Status::Warning,

@@ -242,6 +242,7 @@ impl Inner {
         command: &Command,
     ) -> (Journal, Result<crate::restic::Outcome, Failure>) {
         let journal = Mutex::new(Journal::default());
+        let restic = &restic.tuned(repo.tuning);
         let running = match restic.start(Some(&repo.access), command).await {
             Ok(running) => running,
             Err(failure) => return (Journal::default(), Err(failure)),

@@ -2,9 +2,9 @@
 
 use crate::model::{
     InstanceId, MaxUnused, Operation, OperationId, PlanId, ReadData, RepoAccess, RepoGuid, RepoId,
-    Retention, Rules, Status, Subset, Timestamp,
+    Retention, Rules, Status, Subset, Timestamp, Tuning,
 };
-use crate::restic::Exclusions;
+use crate::restic::{Exclusions, Manner};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,17 @@ pub struct RepoSpec {
     pub standing: Standing,
     /// Which repository its owner says it is, of a received one: another one is not used.
     pub promised: Option<RepoGuid>,
+    /// How restic is run for it.
+    pub tuning: Tuning,
+}
+
+impl RepoSpec {
+    /// As it is used for a plan, whose tuning wins.
+    #[must_use]
+    pub fn tuned(mut self, of_plan: Tuning) -> Self {
+        self.tuning = of_plan.or(self.tuning);
+        self
+    }
 }
 
 /// Whether we may create a repository that does not exist.
@@ -44,6 +55,10 @@ pub struct PlanSpec {
     pub paths: Vec<String>,
     /// What it leaves out.
     pub exclusions: Exclusions,
+    /// How its backup is gone about.
+    pub manner: Manner,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 /// How a repo is kept in order.

@@ -12,6 +12,7 @@ mod retention;
 mod secret;
 mod span;
 mod time;
+mod tuning;
 
 pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
@@ -25,5 +26,6 @@ pub use retention::{Retention, RetentionError, Rules, Within};
 pub use secret::Secret;
 pub use span::{Span, SpanError};
 pub use time::Timestamp;
+pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
 
 pub(crate) use operation::words;

@@ -161,7 +161,7 @@ mod tests {
 
     macro_rules! fixture {
         ($name:literal) => {
-            include_str!(concat!("../../tests/fixtures/restic/0.14/keep/", $name))
+            include_str!(concat!("../../tests/fixtures/restic/keep/", $name))
         };
     }
 
@@ -209,6 +209,21 @@ mod tests {
         assert_eq!(*reasons, ["within 1h", "daily snapshot"]);
         assert_eq!(chosen.remove.len(), 2);
         assert!(chosen.remove.iter().all(|snapshot| snapshot.plan().is_some()));
+    }
+
+    macro_rules! of_0_18 {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/restic/0.18/", $name))
+        };
+    }
+
+    #[test]
+    fn what_0_18_says_is_read_too() {
+        let dry = chosen(of_0_18!("forget-dry.out")).unwrap();
+        assert!(dry.keep.iter().all(|(_, reasons)| !reasons.is_empty()), "{dry:?}");
+        assert!(!dry.keep.is_empty());
+        assert!(measured(of_0_18!("stats.out")).is_some());
+        assert!(of_0_18!("prune.out").lines().any(|line| freed(line).is_some()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod edits;
 mod input;
 mod life;
+mod tuning;
 
 use super::*;
 use crate::grant::{Permission, Target};
