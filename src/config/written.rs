@@ -230,18 +230,6 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A whole number.
-    pub(super) fn integer(&self) -> Option<i64> {
-        let DeValue::Integer(number) = self.value else {
-            return self.mistyped("a whole number");
-        };
-        let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
-        if read.is_none() {
-            self.report("this number is too large", None);
-        }
-        read
-    }
-
     /// A number, whole or not.
     pub(super) fn number(&self) -> Option<f64> {
         let number = match self.value {
