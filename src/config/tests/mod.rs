@@ -333,7 +333,7 @@ fn plans_are_checked() {
         ("paths = [\"/h\"]\nretention = { daily = \"3\" }", "has to be a whole number"),
         ("paths = [\"/h\"]\nretention = { dayly = 3, last = 1 }", "did you mean \"daily\"?"),
         ("paths = [\"/h\"]\nretention = { within = \"90\" }", "no time of whole hours"),
-        ("paths = [\"/h\"]\nonly-when = { ac = true }", "did you mean"),
+        ("paths = [\"/h\"]\nonly-when = { ac-powr = true }", "did you mean"),
         ("paths = [\"/h\"]\nonly-when = { window = \"22-6\" }", "such as 22:00-06:00"),
         ("paths = [\"/h\"]\nonly-when = { load-below = 0 }", "0 is not between 0.01 and"),
         ("paths = [\"/h\"]\nonly-when = { load-below = \"2\" }", "has to be a number"),
