@@ -10,6 +10,7 @@ use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::snapshot_service_client::SnapshotServiceClient;
 use crate::api::status_service_client::StatusServiceClient;
 use crate::api::token_service_client::TokenServiceClient;
+use crate::api::upkeep_service_client::UpkeepServiceClient;
 use crate::net::local::{self, LocalError};
 use std::path::{Path, PathBuf};
 use tonic::transport::Channel;
@@ -43,6 +44,7 @@ services!(
     snapshots: SnapshotServiceClient,
     config: ConfigServiceClient,
     hooks: HookServiceClient,
+    upkeep: UpkeepServiceClient,
 );
 
 impl Client {

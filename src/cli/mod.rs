@@ -32,6 +32,7 @@ mod snapshots;
 mod status;
 mod token;
 mod tuning;
+mod upkeep;
 mod watch;
 mod words;
 

@@ -28,6 +28,7 @@ mod secret;
 mod tables;
 mod tuning;
 mod units;
+mod upkeep;
 mod valid;
 mod values;
 mod watch;
@@ -36,6 +37,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Retention;
 pub use crate::schedule::Schedule;
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
@@ -51,7 +53,6 @@ pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use tuning::tune;
 pub use units::{ByteSize, Span, TrustedProxy};
-pub use valid::{
-    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Stdin, Tls,
-};
+pub use upkeep::{CheckTask, ForgetTask, PruneTask, StatsTask, Upkeep};
+pub use valid::{Config, DeclaredPeer, History, Member, Plan, Repo, Revision, Stdin, Tls};
 pub use watch::watch;

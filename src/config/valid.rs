@@ -3,9 +3,10 @@
 use super::hooks::{Channel, Hook};
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
+use super::upkeep::Upkeep;
 use crate::grant::Grants;
 use crate::model::{
-    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Tuning, words,
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention, Tuning,
 };
 use crate::pairing::PeerUrl;
 use crate::schedule::{OnlyWhen, Retry, Schedule};
@@ -13,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Which text a configuration was read from: equal texts, equal revisions.
@@ -74,6 +74,8 @@ pub struct Config {
     pub tls: Tls,
     /// The restic binary, where it is not the one on PATH.
     pub restic: Option<PathBuf>,
+    /// How many pieces of work may run restic at once.
+    pub parallel: u32,
     /// The repos, in the order of the file.
     pub repos: Vec<Repo>,
     /// The plans, in the order of the file.
@@ -105,6 +107,7 @@ impl Config {
             history: History::default(),
             tls: Tls::Off,
             restic: None,
+            parallel: Self::PARALLEL,
             repos: Vec::new(),
             plans: Vec::new(),
             peers: Vec::new(),
@@ -113,6 +116,8 @@ impl Config {
         }
     }
 
+    /// The default of [`Config::parallel`].
+    pub const PARALLEL: u32 = 4;
     /// The default of [`Config::heartbeat`]; three of them are the default of `dead_after`.
     pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -218,6 +223,8 @@ pub struct Repo {
     pub auto_init: bool,
     /// Who is told of what happens on it.
     pub hooks: Vec<Hook>,
+    /// How it is kept in order.
+    pub upkeep: Upkeep,
     /// How restic is run for it.
     pub tuning: Tuning,
 }
@@ -246,6 +253,7 @@ impl Repo {
             member: Member { uri: None, password: None },
             auto_init: true,
             hooks: Vec::new(),
+            upkeep: Upkeep::NONE,
             tuning: Tuning::NONE,
         }
     }
@@ -280,14 +288,6 @@ impl Repo {
         self.env.iter().map(|(name, value)| Ok((name.clone(), value.resolve()?))).collect()
     }
 }
-
-words!(
-    /// What of a plan's snapshots is forgotten. This version forgets nothing.
-    Retention, "retention", {
-        /// Nothing is.
-        None = "none",
-    }
-);
 
 /// What to back up, and where to.
 #[derive(Debug, Clone, PartialEq)]

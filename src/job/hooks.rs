@@ -197,6 +197,7 @@ impl Inner {
             id,
             flow: run.flow.unwrap_or_else(|| id.into()),
             revision: 1,
+            snapshot_gone: None,
             instance: self.ports.catalogue.instance(),
             kind: OperationKind::Hook,
             status: run.status,

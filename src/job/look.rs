@@ -1,6 +1,7 @@
 //! Looking into snapshots: read as it comes, at the reader's speed, without a lock and without an
 //! operation. A reader that goes ends it.
 
+use super::queue::{self, Claim, Mode, Priority, Wish};
 use super::{Engine, JobError, RepoSpec, RestoreRequest};
 use crate::model::{RepoGuid, RepoId};
 use crate::restic::{
@@ -153,6 +154,17 @@ impl Engine {
         Ok(Reading { pieces, end: Some(end), decoder, items })
     }
 
+    /// Beside backups, and not while something works alone on the repo.
+    async fn shared_turn(&self, repo: &RepoSpec) -> queue::Turn {
+        let claim = Claim::Repo { repo: repo.id.clone(), mode: Mode::Shared, at_once: None };
+        let what = format!("somebody reads from repo {}", repo.id);
+        let wish = Wish { claim, priority: Priority::Wanted, what };
+        let mut turn = self.inner.queue.enter(wish);
+        // Who reads has no operation that could tell what it waits for.
+        while turn.wait().await.is_some() {}
+        turn
+    }
+
     async fn pour(
         &self,
         (restic, repo): (&Restic, &RepoSpec),
@@ -163,7 +175,7 @@ impl Engine {
         let _turn = match turn {
             Turn::None => None,
             Turn::Shared => tokio::select! {
-                turn = self.inner.queue.shared(&repo.id) => Some(turn),
+                turn = self.shared_turn(repo) => Some(turn),
                 () = reader.closed() => return Err(JobError::Cancelled),
                 () = cancel.asked() => return Err(JobError::Stopping),
             },

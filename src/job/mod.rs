@@ -16,9 +16,13 @@ mod board;
 mod dump;
 mod engine;
 mod error;
+mod forget;
 mod hooks;
 mod journal;
+mod keep;
+mod locks;
 mod look;
+mod maintain;
 mod ports;
 mod queue;
 mod recover;
@@ -27,17 +31,24 @@ mod restore;
 mod run_by;
 mod script;
 mod trouble;
+mod turns;
 mod watchdog;
 
 pub use board::Live;
 pub use dump::DumpSpec;
 pub use engine::Engine;
 pub use error::JobError;
+pub use forget::Pick;
 pub use hooks::{Before, HookRun, Hooks};
+pub use keep::Oddity;
+pub use locks::Locked;
 pub use look::{Bytes, Reading};
+pub use maintain::{Task, UnlockScope};
 pub use ports::{
-    Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
+    Catalogue, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault,
+    Unusable,
 };
+pub use queue::Priority;
 pub use restore::{Place, RestoreRequest};
 pub use run_by::{Begun, By, RunEnded};
 pub use script::{How, Ran, Script};

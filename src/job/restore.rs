@@ -3,6 +3,8 @@
 use super::backup::failed;
 use super::board::{Active, Added};
 use super::engine::{About, End};
+use super::locks::Site;
+use super::queue::Mode;
 use super::{Engine, JobError};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
 use crate::restic::{
@@ -144,8 +146,8 @@ impl Engine {
         let mut cancel = active.cancelled();
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(&request.repo).await?;
-        let turn = cancel.run(self.inner.queue.shared(&repo.id)).await;
-        let _turn = turn.ok_or(JobError::Cancelled)?;
+        let keeping = self.inner.ports.keeping(&repo.id).await?;
+        let _turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let only =
             SnapshotFilter { snapshot: Some(request.snapshot.clone()), ..Default::default() };
         let snapshots = restic.snapshots(&repo.access, only, &mut cancel).await?;
@@ -155,7 +157,8 @@ impl Engine {
         request.check_target().await?;
         active.amend_silently(|op| op.snapshot = Some(id.to_string()));
         let command = Command::Restore(Restore { snapshot: id.clone(), ..request.command() });
-        let (journal, outcome) = self.inner.run(active, &restic, &repo, &command).await;
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let (journal, outcome) = self.run_unlocked(active, site, (Mode::Shared, &command)).await;
         let snapshot = Some(id.to_string());
         match outcome {
             Ok(_) => {

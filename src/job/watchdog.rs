@@ -74,7 +74,7 @@ impl Seen {
                     bytes: (*bytes_done, *bytes_total),
                 }
             }
-            Event::ItemError(_) | Event::Summary(_) | Event::Said => {
+            Event::ItemError(_) | Event::Summary(_) | Event::Freed(_) | Event::Said => {
                 Self::Text(without_time(&line.text).chars().take(COMPARED).collect())
             }
         }

@@ -45,6 +45,7 @@ fn webhook(on: &str) -> String {
 fn operation(number: u8, status: Status) -> Operation {
     let now = clock::now();
     Operation {
+        snapshot_gone: None,
         id: OperationId::new(now, [number; 10]),
         flow: OperationId::new(now, [number; 10]).into(),
         revision: 2,

@@ -22,6 +22,7 @@ mod started;
 mod status;
 mod stream;
 mod tokens;
+mod upkeep;
 
 pub(super) use plans::fleet;
 
@@ -36,6 +37,7 @@ use crate::api::repo_service_server::RepoServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
+use crate::api::upkeep_service_server::UpkeepServiceServer;
 use started::started;
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -50,6 +52,7 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
         .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
+        .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 

@@ -4,6 +4,7 @@
 //! the daemon; a password given as text stands for itself.
 
 use super::super::refuse;
+use super::upkeep;
 use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
 use crate::config::{Repo, SecretSource, Template, tune};
 use crate::model::Tuning;
@@ -23,6 +24,7 @@ pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
     repo.auto_init = !(request.no_test && request.no_init);
     repo.tuning = tuned(&repo.tuning, &request.tuning)?;
     set_variables(&mut repo, request.env)?;
+    upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
 
@@ -44,6 +46,7 @@ pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, S
     }
     set_variables(&mut repo, request.env)?;
     repo.tuning = tuned(&repo.tuning, &request.tuning)?;
+    upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
 

@@ -138,6 +138,7 @@ mod tests {
         Snapshot {
             id: format!("{digit:x}").repeat(64).parse().unwrap(),
             time: Timestamp::from_millis(day * 86_400_000),
+            wall: jiff::civil::DateTime::default(),
             host: "box".to_owned(),
             tags: tags.iter().map(ToString::to_string).collect(),
             paths: vec![path.to_owned()],
