@@ -25,5 +25,5 @@ sim: ## random histories of log sync, then of whole sessions; SEEDS=n, and HOLDF
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test reconcile_histories -- --nocapture
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test session_histories -- --nocapture
 
-bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons
+bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures

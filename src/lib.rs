@@ -9,6 +9,7 @@ pub mod shutdown;
 pub mod grant;
 pub mod pairing;
 pub mod share;
+pub mod schedule;
 pub mod freshness;
 pub mod crypto;
 pub mod reconcile;

@@ -230,7 +230,7 @@ async fn a_plan_has_one_run_and_at_most_one_that_waits() {
 #[tokio::test]
 async fn a_restore_fills_an_empty_folder_and_no_other() {
     let machine = Machine::new();
-    machine.back_up().await;
+    let backed_up = machine.back_up().await;
     let request = |target: &str| RestoreRequest {
         repo: repo_id(),
         snapshot: Choice::LatestOf(plan_id()),
@@ -240,6 +240,12 @@ async fn a_restore_fills_an_empty_folder_and_no_other() {
     let id = machine.engine.restore(request("out")).await.unwrap();
     let restored = machine.engine.wait(id).await.unwrap();
     assert_eq!(restored.status, Status::Succeeded, "{}", restored.message);
+    assert_eq!(restored.plan, Some(plan_id()));
+    assert!(restored.repo_guid.is_some() && restored.repo_guid == backed_up.repo_guid);
+    let entries = machine.memory.entries.lock().unwrap().clone();
+    let of_restore = entries.iter().filter(|entry| entry.id == id);
+    let of_index = entries.iter().filter(|entry| entry.kind == OperationKind::Index);
+    assert!(of_restore.chain(of_index).all(|entry| entry.repo_guid == backed_up.repo_guid));
     let inside = machine.path("files/letter");
     let file = machine.path("out").join(inside.strip_prefix("/").unwrap());
     assert_eq!(std::fs::read_to_string(file).unwrap(), "dear reader");

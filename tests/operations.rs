@@ -308,6 +308,7 @@ fn snapshots_are_listed_and_restored_and_followers_see_it() {
     let done = nas.ask(&["restore", "latest", "--plan", "home", "--to", target]);
     assert_eq!((&done["kind"], &done["status"]), (&"restore".into(), &"succeeded".into()));
     assert_eq!((&done["snapshot"], &done["repo"]), (&whole.into(), &"vault".into()));
+    assert_eq!(done["plan"], "home");
     let back = Command::new("find").arg(target).args(["-name", "letter.txt"]).output().unwrap();
     let back = String::from_utf8(back.stdout).unwrap();
     assert_eq!(fs::read_to_string(back.trim()).unwrap(), "dear ada");
@@ -320,6 +321,7 @@ fn snapshots_are_listed_and_restored_and_followers_see_it() {
     let elsewhere = elsewhere.to_str().unwrap();
     let by_id = nas.ask(&["restore", &whole[..8], "--to", elsewhere]);
     assert_eq!(by_id["status"], "succeeded", "the only repo that has it is found");
+    assert_eq!(by_id["plan"], "home", "its tags say so");
     let seen = following.until(|one| one["id"] == by_id["id"] && one["status"] == "succeeded");
     assert_eq!(seen["revision"], by_id["revision"]);
     assert_eq!(nas.cli(&["restore", "00000000", "--to", "/nowhere"]).refused(), "not-found");

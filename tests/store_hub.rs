@@ -301,6 +301,39 @@ fn r3_a_fork_archives_finished_states_and_readers_still_have_them() {
     assert_eq!(summary.went_back.map(|(_, count)| count), Some(26));
 }
 
+/// The shards of the peer that are stopped, and why.
+fn stopped(history: &History) -> Vec<(Shard, String)> {
+    let summary = history.read_blocking(|reader| reader.summary(peer().1)).unwrap();
+    summary.expect("a log").stopped
+}
+
+#[test]
+fn why_a_shard_is_stopped_is_kept_until_it_is_taken_again_or_the_store_is_opened_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = open(dir.path());
+    filled(&history, "home", 1..4);
+    filled(&history, "etc", 4..6);
+    let stop = |tx: &mut HistoryTx<'_>| {
+        let mut hub = tx.hub(peer().1)?;
+        hub.stop(&shard("never-held"), "refused")?;
+        hub.stop(&shard("home"), "refused")
+    };
+    let told = vec![(shard("home"), "refused".to_owned())];
+    history.write_blocking(stop).unwrap();
+    assert_eq!(stopped(&history), told);
+    history.write_blocking(|tx| tx.hub(peer().1)?.begin_epoch(Epoch::from_bytes([6; 16]))).unwrap();
+    assert_eq!(stopped(&history), told, "a new epoch is no way out");
+    let take_again = |tx: &mut HistoryTx<'_>| tx.hub(peer().1)?.take_again();
+    assert_eq!(history.write_blocking(take_again).unwrap(), 1);
+    assert_eq!(stopped(&history), []);
+    assert_eq!(history.write_blocking(take_again).unwrap(), 0);
+
+    history.write_blocking(stop).unwrap();
+    assert_eq!(stopped(&history), told);
+    drop(history);
+    assert_eq!(stopped(&open(dir.path())), []);
+}
+
 #[test]
 fn hidden_shards_are_kept_and_not_listed() {
     let dir = tempfile::tempdir().unwrap();

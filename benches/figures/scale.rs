@@ -15,6 +15,7 @@ pub(crate) enum Part {
     LogSync,
     Live,
     Daemons,
+    Backups,
 }
 
 /// From `OPERATIONS`, `QUICK` and `PART`.
@@ -27,6 +28,10 @@ pub(crate) struct Scale {
     pub(crate) peers: u32,
     /// How long a rate is kept up.
     pub(crate) seconds: u64,
+    /// Small files of a backup.
+    pub(crate) small_files: u32,
+    /// Bytes of the one large file of a backup.
+    pub(crate) large_file: u64,
     /// This only.
     part: Option<Part>,
 }
@@ -35,8 +40,24 @@ impl Scale {
     pub(crate) fn from_env() -> anyhow::Result<Self> {
         let quick = env::var("QUICK").is_ok_and(|value| !matches!(value.as_str(), "" | "0"));
         let part = part()?;
-        let whole = Self { operations: 1_000_000, repeats: 300, peers: 1_000, seconds: 10, part };
-        let less = Self { operations: 20_000, repeats: 50, peers: 50, seconds: 2, part };
+        let whole = Self {
+            operations: 1_000_000,
+            repeats: 300,
+            peers: 1_000,
+            seconds: 10,
+            small_files: 100_000,
+            large_file: 2_000_000_000,
+            part,
+        };
+        let less = Self {
+            operations: 20_000,
+            repeats: 50,
+            peers: 50,
+            seconds: 2,
+            small_files: 5_000,
+            large_file: 100_000_000,
+            part,
+        };
         let scale = if quick { less } else { whole };
         let given = env::var("OPERATIONS").ok().filter(|value| !value.is_empty());
         Ok(match given {
@@ -66,6 +87,9 @@ fn part() -> anyhow::Result<Option<Part>> {
         "log-sync" => Some(Part::LogSync),
         "live" => Some(Part::Live),
         "daemons" => Some(Part::Daemons),
-        other => anyhow::bail!("PART={other} is not one of handshake, log-sync, live, daemons"),
+        "backups" => Some(Part::Backups),
+        other => {
+            anyhow::bail!("PART={other} is not one of handshake, log-sync, live, daemons, backups")
+        }
     })
 }

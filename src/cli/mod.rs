@@ -164,12 +164,17 @@ fn refuse(error: clap::Error, json: bool) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if json {
-        let text = error.render().to_string();
-        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
-        return Err(Failure::usage(text, "see --help"));
+        return Err(Failure::usage(first_paragraph(&error), "see --help"));
     }
     error.print()?;
     Ok(Exit::Usage)
+}
+
+/// What is wrong on one line, with what is missing or possible.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.trim_start_matches("error: ").lines().map(str::trim);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Cli {

@@ -108,10 +108,23 @@ pub(crate) struct Members {
     member_password_file: Option<String>,
 }
 
+/// Of a repo, what can be changed.
+const CHANGES: [&str; 8] = [
+    "uri",
+    "password_file",
+    "password_command",
+    "password_stdin",
+    "env",
+    "unset_env",
+    "member_uri",
+    "member_password_file",
+];
+
 /// Change a repo; what is not given stays
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  holdfast repo edit vault --password-file /etc/holdfast/new.pass"
+    after_help = "Example:\n  holdfast repo edit vault --password-file /etc/holdfast/new.pass",
+    group = clap::ArgGroup::new("change").required(true).multiple(true).args(CHANGES)
 )]
 pub(crate) struct Edit {
     #[command(flatten)]

@@ -92,7 +92,7 @@ impl Create {
 }
 
 fn name(token: &Token) -> &str {
-    if token.label.is_empty() { &token.id } else { &token.label }
+    token.label.as_ref().unwrap_or(&token.id)
 }
 
 fn rendered(token: &CreatedToken, now: Timestamp) -> String {
@@ -123,7 +123,7 @@ fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
         let limit = if token.max_uses == 0 { "∞".to_owned() } else { token.max_uses.to_string() };
         [
             token.id.clone(),
-            token.label.clone(),
+            token.label.clone().unwrap_or_default(),
             words::marked(&token.state, &token.state.replace('-', " ")),
             token.expires_at.as_ref().map_or("never".to_owned(), |at| words::relative(at, now)),
             format!("{} of {limit}", token.uses),

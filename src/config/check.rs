@@ -3,6 +3,8 @@
 use super::parse::Placed;
 use super::valid::{DeclaredPeer, Plan, Repo};
 use super::written::Findings;
+use crate::model::PlanId;
+use crate::schedule::Schedule;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
@@ -18,6 +20,46 @@ pub(super) fn check(
     once(findings, plans, "plan id", "give it another id", |plan| &plan.id);
     once(findings, peers, "key id", peer_cure, |peer| &peer.key);
     once(findings, peers, "instance", "give it another name", |peer| &peer.instance);
+    followers(findings, plans);
+}
+
+/// A plan that runs after another needs that other one, and a beginning.
+fn followers(findings: &Findings<'_>, plans: &[Placed<Plan>]) {
+    let named = |id: &PlanId| plans.iter().map(|(plan, _)| plan).find(|plan| plan.id == *id);
+    let before = |plan: &Plan| match &plan.schedule {
+        Schedule::After { plan } => Some(plan.clone()),
+        Schedule::Manual | Schedule::Cron { .. } | Schedule::Every { .. } => None,
+    };
+    for (plan, place) in plans {
+        let mut chain = vec![plan.id.clone()];
+        let mut next = before(plan);
+        while let Some(id) = next {
+            let Some(found) = named(&id) else {
+                if chain.len() == 1 {
+                    let cure = "name a plan of this file".to_owned();
+                    findings.report(
+                        place,
+                        format!("it runs after plan {id}, which is not there"),
+                        Some(cure),
+                    );
+                }
+                break;
+            };
+            let closes = id == plan.id;
+            // A chain into a circle that it is no part of is told where the circle is.
+            let repeats = !closes && chain.contains(&id);
+            chain.push(id);
+            if closes {
+                let circle: Vec<_> = chain.iter().map(PlanId::as_str).collect();
+                let message = format!("it would wait for itself: {}", circle.join(" after "));
+                findings.report(place, message, Some("give one of them another schedule".into()));
+            }
+            if closes || repeats {
+                break;
+            }
+            next = before(found);
+        }
+    }
 }
 
 fn once<T, K: Hash + Eq + Display>(

@@ -1,17 +1,19 @@
 //! Valid values as TOML: what edits write, and what `config show` prints.
 
+use super::schedules;
 use super::secret::{SecretSource, Template};
 use super::units::Span;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
 use crate::grant::Grants;
 use crate::model::PeerRole;
+use crate::schedule::Schedule;
 use std::fmt::Display;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
 /// Keys with their values; `None` where the default says it.
 pub(super) type Fields = Vec<(&'static str, Option<Value>)>;
 
-fn text(value: impl Display) -> Value {
+pub(super) fn text(value: impl Display) -> Value {
     Value::from(value.to_string())
 }
 
@@ -27,7 +29,7 @@ fn template(template: &Template) -> Value {
     Value::from(template.as_written())
 }
 
-fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+pub(super) fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::InlineTable(pairs.into_iter().collect::<InlineTable>())
 }
 
@@ -73,6 +75,10 @@ pub(super) fn plan(plan: &Plan) -> Fields {
         ("iexclude", list(&plan.iexclude)),
         ("exclude-if-present", list(&plan.exclude_if_present)),
         ("one-file-system", set(plan.one_file_system, false)),
+        (
+            "schedule",
+            (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
+        ),
         ("max-age", plan.max_age.map(text)),
         ("enabled", set(plan.enabled, true)),
     ]

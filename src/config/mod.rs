@@ -22,6 +22,7 @@ mod live;
 mod parse;
 mod paths;
 mod problem;
+mod schedules;
 mod secret;
 mod tables;
 mod units;
@@ -33,6 +34,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use crate::schedule::Schedule;
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
 pub use first::{
@@ -45,7 +47,5 @@ pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use units::{ByteSize, Span, TrustedProxy};
-pub use valid::{
-    Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Schedule, Tls,
-};
+pub use valid::{Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Tls};
 pub use watch::watch;

@@ -43,8 +43,10 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
+    use super::schedules::SCHEDULE;
     use super::tables::GRANT;
-    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let tables =
+        [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT, &SCHEDULE];
     tables.into_iter().flat_map(|keys| keys.known.iter().copied())
 }
 

@@ -1,13 +1,15 @@
 //! The readers of `[[repo]]`, `[[plan]]`, `[[known-host]]` and `[[authorized-client]]`.
 
+use super::schedules::schedule;
 use super::secret::{SecretSource, Template, is_variable};
 use super::units::Span;
-use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention, Schedule};
+use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Keys, Place, Section};
 use crate::grant::Grants;
 use crate::model::PeerRole;
 use crate::pairing::PeerUrl;
+use crate::schedule::Schedule;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -180,7 +182,7 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         iexclude: patterns("iexclude"),
         exclude_if_present: patterns("exclude-if-present"),
         one_file_system: flag("one-file-system", false),
-        schedule: schedule(&section),
+        schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
         retention: retention(&section),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
@@ -196,13 +198,6 @@ fn pattern(field: &Field<'_>) -> Option<String> {
 fn paths(field: &Field<'_>) -> Vec<String> {
     at_least_one(field, "[\"/home\"]");
     field.list(|item| absolute(item).map(str::to_owned))
-}
-
-fn schedule(section: &Section<'_>) -> Schedule {
-    if let Some(field) = section.field("schedule") {
-        only_word(&field, Schedule::Manual.as_str(), "plans run when they are asked to");
-    }
-    Schedule::Manual
 }
 
 fn retention(section: &Section<'_>) -> Retention {

@@ -5,6 +5,7 @@ use super::units::{ByteSize, Span, TrustedProxy};
 use crate::grant::Grants;
 use crate::model::{InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, words};
 use crate::pairing::PeerUrl;
+use crate::schedule::Schedule;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
@@ -247,14 +248,6 @@ impl Repo {
         self.env.iter().map(|(name, value)| Ok((name.clone(), value.resolve()?))).collect()
     }
 }
-
-words!(
-    /// When a plan runs. This version runs plans when somebody asks for it.
-    Schedule, "schedule", {
-        /// When somebody asks for it.
-        Manual = "manual",
-    }
-);
 
 words!(
     /// What of a plan's snapshots is forgotten. This version forgets nothing.

@@ -59,7 +59,8 @@ impl Presence {
             (self.state, self.since) = (state, clock::now());
         }
         let (reason, remedy) = why.unzip();
-        (self.reason, self.remedy) = (reason, remedy.filter(|text| !text.is_empty()));
+        let said = |text: &String| !text.is_empty();
+        (self.reason, self.remedy) = (reason.filter(said), remedy.filter(said));
         if state != LinkState::Connected {
             self.running.clear();
         }

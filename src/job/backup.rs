@@ -125,7 +125,7 @@ impl Engine {
             plan: Some(plan.clone()),
             flow,
         };
-        let mut index = self.inner.compose(about)?;
+        let mut index = self.inner.compose(about).await?;
         index.ended_at = Some(clock::now());
         match listed {
             Ok(snapshots) => {

@@ -132,7 +132,7 @@ impl Inner {
 
     /// Puts a new operation on the board and into the log.
     pub(super) async fn begin(&self, about: About) -> Result<Added, JobError> {
-        let operation = self.compose(about)?;
+        let operation = self.compose(about).await?;
         let added = self.board.add(operation);
         if let Added::New(active) = &added {
             self.record(active.operation()).await;
@@ -141,7 +141,7 @@ impl Inner {
     }
 
     /// An operation as it is when it begins.
-    pub(super) fn compose(&self, about: About) -> Result<Operation, JobError> {
+    pub(super) async fn compose(&self, about: About) -> Result<Operation, JobError> {
         let now = clock::now();
         let mut random = [0; 10];
         getrandom::fill(&mut random).map_err(|error| JobError::NotKept {
@@ -149,6 +149,7 @@ impl Inner {
             fault: super::StoreFault(format!("the system gives no random bytes ({error})")),
         })?;
         let id = OperationId::new(now, random);
+        let repo_guid = self.ports.guid(&about.repo).await;
         Ok(Operation {
             id,
             flow: about.flow.unwrap_or_else(|| id.into()),
@@ -158,7 +159,7 @@ impl Inner {
             status: Status::Running,
             repo: Some(about.repo),
             plan: about.plan,
-            repo_guid: None,
+            repo_guid,
             snapshot: None,
             started_at: now,
             ended_at: None,
@@ -227,7 +228,8 @@ impl Inner {
         let run = Run {
             operation: operation.id,
             repo: repo.id.clone(),
-            plan: operation.plan,
+            // A restore of a plan's snapshot is no run of the plan.
+            plan: operation.plan.filter(|_| operation.kind == OperationKind::Backup),
             pid,
             since,
         };

@@ -68,6 +68,8 @@ pub trait Catalogue: Send + Sync {
     /// # Errors
     /// Unknown or disabled.
     fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable>;
+    /// Which repository a repo is, where that is known: without its secrets, and without asking it.
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid>;
 }
 
 /// The own log (`history.db`). Blocking; never called on the runtime.
@@ -185,6 +187,12 @@ impl Ports {
         let (ports, repo) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || ports.catalogue.repo(&repo)).await;
         done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let known = tokio::task::spawn_blocking(move || ports.catalogue.guid(&repo)).await;
+        known.ok().flatten()
     }
 
     pub(super) async fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable> {

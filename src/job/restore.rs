@@ -2,9 +2,10 @@
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
-use super::{Engine, JobError};
+use super::{Engine, JobError, RepoSpec};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
-use crate::restic::{Command, Restore, Snapshot, SnapshotFilter, SnapshotId};
+use crate::restic::{Command, Restic, Restore, SnapshotFilter, SnapshotId};
+use crate::shutdown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,24 @@ pub enum Choice {
     Id(SnapshotId),
     /// The newest of a plan of this instance.
     LatestOf(PlanId),
+    /// This one, which was listed just now.
+    Listed {
+        /// All of its id.
+        id: SnapshotId,
+        /// The plan of this instance that made it.
+        plan: Option<PlanId>,
+    },
+}
+
+impl Choice {
+    /// The plan of this instance whose snapshot it is, where that is known before it is looked for.
+    fn plan(&self) -> Option<PlanId> {
+        match self {
+            Self::Id(_) => None,
+            Self::LatestOf(plan) => Some(plan.clone()),
+            Self::Listed { plan, .. } => plan.clone(),
+        }
+    }
 }
 
 /// What to restore, and where to.
@@ -42,7 +61,7 @@ impl Engine {
         let about = About {
             kind: OperationKind::Restore,
             repo: request.repo.clone(),
-            plan: None,
+            plan: request.snapshot.plan(),
             flow: None,
         };
         let active = match inner.begin(about).await? {
@@ -68,11 +87,7 @@ impl Engine {
         let repo = self.inner.ports.repo(&request.repo).await?;
         let turn = cancel.run(self.inner.queue.shared(&repo.id)).await;
         let _turn = turn.ok_or(JobError::Cancelled)?;
-        let filter = self.filter(&request.snapshot);
-        let snapshots = restic.snapshots(&repo.access, filter, &mut cancel).await?;
-        let newest = snapshots.into_iter().max_by_key(|snapshot| snapshot.time);
-        let Snapshot { id, .. } =
-            newest.ok_or_else(|| JobError::NoSnapshot { repo: repo.id.clone() })?;
+        let id = self.chosen(&restic, &repo, &request.snapshot, &mut cancel).await?;
         check_target(&request.target).await?;
         let command = Command::Restore(Restore {
             snapshot: id.clone(),
@@ -87,15 +102,26 @@ impl Engine {
         Ok(End { status, message, snapshot, stats: None, item_errors })
     }
 
-    fn filter(&self, choice: &Choice) -> SnapshotFilter {
-        match choice {
+    async fn chosen(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        choice: &Choice,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<SnapshotId, JobError> {
+        let filter = match choice {
+            Choice::Listed { id, .. } => return Ok(id.clone()),
             Choice::Id(id) => SnapshotFilter { snapshot: Some(id.clone()), ..Default::default() },
             Choice::LatestOf(plan) => SnapshotFilter {
                 plan: Some(plan.clone()),
                 instance: Some(self.inner.ports.catalogue.instance()),
                 snapshot: None,
             },
-        }
+        };
+        let snapshots = restic.snapshots(&repo.access, filter, cancel).await?;
+        let newest = snapshots.into_iter().max_by_key(|snapshot| snapshot.time);
+        let newest = newest.ok_or_else(|| JobError::NoSnapshot { repo: repo.id.clone() })?;
+        Ok(newest.id)
     }
 }
 

@@ -9,6 +9,7 @@ mod operation;
 mod peer;
 mod repo;
 mod secret;
+mod span;
 mod time;
 
 pub use expectation::{Expectation, MachineClass};
@@ -19,6 +20,7 @@ pub use operation::{
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use secret::Secret;
+pub use span::{Span, SpanError};
 pub use time::Timestamp;
 
 pub(crate) use operation::words;

@@ -9,7 +9,8 @@ use super::ladder::{Ladder, StepName};
 use super::link::{ByteStream, Certificate, Link, RemoteAddress, TlsSeen};
 use super::tls;
 use crate::pairing::{PeerUrl, Transport};
-use futures_util::future::select_ok;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::uri::Scheme;
 use http::{Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -129,6 +130,9 @@ impl DialError {
             Self::Dns { host, .. } => {
                 format!("check the spelling of {host}, and that this machine is online and resolves it")
             }
+            Self::Tcp { host, source, .. } if has_no_route(source) => format!(
+                "check that this machine is online and has a route to {host}: its network, its VPN, and IPv6 where that is an IPv6 address"
+            ),
             Self::Tcp { port, .. } => format!(
                 "check that the other machine runs, that something listens on port {port}, and that no firewall is between"
             ),
@@ -154,6 +158,11 @@ impl DialError {
             }
         }
     }
+}
+
+/// Nothing left this machine, or its network knows of no way on.
+fn has_no_route(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
 }
 
 /// Reaches listeners.
@@ -243,14 +252,29 @@ fn tcp_error(url: &PeerUrl, source: io::Error) -> DialError {
 
 /// The first of the addresses to answer; each next one starts a little later.
 async fn connect(url: &PeerUrl, addresses: Vec<SocketAddr>) -> Result<TcpStream, DialError> {
-    let attempts = (0u32..).zip(addresses).map(|(n, address)| {
-        Box::pin(async move {
-            tokio::time::sleep(STAGGER * n).await;
-            TcpStream::connect(address).await
-        })
+    let attempts = (0u32..).zip(addresses).map(|(n, address)| async move {
+        tokio::time::sleep(STAGGER * n).await;
+        TcpStream::connect(address).await
     });
-    let (tcp, _others) = select_ok(attempts).await.map_err(|source| tcp_error(url, source))?;
-    Ok(tcp)
+    let mut attempts: FuturesUnordered<_> = attempts.collect();
+    let mut failed = Vec::new();
+    while let Some(attempt) = attempts.next().await {
+        match attempt {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => failed.push(error),
+        }
+    }
+    Err(tcp_error(url, most_telling(failed)))
+}
+
+/// The last one of a machine that was reached, else the last: a name often has an IPv6 address too,
+/// also where there is no IPv6.
+fn most_telling(mut failed: Vec<io::Error>) -> io::Error {
+    let reached = failed.iter().rposition(|error| !has_no_route(error));
+    match reached.map(|index| failed.swap_remove(index)).or_else(|| failed.pop()) {
+        Some(error) => error,
+        None => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+    }
 }
 
 async fn secure(url: &PeerUrl, tcp: TcpStream) -> Result<(Connection, TlsSeen), DialError> {
@@ -333,5 +357,36 @@ fn check(url: &PeerUrl, response: &Response<Incoming>) -> Result<(), DialError> 
             Err(DialError::Busy { url: url.clone(), reason })
         }
         Some(_) => Err(DialError::Path { url: url.clone(), status: StatusCode::NOT_FOUND }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn tcp(kind: io::ErrorKind) -> DialError {
+        tcp_error(&"https://nas.example".parse().unwrap(), kind.into())
+    }
+
+    #[test]
+    fn no_route_is_not_cured_at_the_other_machine() {
+        for kind in [io::ErrorKind::NetworkUnreachable, io::ErrorKind::HostUnreachable] {
+            let remedy = tcp(kind).remedy();
+            assert!(remedy.contains("this machine is online"), "{remedy}");
+        }
+        let remedy = tcp(io::ErrorKind::ConnectionRefused).remedy();
+        assert!(remedy.contains("listens on port 443"), "{remedy}");
+    }
+
+    #[test]
+    fn an_address_that_was_reached_says_more_than_one_without_a_route() {
+        let told = |kinds: &[io::ErrorKind]| {
+            most_telling(kinds.iter().map(|kind| io::Error::from(*kind)).collect()).kind()
+        };
+        let (refused, away) = (io::ErrorKind::ConnectionRefused, io::ErrorKind::NetworkUnreachable);
+        assert_eq!(told(&[refused, away]), refused);
+        assert_eq!(told(&[away, refused]), refused);
+        assert_eq!(told(&[away, away]), away);
     }
 }

@@ -83,7 +83,7 @@ impl Ladder {
 
     /// The rung that broke.
     pub fn broke(&mut self, step: StepName, detail: String, remedy: String) {
-        self.push(step, false, detail, Some(remedy));
+        self.push(step, false, detail, Some(remedy).filter(|text| !text.is_empty()));
     }
 
     fn push(&mut self, step: StepName, ok: bool, detail: String, remedy: Option<String>) {

@@ -6,22 +6,20 @@
 //! Call order: [`Feed::open`] once, its SyncHello opens the session. Then [`Feed::handle`] for each
 //! message of the hub, [`Feed::announce`] after the own log grew or grants changed, and
 //! [`Feed::next`] or [`Feed::next_few`] whenever the carrier is ready, until there is nothing to
-//! send. A
-//! [`FeedOutput::Scrub`] or [`FeedOutput::Heal`] is to be done before the next call of `next`.
+//! send. A [`FeedOutput::Scrub`] or [`FeedOutput::Heal`] is to be done before the next call of
+//! `next`.
 //!
 //! 1. G3: nothing is read, and no byte depends on, what `visible` does not accept.
 //! 2. G2: a shard that is not visible now is not sent now, whatever was announced.
 //! 3. S4: an answer with another number than the last question is ignored.
 
+mod next;
 mod sender;
 
 use super::chain::root;
-use super::limits::{
-    BatchLimits, CHECKPOINT_EVERY, INITIAL_CREDIT, MAX_LISTED, MAX_WANTED, Refusals, Verdict,
-    as_found,
-};
+use super::limits::{BatchLimits, INITIAL_CREDIT, MAX_LISTED, MAX_WANTED, Refusals, Verdict};
 use super::log::{OriginLog, ShardHead};
-use super::message::{Checkpoint, Entry, Found, FromHub, FromOrigin, Hash, Held, Shard, SyncHello};
+use super::message::{Found, FromHub, FromOrigin, Hash, Held, Shard, SyncHello};
 use crate::model::{Epoch, KeyId, Timestamp};
 use sender::Sender;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,9 +29,8 @@ pub type Visible<'a> = dyn Fn(&Shard) -> bool + 'a;
 /// Signs the statement that the log had this root at this time.
 pub type Sign<'a> = dyn Fn(&Epoch, &Hash, Timestamp) -> [u8; 64] + 'a;
 
-const ANSWER_BYTES: usize = super::limits::MAX_BATCH_BYTES;
-/// Where [`Feed::next_few`] stops.
-const FEW_BYTES: usize = super::limits::MAX_BATCH_BYTES;
+/// The number of the SyncHello that a session begins with.
+const FIRST: u32 = 1;
 
 /// What is to be done after a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -307,6 +304,12 @@ impl Feed {
         }
         let shards = log.shards(visible)?;
         self.announced = shards.iter().map(|s| s.shard.clone()).collect();
+        if number == FIRST {
+            // What an earlier session stopped is still a thing to tell.
+            let mut known = shards.iter().map(|own| Some(own.shard.clone()));
+            let stopped = known.find(|shard| self.stopped(shard)).flatten();
+            out.extend(stopped.map(|shard| FeedOutput::Alert(stopped_shard(&shard))));
+        }
         for own in shards {
             let theirs = held.remove(&own.shard);
             self.place(log, &own, theirs.as_ref(), out)?;
@@ -368,15 +371,21 @@ impl Feed {
     }
 
     fn told_to_stop(&mut self, shard: Option<Shard>, reason: String, out: &mut Vec<FeedOutput>) {
-        if let Some(shard) = shard {
-            self.senders.remove(&shard);
-        } else if self.paused {
+        let is_new = match &shard {
+            Some(shard) => self.senders.remove(shard).is_some(),
+            None => !std::mem::replace(&mut self.paused, true),
+        };
+        if !is_new {
             return; // said before
-        } else {
-            self.paused = true;
         }
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
-        out.push(FeedOutput::Alert(format!("the hub takes no more: {reason}")));
+        out.push(FeedOutput::Alert(match shard {
+            Some(Shard { repo, plan }) => format!(
+                "the hub takes no more of plan {plan:?} of repo {repo:?}: {reason}. \
+                 `holdfast peer verify` there has it taken again."
+            ),
+            None => format!("the hub takes no more: {reason}"),
+        }));
     }
 
     fn wanted(&mut self, visible: &Visible<'_>, shard: &Shard, seqs: Vec<u64>) {
@@ -424,183 +433,10 @@ impl Feed {
     pub fn unsent(&mut self, batches: u32) {
         self.credit = self.credit.saturating_add(batches);
     }
-
-    /// The next messages, of one snapshot of the log: small batches together, about as much as one
-    /// full batch; anything else ends them.
-    pub fn next_few<L: OriginLog>(
-        &mut self,
-        log: &L,
-        visible: &Visible<'_>,
-        now: Timestamp,
-        sign: &Sign<'_>,
-    ) -> Result<Vec<FromOrigin>, L::Error> {
-        let (mut few, mut shards, mut bytes) = (Vec::new(), None, 0);
-        while bytes < FEW_BYTES {
-            let Some(message) = self.step(log, visible, &mut shards, (now, sign))? else { break };
-            bytes += weight(&message);
-            few.push(message);
-        }
-        Ok(few)
-    }
-
-    /// One step of the sender; `None` where there is nothing to send now.
-    pub fn next<L: OriginLog>(
-        &mut self,
-        log: &L,
-        visible: &Visible<'_>,
-        now: Timestamp,
-        sign: &Sign<'_>,
-    ) -> Result<Option<FromOrigin>, L::Error> {
-        self.step(log, visible, &mut None, (now, sign))
-    }
-
-    /// `shards` is what there is in this snapshot, once it has been read.
-    fn step<L: OriginLog>(
-        &mut self,
-        log: &L,
-        visible: &Visible<'_>,
-        shards: &mut Option<Vec<ShardHead>>,
-        (now, sign): (Timestamp, &Sign<'_>),
-    ) -> Result<Option<FromOrigin>, L::Error> {
-        if matches!(self.stage, Stage::Greet) {
-            return Ok(Some(FromOrigin::Hello(self.open(log, visible)?)));
-        }
-        if let Some(answer) = self.next_answer(log, visible)? {
-            return Ok(Some(answer));
-        }
-        if !matches!(self.stage, Stage::Open) {
-            return Ok(None);
-        }
-        if let Some(batch) = self.next_fork_at_zero(log, visible)? {
-            return Ok(Some(batch));
-        }
-        let shards: &[ShardHead] = match shards {
-            Some(read) => read,
-            None => shards.insert(log.shards(visible)?),
-        };
-        if let Some(want) = self.next_want(log, shards)? {
-            return Ok(Some(want));
-        }
-        if let Some(batch) = self.next_batch(log, shards)? {
-            return Ok(Some(batch));
-        }
-        self.next_checkpoint(log, shards, now, sign)
-    }
-
-    /// Answers of one want go in messages of a batch's size.
-    fn next_answer<L: OriginLog>(
-        &mut self,
-        log: &L,
-        visible: &Visible<'_>,
-    ) -> Result<Option<FromOrigin>, L::Error> {
-        while self.answers.front().is_some_and(|(shard, _)| !visible(shard)) {
-            self.answers.pop_front();
-        }
-        let Some((shard, _)) = self.answers.front().cloned() else { return Ok(None) };
-        let (mut seqs, mut found, mut bytes) = (Vec::new(), Vec::new(), 0);
-        while bytes < ANSWER_BYTES && self.answers.front().is_some_and(|(s, _)| *s == shard) {
-            let Some((_, seq)) = self.answers.pop_front() else { break };
-            seqs.push(seq);
-            for Found { seq, entry } in log.entries_at(&shard, &[seq])? {
-                let entry = as_found(entry);
-                bytes += payload_len(&entry);
-                found.push(Found { seq, entry });
-            }
-        }
-        Ok(Some(FromOrigin::Entries { shard, seqs, found }))
-    }
-
-    fn next_want<L: OriginLog>(
-        &mut self,
-        log: &L,
-        shards: &[ShardHead],
-    ) -> Result<Option<FromOrigin>, L::Error> {
-        if !self.looking {
-            return Ok(None);
-        }
-        let any = log.any_lost()?;
-        let mut all_live = true;
-        for own in shards.iter().filter(|_| any) {
-            if !self.senders.get(&own.shard).is_some_and(Sender::is_live) {
-                all_live = false;
-                continue;
-            }
-            let seqs = self.lost(log, &own.shard)?;
-            if !seqs.is_empty() {
-                self.asked.extend(seqs.iter().map(|&seq| (own.shard.clone(), seq)));
-                return Ok(Some(FromOrigin::Want { shard: own.shard.clone(), seqs }));
-            }
-        }
-        self.looking = !all_live;
-        Ok(None)
-    }
-
-    /// Lost entries of a shard that this hub was not asked for yet.
-    fn lost<L: OriginLog>(&self, log: &L, shard: &Shard) -> Result<Vec<u64>, L::Error> {
-        let room = MAX_LISTED.saturating_sub(self.asked.len()).min(MAX_WANTED);
-        let before = self.asked.len() + self.past.asked_in_vain.len();
-        let mut seqs = Vec::new();
-        for seq in log.lost(shard, before + room)? {
-            if seqs.len() < room && !self.asked.contains(&(shard.clone(), seq)) {
-                let entry = (shard.clone(), seq, log.chain_at(shard, seq)?);
-                if !self.past.asked_in_vain.contains(&entry) {
-                    seqs.push(seq);
-                }
-            }
-        }
-        Ok(seqs)
-    }
-
-    fn next_checkpoint<L: OriginLog>(
-        &mut self,
-        log: &L,
-        shards: &[ShardHead],
-        now: Timestamp,
-        sign: &Sign<'_>,
-    ) -> Result<Option<FromOrigin>, L::Error> {
-        self.checkpoint_at = None;
-        let sent = |own: &ShardHead| {
-            self.senders.get(&own.shard).is_some_and(|s| s.is_caught_up(own.head.seq))
-        };
-        let caught_up = self.zero.is_empty()
-            && shards.iter().all(sent)
-            && self.senders.keys().all(|shard| shards.iter().any(|own| own.shard == *shard));
-        let root = root_of(shards);
-        if !caught_up || self.signed.is_some_and(|(signed, _)| signed == root) {
-            return Ok(None);
-        }
-        let due = self.signed.map(|(_, at)| at.plus(CHECKPOINT_EVERY));
-        // A clock that went back does not silence checkpoints for longer than the distance.
-        if let Some(due) = due.filter(|due| now < *due && due.since(now) <= CHECKPOINT_EVERY) {
-            self.checkpoint_at = Some(due);
-            return Ok(None);
-        }
-        self.signed = Some((root, now));
-        let signature = sign(&log.epoch()?, &root, now);
-        Ok(Some(FromOrigin::Checkpoint(Checkpoint { root, time: now, signature })))
-    }
 }
 
 fn root_of(shards: &[ShardHead]) -> Hash {
     root(shards.iter().map(|own| (&own.shard, own.head)))
-}
-
-/// How much of [`FEW_BYTES`] a message takes up.
-fn weight(message: &FromOrigin) -> usize {
-    match message {
-        FromOrigin::Batch(batch) => 64 + batch.entries.iter().map(payload_len).sum::<usize>(),
-        FromOrigin::Hello(_)
-        | FromOrigin::Added { .. }
-        | FromOrigin::Gone(_)
-        | FromOrigin::Ladder { .. }
-        | FromOrigin::Checkpoint(_)
-        | FromOrigin::Want { .. }
-        | FromOrigin::Entries { .. } => FEW_BYTES,
-    }
-}
-
-fn payload_len(entry: &Entry) -> usize {
-    entry.payload.as_ref().map_or(0, |payload| payload.len()) + 64
 }
 
 fn stopped_shard(shard: &Shard) -> String {

@@ -24,6 +24,9 @@ use crate::model::{Epoch, KeyId, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Why a shard is stopped.
+const STOPPED: &str = "three refusals within an hour";
+
 /// Whether a checkpoint's signature over [`super::checkpoint_statement`] is the origin's.
 pub type Verify = dyn Fn(&Epoch, &Checkpoint) -> bool + Send;
 
@@ -103,10 +106,18 @@ impl Intake {
         }
     }
 
-    /// With the refusals that an earlier session with the same origin left.
+    /// With the refusals that an earlier session with the same origin left: what that one stopped is
+    /// still trouble.
     #[must_use]
     pub fn resumed(self, refusals: Refusals) -> Self {
-        Self { refusals, ..self }
+        let trouble = refusals.first_stopped().cloned().map(Trouble::Stopped);
+        Self { refusals, trouble, ..self }
+    }
+
+    /// Whether nothing is stopped.
+    #[must_use]
+    pub fn takes_all(&self) -> bool {
+        self.refusals.first_stopped().is_none()
     }
 
     /// What the next session with this origin begins with.
@@ -260,8 +271,13 @@ impl Intake {
         let credited = self.credit > 0;
         self.credit = self.credit.saturating_sub(1);
         self.withheld = self.withheld.saturating_add(u32::from(credited));
-        if !self.refusing && !self.refusals.stopped(&Some(batch.shard.clone())) {
-            let shard = batch.shard.clone();
+        let shard = batch.shard.clone();
+        if self.refusals.stopped(&Some(shard.clone())) {
+            // An origin that has forgotten it is not left to send all of it for nothing.
+            if credited {
+                out.push(stopped(Some(shard)));
+            }
+        } else if !self.refusing {
             let room = self.quota.with_slack().reached(&log.usage()?).is_none();
             let taken = credited && room && self.take(log, batch)?;
             if taken {
@@ -328,7 +344,8 @@ impl Intake {
         }
         log.announce(checkpoint.root)?;
         if self.root_differed {
-            self.trouble = Some(Trouble::RootDiffers);
+            // What is stopped, or full, is the cause.
+            self.trouble.get_or_insert(Trouble::RootDiffers);
             return Ok(());
         }
         self.root_differed = true;
@@ -392,9 +409,11 @@ impl Intake {
         out.push(FromHub::Refused { shard: shard.clone() });
         match verdict {
             Verdict::Stop => {
-                let reason = "three refusals within an hour".to_owned();
+                if let Some(shard) = &shard {
+                    log.stop(shard, STOPPED)?;
+                }
                 self.trouble = Some(Trouble::Stopped(shard.clone()));
-                out.push(FromHub::Stopped { shard, reason });
+                out.push(stopped(shard));
             }
             Verdict::Again => {
                 if let Some(shard) = &shard {
@@ -425,6 +444,10 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+fn stopped(shard: Option<Shard>) -> FromHub {
+    FromHub::Stopped { shard, reason: STOPPED.to_owned() }
 }
 
 /// Answers an origin that has lost entries: as many as one message carries; it asks for the rest again.

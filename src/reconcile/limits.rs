@@ -109,6 +109,11 @@ impl Refusals {
         self.stopped.contains(what)
     }
 
+    /// The first of those that are stopped; `None` while all is taken.
+    pub(super) fn first_stopped(&self) -> Option<&Option<Shard>> {
+        self.stopped.first()
+    }
+
     pub(super) fn record(&mut self, what: &Option<Shard>, now: Timestamp) -> Verdict {
         let all_of_log = self.recent.len() >= MAX_LISTED && !self.recent.contains_key(what);
         let what = if all_of_log { &None } else { what };

@@ -139,6 +139,9 @@ pub trait HubLog {
     /// Recomputes digests and chains of one shard (or all), repairs and marks, as docs/protocol.md
     /// says under "Damage".
     fn scrub(&mut self, shard: Option<&Shard>) -> Result<(), Self::Error>;
+    /// Notes that nothing more of a shard is taken, and why. One that nothing was ever held of has no
+    /// place for it and is left alone: the session tells of it.
+    fn stop(&mut self, shard: &Shard, reason: &str) -> Result<(), Self::Error>;
     /// What this origin takes up here.
     fn usage(&self) -> Result<Usage, Self::Error>;
 }

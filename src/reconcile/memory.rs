@@ -150,6 +150,8 @@ pub struct MemoryHub {
     in_vain: BTreeSet<(Shard, u64, Option<Hash>)>,
     /// The last checkpoint that the origin signed and that was equal.
     pub checkpoint: Option<Checkpoint>,
+    /// Shards that nothing more is taken of, and why.
+    pub stopped: BTreeMap<Shard, String>,
 }
 
 impl MemoryHub {
@@ -322,6 +324,13 @@ impl HubLog for MemoryHub {
         });
         if shard.is_none() {
             self.in_vain.clear();
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, shard: &Shard, reason: &str) -> Result<(), Infallible> {
+        if self.shards.contains_key(shard) {
+            self.stopped.insert(shard.clone(), reason.to_owned());
         }
         Ok(())
     }

@@ -64,6 +64,9 @@ impl Catalogue for Memory {
         let plans = self.plans.lock().unwrap();
         plans.get(id).cloned().ok_or_else(|| Unusable(format!("there is no plan {id}")))
     }
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        self.guids.lock().unwrap().get(id).cloned()
+    }
 }
 
 impl History for Memory {

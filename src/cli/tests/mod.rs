@@ -226,6 +226,33 @@ fn exits_are_those_of_the_contract() {
 }
 
 #[test]
+fn an_edit_of_nothing_says_what_can_be_changed() {
+    for (command, option) in [("repo", "--unset-env"), ("plan", "--path"), ("peer", "--url")] {
+        let words = ["holdfast", command, "edit", "vault"];
+        assert_eq!(exit_of(&words[1..]), Exit::Usage);
+        let error = Cli::try_parse_from(words).unwrap_err();
+        let said = first_paragraph(&error);
+        assert!(said.contains(option) && !said.contains('\n'), "{said}");
+    }
+    let one = ["holdfast", "repo", "edit", "vault", "--password-stdin"];
+    assert!(Cli::try_parse_from(one).is_ok());
+}
+
+#[test]
+fn shells_offer_files_for_files_alone() {
+    let script = |shell| String::from_utf8(completions::script(shell, Cli::command())).unwrap();
+    let fish = script(completions::Shell::Fish);
+    let ids =
+        "\"__fish_holdfast_using_subcommand plan; and __fish_seen_subcommand_from edit\" -f\n";
+    assert!(fish.contains(ids));
+    assert!(fish.contains("using_subcommand completions\" -f -a \"bash zsh fish\"\n"));
+    let uri = "using_subcommand repo; and __fish_seen_subcommand_from add\" -f\n";
+    assert!(!fish.contains(uri) && !fish.contains("using_subcommand repo\" -f\n"), "may be a path");
+    let zsh = script(completions::Shell::Zsh);
+    assert!(!zsh.contains(":_default"), "every value says what it is");
+}
+
+#[test]
 fn a_join_without_address_says_what_to_add() {
     let nowhere = tempfile::tempdir().unwrap();
     let data_dir = nowhere.path().display().to_string();

@@ -59,7 +59,7 @@ exclude = ["*.cache"]
 iexclude = ["*.TMP"]
 exclude-if-present = [".nobackup"]
 one-file-system = true
-schedule = "manual"
+schedule = {{ cron = "30 2 * * *", time-zone = "Europe/Rome", jitter = "20m" }}
 retention = "none"
 max-age = "36h"
 
@@ -140,6 +140,9 @@ fn every_key_is_read() {
     assert_eq!(home.paths, ["/home", "/etc"]);
     assert!(home.one_file_system && home.enabled && !config.plans[1].enabled);
     assert_eq!(home.max_age, Some(Span(Duration::from_secs(36 * 3600))));
+    assert_eq!(home.schedule.to_string(), "cron: 30 2 * * *");
+    assert_eq!(home.schedule.zone().unwrap().to_string(), "Europe/Rome");
+    assert_eq!(home.schedule.jitter(), Duration::from_secs(20 * 60));
     let hub = config.peer(&id(KEY)).unwrap();
     assert_eq!((hub.role, hub.urls.len()), (PeerRole::KnownHost, 2));
     assert!(hub.grants.allow(Permission::ReadOperations, Target::repo("vault")));
@@ -279,13 +282,56 @@ fn plans_are_checked() {
         ("", "\"paths\" is missing"),
         ("paths = []", "there is nothing in it"),
         ("paths = [\"home\"]", "this is no absolute path"),
-        ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * * *\" }", "has only \"manual\" here"),
+        ("paths = [\"/h\"]\nschedule = { cron = \"0 2 * *\" }", "schedule.cron: \"0 2 * *\" is no"),
+        ("paths = [\"/h\"]\nschedule = \"daily\"", "schedule: \"daily\" is no schedule"),
+        ("paths = [\"/h\"]\nschedule = {}", "0 of cron, every and after are given"),
+        ("paths = [\"/h\"]\nschedule = { every = \"6h\", after = \"b\" }", "2 of cron, every"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2s\" }", "every 2s is not between 1m and"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2h\", jitter = \"2d\" }", "2d is not between"),
+        ("paths = [\"/h\"]\nschedule = { every = \"2h\", time-zone = \"UTC\" }", "only a cron"),
+        (
+            "paths = [\"/h\"]\nschedule = { cron = \"@daily\", time-zone = \"Rome\" }",
+            "schedule.time-zone: \"Rome\" is no time zone",
+        ),
+        ("paths = [\"/h\"]\nschedule = { after = \"b\" }", "after plan b, which is not there"),
+        ("paths = [\"/h\"]\nschedule = { after = \"a\" }", "wait for itself: a after a"),
         ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
         ("paths = [\"/h\"]\nonly-when = { ac-power = true }", "does not have this yet"),
         ("paths = [\"/h\\u0000\"]", "NUL"),
     ] {
         let problem = plan(lines);
         assert!(problem.contains(part), "{lines}: {problem}");
+    }
+}
+
+#[test]
+fn a_circle_of_plans_is_named() {
+    let plan = |id: &str, after: &str| {
+        format!(
+            "[[plan]]\nid = \"{id}\"\nrepo = \"r\"\npaths = [\"/\"]\nschedule = {{ after = \"{after}\" }}\n"
+        )
+    };
+    let text = ["a b", "b c", "c a", "d a"]
+        .map(|pair| pair.split_once(' ').map(|(id, after)| plan(id, after)).unwrap());
+    let found = problems(&format!("instance = \"nas\"\n{}", text.concat()));
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(found[0].contains("plan[a]: it would wait for itself: a after b after c after a"));
+}
+
+#[test]
+fn schedules_are_written_as_they_are_read() {
+    for written in [
+        "{ cron = \"30 2 * * *\", time-zone = \"Europe/Rome\", jitter = \"20m\" }",
+        "{ cron = \"@daily\" }",
+        "{ every = \"6h\", jitter = \"5m\" }",
+        "{ after = \"home\" }",
+    ] {
+        let plans = "[[plan]]\nid = \"home\"\nrepo = \"r\"\npaths = [\"/\"]\n[[plan]]\nid = \"b\"\nrepo = \"r\"\npaths = [\"/\"]";
+        let config = parse(&format!("instance = \"nas\"\n{plans}\nschedule = {written}")).unwrap();
+        let shown = config.show();
+        assert!(shown.contains(&format!("schedule = {written}")), "{shown}");
+        assert_eq!(parse(&shown).unwrap().plans, config.plans);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Repos and plans as the engine is to use them now.
 
+use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
 use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
-use crate::model::{InstanceId, PlanId, RepoAccess, RepoId};
+use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId};
 use crate::restic::{Exclusions, FileSystems};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
@@ -67,6 +68,19 @@ impl Catalogue for LiveCatalogue {
         match disabled_reason(plan, &repos) {
             Some(reason) => Err(Unusable(format!("plan {id} is disabled: {reason}"))),
             None => Ok(spec(plan)),
+        }
+    }
+
+    fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
+        let repos = self.repos(self.config.current()).ok()?;
+        match repos.named(id) {
+            // A location that cannot be told (a variable that is not set) is nowhere.
+            Named::Own(repo) => {
+                let place = place(&repo.uri.resolve().ok()?);
+                self.trust.repo_guid(&repo.id, &place).ok()?
+            }
+            Named::Received(repo) => Some(repo.guid.clone()),
+            Named::Unusable(..) | Named::Unknown => None,
         }
     }
 }

@@ -27,38 +27,66 @@ impl Service {
         Self { node }
     }
 
-    /// In which repo the snapshot is: the one that is named, the plan's, or the only one that has it.
-    async fn repo_of(&self, request: &RestoreRequest) -> Result<RepoId, Status> {
-        if let Some(repo) = &request.repo {
-            return refuse::field("repo", repo);
+    /// Which snapshot is meant, and in which repo it is.
+    async fn chosen(&self, request: &RestoreRequest) -> Result<(RepoId, Choice), Status> {
+        let repo = self.repo_named(request)?;
+        if request.snapshot == "latest" {
+            return self.latest(repo, request).await;
         }
-        if let Some(plan) = &request.plan {
-            let plan: PlanId = refuse::field("plan", plan)?;
-            let config = self.node.config.current();
-            let known = config.plan(&plan).map(|plan| plan.repo.clone());
-            return known.ok_or_else(|| {
-                let message = format!("there is no plan {plan} here");
-                refuse::not_found(message, "name the repo with --repo, or see holdfast plan list")
-            });
+        let id = refuse::field("snapshot", &request.snapshot)?;
+        match repo {
+            Some(repo) => {
+                let choice = self.choice_in(&repo, id).await;
+                Ok((repo, choice))
+            }
+            None => self.search(id).await,
         }
-        self.repo_with(refuse::field("snapshot", &request.snapshot)?).await
     }
 
-    async fn repo_with(&self, snapshot: SnapshotId) -> Result<RepoId, Status> {
+    /// The repo that is named, else the plan's.
+    fn repo_named(&self, request: &RestoreRequest) -> Result<Option<RepoId>, Status> {
+        if let Some(repo) = &request.repo {
+            return refuse::field("repo", repo).map(Some);
+        }
+        let Some(plan) = &request.plan else { return Ok(None) };
+        let plan: PlanId = refuse::field("plan", plan)?;
+        let config = self.node.config.current();
+        let known = config.plan(&plan).map(|plan| plan.repo.clone());
+        known.map(Some).ok_or_else(|| {
+            let message = format!("there is no plan {plan} here");
+            refuse::not_found(message, "name the repo with --repo, or see holdfast plan list")
+        })
+    }
+
+    /// A repo that cannot be read now, or has no such snapshot, is the operation's to tell.
+    async fn choice_in(&self, repo: &RepoId, id: SnapshotId) -> Choice {
+        let only = SnapshotFilter { snapshot: Some(id.clone()), ..Default::default() };
+        let found = self.node.engine.snapshots(repo, only).await.unwrap_or_default();
+        let newest = found.into_iter().max_by_key(|snapshot| snapshot.time);
+        newest.map_or(Choice::Id(id), |snapshot| self.listed(snapshot))
+    }
+
+    fn listed(&self, snapshot: Snapshot) -> Choice {
+        let makers = Makers::named(&self.node, self.node.config.current().instance.as_str());
+        let plan = snapshot.plan().filter(|_| makers.include(&snapshot));
+        Choice::Listed { id: snapshot.id, plan }
+    }
+
+    /// The only repo that has it.
+    async fn search(&self, snapshot: SnapshotId) -> Result<(RepoId, Choice), Status> {
         let (mut having, mut unread) = (Vec::new(), Vec::new());
         for repo in usable_repos(&self.node).await? {
             let only = SnapshotFilter { snapshot: Some(snapshot.clone()), ..Default::default() };
             match self.node.engine.snapshots(&repo, only).await {
-                Ok(found) if found.is_empty() => {}
-                Ok(_) => having.push(repo),
+                Ok(found) => having.extend(found.into_iter().next().map(|found| (repo, found))),
                 Err(error) => unread.push(format!("{repo} ({error})")),
             }
         }
         match (having.pop(), having.is_empty()) {
-            (Some(repo), true) => Ok(repo),
-            (Some(repo), false) => {
-                having.push(repo);
-                let names: Vec<_> = having.iter().map(ToString::to_string).collect();
+            (Some((repo, found)), true) => Ok((repo, self.listed(found))),
+            (Some(last), false) => {
+                having.push(last);
+                let names: Vec<_> = having.iter().map(|(repo, _)| repo.to_string()).collect();
                 let message = format!("snapshot {snapshot} is in repos {}", names.join(", "));
                 Err(Error::new("ambiguous", message, "name one with --repo")
                     .into_status(Code::InvalidArgument))
@@ -75,31 +103,32 @@ impl Service {
         }
     }
 
-    async fn choice(&self, repo: &RepoId, request: &RestoreRequest) -> Result<Choice, Status> {
-        if request.snapshot != "latest" {
-            return Ok(Choice::Id(refuse::field("snapshot", &request.snapshot)?));
-        }
-        let Some(plan) = &request.plan else {
-            return Err(refuse::invalid(
-                "latest is the newest snapshot of a plan",
-                "name the plan",
-            ));
+    async fn latest(
+        &self,
+        repo: Option<RepoId>,
+        request: &RestoreRequest,
+    ) -> Result<(RepoId, Choice), Status> {
+        let (Some(repo), Some(plan)) = (repo, &request.plan) else {
+            let message = "latest is the newest snapshot of a plan";
+            return Err(refuse::invalid(message, "name the plan"));
         };
         let plan: PlanId = refuse::field("plan", plan)?;
         let config = self.node.config.current();
-        if config.formerly.is_empty() {
-            return Ok(Choice::LatestOf(plan));
+        if config.formerly.is_empty() && config.plan(&plan).is_some() {
+            return Ok((repo, Choice::LatestOf(plan)));
         }
-        // Made under an earlier name, it is this instance's as well.
+        // Made under an earlier name, or by a plan that is gone, it is this instance's as well.
         let of_plan = SnapshotFilter { plan: Some(plan.clone()), ..Default::default() };
-        let found = self.node.engine.snapshots(repo, of_plan).await.map_err(refuse::job)?;
+        let found = self.node.engine.snapshots(&repo, of_plan).await.map_err(refuse::job)?;
         let makers = Makers::named(&self.node, config.instance.as_str());
         let made_here = found.into_iter().filter(|snapshot| makers.include(snapshot));
-        let newest = made_here.max_by_key(|snapshot| snapshot.time);
-        newest.map(|snapshot| Choice::Id(snapshot.id)).ok_or_else(|| {
-            let message = format!("repo {repo} has no snapshot of plan {plan} made here");
-            refuse::not_found(message, "holdfast snapshots lists those that it has")
-        })
+        match made_here.max_by_key(|snapshot| snapshot.time) {
+            Some(newest) => Ok((repo, Choice::Listed { id: newest.id, plan: Some(plan) })),
+            None => {
+                let message = format!("repo {repo} has no snapshot of plan {plan} made here");
+                Err(refuse::not_found(message, "holdfast snapshots lists those that it has"))
+            }
+        }
     }
 }
 
@@ -133,8 +162,7 @@ impl SnapshotService for Service {
             let message = format!("target {:?} is not an absolute path", request.target);
             return Err(refuse::invalid(message, "name the folder from / on"));
         }
-        let repo = self.repo_of(&request).await?;
-        let snapshot = self.choice(&repo, &request).await?;
+        let (repo, snapshot) = self.chosen(&request).await?;
         let wish = Wish { repo, snapshot, target, include: request.include };
         let id = self.node.engine.restore(wish).await.map_err(refuse::job)?;
         let named = OperationRequest { operation: id.to_string(), peer: None };

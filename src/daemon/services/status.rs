@@ -7,7 +7,8 @@ use crate::api::{
     Status as Document, Store,
 };
 use crate::daemon::Node;
-use crate::model::KeyId;
+use crate::model::{KeyId, Timestamp};
+use crate::reconcile::{Shard, Trouble};
 use crate::store::history::{LogSummary, StoreState};
 use crate::wire::{TakenRepo, TakenState};
 use std::sync::Arc;
@@ -38,7 +39,6 @@ impl StatusService for Service {
         attention.extend(repos.iter().filter_map(repo_trouble));
         attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
         attention.extend(peers.iter().filter_map(link_trouble));
-        attention.extend(peers.iter().filter_map(|peer| sync_trouble(node, peer)));
         attention.extend(log_troubles(node, &peers).await);
         Ok(Response::new(Document {
             instance: node.config.current().instance.to_string(),
@@ -196,25 +196,35 @@ fn link_trouble(peer: &Peer) -> Option<Attention> {
     })
 }
 
-/// What log sync with a peer cannot settle by itself.
-fn sync_trouble(node: &Node, peer: &Peer) -> Option<Attention> {
-    let presence = node.presences.of(&peer.key_id.parse().ok()?);
-    let (message, since) = presence.alert?;
+/// What log sync with a peer cannot settle by itself; what is told with its shard is not told twice.
+fn sync_trouble(
+    instance: &str,
+    (message, since): (String, Timestamp),
+    log: Option<&LogSummary>,
+) -> Option<Attention> {
+    let is_told =
+        |(shard, _): &(Shard, _)| message == Trouble::Stopped(Some(shard.clone())).to_string();
+    if log.is_some_and(|log| log.stopped.iter().any(is_told)) {
+        return None;
+    }
     Some(Attention {
-        remedy: Some(format!("holdfast peer verify {}", peer.instance)),
+        remedy: Some(format!("holdfast peer verify {instance}")),
         since: Some(since.to_string()),
-        ..row("history", &peer.instance, message)
+        ..row("history", instance, message)
     })
 }
 
 async fn log_troubles(node: &Node, peers: &[Peer]) -> Vec<Attention> {
-    let keys = peers.iter().filter_map(|peer| peer.key_id.parse::<KeyId>().ok()).collect();
-    let logs = peers::summaries(node, keys).await;
-    let of = |peer: &Peer| {
-        let log = peer.key_id.parse::<KeyId>().ok().and_then(|key| logs.get(&key));
-        log.map(|log| log_trouble(&peer.instance, log)).unwrap_or_default()
+    let keyed = |peer: &Peer| Some((peer.instance.clone(), peer.key_id.parse::<KeyId>().ok()?));
+    let keyed: Vec<_> = peers.iter().filter_map(keyed).collect();
+    let logs = peers::summaries(node, keyed.iter().map(|(_, key)| *key).collect()).await;
+    let of = |(instance, key): (String, KeyId)| {
+        let (log, alert) = (logs.get(&key), node.presences.of(&key).alert);
+        let sync = alert.and_then(|alert| sync_trouble(&instance, alert, log));
+        let log = log.map(|log| log_trouble(&instance, log)).unwrap_or_default();
+        sync.into_iter().chain(log)
     };
-    peers.iter().flat_map(of).collect()
+    keyed.into_iter().flat_map(of).collect()
 }
 
 fn log_trouble(instance: &str, log: &LogSummary) -> Vec<Attention> {
@@ -240,7 +250,6 @@ fn log_trouble(instance: &str, log: &LogSummary) -> Vec<Attention> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
 
     #[test]
     fn a_refused_peer_needs_someone_and_an_offline_one_does_not() {
@@ -260,6 +269,33 @@ mod tests {
         assert!(link_trouble(&peer("incompatible")).is_some());
         for fine in ["offline", "connecting", "connected"] {
             assert_eq!(link_trouble(&peer(fine)), None);
+        }
+    }
+
+    #[test]
+    fn a_stopped_shard_is_told_once_and_one_that_nothing_is_held_of_all_the_same() {
+        let shard = |plan: &str| Shard { repo: "vault".to_owned(), plan: plan.to_owned() };
+        let log = LogSummary {
+            origin: KeyId::from_bytes([1; 32]),
+            epoch: crate::model::Epoch::from_bytes([2; 16]),
+            shards: 1,
+            operations: 1,
+            verified_at: None,
+            behind: true,
+            checkpoint: None,
+            usage: crate::reconcile::Usage::default(),
+            stopped: vec![(shard("home"), "refused".to_owned())],
+            went_back: None,
+        };
+        let told = log_trouble("nas", &log);
+        assert_eq!(told[0].message, "nothing more of vault/home is taken: refused");
+        assert_eq!(told[0].remedy.as_deref(), Some("holdfast peer verify nas"));
+        let alert = |plan| (Trouble::Stopped(Some(shard(plan))).to_string(), Timestamp::EPOCH);
+        assert_eq!(sync_trouble("nas", alert("home"), Some(&log)), None);
+        for log in [Some(&log), None] {
+            let row = sync_trouble("nas", alert("etc"), log).unwrap();
+            assert_eq!(row.remedy.as_deref(), Some("holdfast peer verify nas"));
+            assert!(row.message.contains("\"etc\""), "{}", row.message);
         }
     }
 

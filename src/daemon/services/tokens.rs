@@ -157,7 +157,7 @@ fn created(row: &TokenRow, token: &Token, urls: &[PeerUrl]) -> CreatedToken {
         // Quoted, as a shell may take the '#' for a comment.
         join_command: format!("holdfast join '{text}'{places}"),
         token: text,
-        label: row.label.clone(),
+        label: named(&row.label),
         expires_at: row.expires_at.map(|at| at.to_string()),
         max_uses: row.max_uses,
         uses: row.uses,
@@ -169,7 +169,7 @@ fn created(row: &TokenRow, token: &Token, urls: &[PeerUrl]) -> CreatedToken {
 fn document(row: &TokenRow, now: Timestamp) -> Document {
     Document {
         id: row.id.to_string(),
-        label: row.label.clone(),
+        label: named(&row.label),
         state: row.state(now).to_string(),
         expires_at: row.expires_at.map(|at| at.to_string()),
         max_uses: row.max_uses,
@@ -177,6 +177,11 @@ fn document(row: &TokenRow, now: Timestamp) -> Document {
         grants: grants::shown(&row.grants),
         asks: grants::shown(&row.asks),
     }
+}
+
+/// An empty label is none.
+fn named(label: &str) -> Option<String> {
+    Some(label.to_owned()).filter(|label| !label.is_empty())
 }
 
 /// By id or label, or by a prefix of an id that only one has.
@@ -238,6 +243,13 @@ mod tests {
     }
 
     #[test]
+    fn a_token_without_a_label_has_none() {
+        let label = |text: &str| document(&row("0a0b0c0d", text), Timestamp::EPOCH).label;
+        assert_eq!(label(""), None);
+        assert_eq!(label("nas").as_deref(), Some("nas"));
+    }
+
+    #[test]
     fn the_join_command_holds_the_whole_token_quoted() {
         let token = Token {
             listener: KeyId::from_bytes([3; 32]),
@@ -249,6 +261,7 @@ mod tests {
         let wanted = format!("holdfast join '{}' --url https://hub.example", made.token);
         assert_eq!(made.join_command, wanted);
         assert_eq!(made.link.unwrap(), format!("holdfast://hub.example#{}", made.token));
-        assert_eq!(created(&row("0a0b0c0d", ""), &token, &[]).link, None);
+        let bare = created(&row("0a0b0c0d", ""), &token, &[]);
+        assert_eq!((bare.link, bare.label), (None, None));
     }
 }

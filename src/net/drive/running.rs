@@ -95,6 +95,10 @@ impl<H: Host> Running<H> {
         self.follow_grants();
         loop {
             if let Some(ending) = self.events() {
+                // First: whoever dials again finds it so.
+                if asks_to_begin_anew(&ending) {
+                    self.ground.pasts.restarted_by(&self.peer, clock::monotonic());
+                }
                 let past = keep_past(self.feed, self.ground.pasts, self.peer);
                 tokio::join!(past, farewell(self.session, link));
                 return ending;
@@ -265,6 +269,11 @@ async fn mend(history: &History, outputs: &[FeedOutput]) -> Result<(), StoreErro
         }
     }
     Ok(())
+}
+
+/// Whether the peer ended the session for the next one to begin anew.
+fn asks_to_begin_anew(ending: &Ending) -> bool {
+    matches!(ending, Ending::Theirs(reason) if Code::parse(&reason.code) == Some(Code::Restart))
 }
 
 async fn keep_past(feed: Feed, pasts: Pasts, peer: KeyId) {

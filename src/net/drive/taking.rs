@@ -126,6 +126,10 @@ impl Step {
                     return Ok((intake, out));
                 }
                 let mut held = tx.hub(self.origin)?;
+                if self.give.is_some() && intake.takes_all() {
+                    // Whatever an earlier session stopped was forgotten since.
+                    held.take_again()?;
+                }
                 for message in self.messages {
                     intake.handle(&mut held, message, clock::now(), &mut out)?;
                 }

@@ -1,7 +1,11 @@
 //! Two instances with real histories, driven over a carrier in memory.
 
 use super::*;
-use crate::model::{FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status};
+use crate::model::{
+    Epoch, FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status,
+};
+use crate::reconcile::memory::MemoryOrigin;
+use crate::reconcile::{EntryKind, Feed, FeedPast, HubLog as _, Shard};
 use crate::session::{Claim, DialledBy, Errand, Local, Pairs, Timing};
 use crate::store::history::{Filter, Owner, Whose};
 use crate::wire::handshake::{Offer, Opening, Purpose};
@@ -77,6 +81,22 @@ impl Node {
         };
         let held = tokio::time::timeout(PATIENCE, waiting).await;
         assert!(held.is_ok(), "{} of {count} held", self.held(origin).await);
+    }
+
+    /// Waits until the roots are equal.
+    async fn is_level_with(&self, origin: KeyId) {
+        let mut changes = self.ground.history.changes();
+        let waiting = async {
+            loop {
+                changes.borrow_and_update();
+                let summary = self.ground.history.read(move |r| r.summary(origin)).await.unwrap();
+                if summary.is_some_and(|log| !log.behind) {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("equal roots");
     }
 
     async fn held(&self, origin: KeyId) -> usize {
@@ -177,7 +197,11 @@ async fn connect(dialer: &Arc<Node>, listener: &Arc<Node>) -> Connection {
 
 impl Connection {
     async fn close(self, by: &Arc<Node>) -> (Ending, Ending) {
-        by.closing.send_replace(Some(Code::Shutdown));
+        self.close_with(by, Code::Shutdown).await
+    }
+
+    async fn close_with(self, by: &Arc<Node>, code: Code) -> (Ending, Ending) {
+        by.closing.send_replace(Some(code));
         let both = async { (self.dialer.await.unwrap(), self.listener.await.unwrap()) };
         let endings = tokio::time::timeout(PATIENCE, both).await.expect("both ends end");
         by.closing.send_replace(None);
@@ -251,4 +275,64 @@ async fn a_grant_given_while_connected_begins_the_sync() {
     nas.grants.send_replace(Grants::parse(["read-operations=*"]).unwrap());
     hub.holds(nas.key(), 4).await;
     connection.close(&nas).await;
+}
+
+/// What a session leaves whose batches of a shard the hub has refused three times.
+fn refused_three_times(origin: KeyId, repo: &str) -> FeedPast {
+    let shard = Shard { repo: repo.to_owned(), plan: "home".to_owned() };
+    let mut log = MemoryOrigin::new(origin, Epoch::from_bytes([3; 16]));
+    log.append(&shard, OperationId::new(clock::now(), [0; 10]), EntryKind::State, "F".into());
+    let (mut feed, mut out) = (Feed::new(origin), Vec::new());
+    for _ in 0..3 {
+        let number = feed.open(&log, &|_| true).unwrap().number;
+        let heads = FromHub::Heads { number, held: Vec::new() };
+        let refused = FromHub::Refused { shard: Some(shard.clone()) };
+        for said in [heads, refused] {
+            feed.handle(&log, &|_| true, said, clock::now(), &mut out).unwrap();
+        }
+    }
+    assert!(feed.stopped(&Some(shard)));
+    feed.into_past()
+}
+
+#[tokio::test]
+async fn what_a_hub_refused_is_offered_again_after_it_said_restart() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    let pasts = &nas.ground.pasts;
+    let life = pasts.feed(&hub.key()).0;
+    pasts.keep_feed(hub.key(), (life, refused_three_times(nas.key(), "vault")));
+    nas.run_backups("vault", 4).await;
+    nas.run_backups("other", 2).await;
+    let first = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 2).await;
+    assert!(nas.alerts.lock().unwrap()[0].contains("\"vault\""), "it is told what is not sent");
+    let (ending, _) = first.close_with(&hub, Code::Restart).await;
+    assert_eq!(ending.code(), "restart");
+    let second = connect(&nas, &hub).await;
+    hub.holds(nas.key(), 6).await;
+    hub.is_level_with(nas.key()).await;
+    second.close(&nas).await;
+}
+
+#[tokio::test]
+async fn what_is_noted_as_stopped_and_no_longer_remembered_is_taken_by_the_next_session() {
+    let (hub, nas) = (Node::new(2, "hub", &[]), Node::new(1, "nas", &["read-operations=*"]));
+    let origin = nas.key();
+    nas.run_backups("vault", 4).await;
+    let first = connect(&nas, &hub).await;
+    hub.holds(origin, 4).await;
+    first.close(&nas).await;
+    let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+    let history = &hub.ground.history;
+    history.write(move |tx| tx.hub(origin)?.stop(&shard, "refused")).await.unwrap();
+    let stopped = async || {
+        let summary = history.read(move |reader| reader.summary(origin)).await.unwrap();
+        summary.unwrap().stopped.len()
+    };
+    assert_eq!(stopped().await, 1);
+    nas.run_backups("vault", 1).await;
+    let second = connect(&nas, &hub).await;
+    hub.holds(origin, 5).await;
+    assert_eq!(stopped().await, 0);
+    second.close(&nas).await;
 }

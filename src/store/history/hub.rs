@@ -46,17 +46,17 @@ impl<'t> HubIntake<'t> {
         Ok(rows::shard(self.conn(), self.log, shard)?.filter(|row| row.held))
     }
 
-    /// Takes no more of a shard, and why; `None` takes it again.
+    /// Of shards that were stopped more is taken again; how many there were.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn stop(&mut self, shard: &Shard, reason: Option<&str>) -> Result<()> {
-        self.conn()
-            .prepare_cached(
-                "UPDATE shard SET stopped = ?4 WHERE log = ?1 AND repo = ?2 AND plan = ?3",
-            )?
-            .execute((self.log, &shard.repo, &shard.plan, reason))?;
-        Ok(())
+    pub fn take_again(&mut self) -> Result<usize> {
+        let sql = "UPDATE shard SET stopped = NULL WHERE log = ?1 AND stopped IS NOT NULL";
+        let taken = self.conn().prepare_cached(sql)?.execute([self.log])?;
+        if taken > 0 {
+            self.tx.effects.wrote(0);
+        }
+        Ok(taken)
     }
 
     fn archiver(&self) -> Result<Archiver<'_>> {
@@ -75,8 +75,9 @@ impl HubLog for HubIntake<'_> {
         for row in rows::shards(self.conn(), self.log)? {
             self.archiver()?.archive_all(&row, ArchiveReason::Fork)?;
         }
-        let sql = "UPDATE shard SET held = 0, expectation = 0, stopped = NULL, \
-                   signed_seq = NULL, signed_chain = NULL WHERE log = ?1";
+        // What is stopped stays so: a new epoch is no reason to trust the origin more.
+        let sql = "UPDATE shard SET held = 0, expectation = 0, signed_seq = NULL, \
+                   signed_chain = NULL WHERE log = ?1";
         self.conn().execute(sql, [self.log])?;
         let sql = "UPDATE log SET epoch = ?2, announced_root = NULL, verified_root = NULL, \
                    checkpoint_root = NULL, checkpoint_time = NULL, checkpoint_signature = NULL \
@@ -210,6 +211,16 @@ impl HubLog for HubIntake<'_> {
             scrub::scrub(self.conn(), self.log, &row, None)?;
         }
         scrub::count_lost(self.conn(), self.tx.effects)
+    }
+
+    fn stop(&mut self, shard: &Shard, reason: &str) -> Result<()> {
+        self.conn()
+            .prepare_cached(
+                "UPDATE shard SET stopped = ?4 WHERE log = ?1 AND repo = ?2 AND plan = ?3",
+            )?
+            .execute((self.log, &shard.repo, &shard.plan, reason))?;
+        self.tx.effects.wrote(0);
+        Ok(())
     }
 
     fn usage(&self) -> Result<Usage> {

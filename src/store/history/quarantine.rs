@@ -99,6 +99,8 @@ fn open_checked(path: &Path, owner: &Owner) -> Result<Connection> {
     quick_check(&mut conn, CHECK_BUDGET)?;
     HISTORY.migrate(&mut conn)?;
     conn.execute_batch(super::scrub::ASKED)?;
+    // Refusals are counted in memory: a start takes everything again.
+    conn.execute("UPDATE shard SET stopped = NULL WHERE stopped IS NOT NULL", [])?;
     ensure_own_log(&conn, owner)?;
     Ok(conn)
 }

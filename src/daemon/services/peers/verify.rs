@@ -1,7 +1,8 @@
 //! `peer verify`: recomputes what is held of a peer's log, and has what is lost sent again.
 //!
 //! 1. A long shard is recomputed in ranges, each one step of the writer: sessions go on in between.
-//! 2. Shards that were stopped are taken again by the next session, which asks for what is lost.
+//! 2. Shards that were stopped are taken again by the next session, which asks for what is lost. The
+//!    peer has counted refusals too: the code that ends the session has it begin anew as well.
 
 use super::super::{peers, refuse};
 use crate::api::Verification;
@@ -30,14 +31,15 @@ struct Pass {
     mended: u64,
     /// Lost, for the peer to send again.
     lost: u64,
-    /// Shards that nothing more was taken of.
-    stopped: u64,
 }
 
 /// Checks all that is held of a peer, and repairs what can be.
 pub(super) async fn verify(node: &Node, peer: &Peer) -> Result<Verification, Status> {
     let first = pass(node, peer.key).await.map_err(refuse::store)?;
-    let left = if first.lost + first.stopped > 0 {
+    let stopped = take_again(node, peer.key).await.map_err(refuse::store)?;
+    // What no shard here stands for: the whole log, a shard of which nothing is held, or our own log there.
+    let troubled = node.presences.of(&peer.key).alert.is_some();
+    let left = if first.lost > 0 || stopped > 0 || troubled || is_behind(node, peer.key).await {
         start_again(node, peer).await;
         wait_for_repair(node, peer.key).await;
         // What was asked for in vain is no longer wanted, and is lost all the same.
@@ -50,13 +52,13 @@ pub(super) async fn verify(node: &Node, peer: &Peer) -> Result<Verification, Sta
     Ok(Verification {
         peer: peer.instance.to_string(),
         key_id: peer.key.to_string(),
-        ok: left == 0,
+        ok: left == 0 && summary.as_ref().is_none_or(|log| log.stopped.is_empty()),
         shards: first.shards,
         entries: first.checked,
         damaged,
         repaired: damaged.saturating_sub(left),
         verified_at: summary.and_then(|log| log.verified_at).map(|at| at.to_string()),
-        message: message(peer, &first, left),
+        message: message(peer, &first, left) + &resumed(stopped, troubled),
     })
 }
 
@@ -74,6 +76,21 @@ fn message(peer: &Peer, first: &Pass, left: u64) -> String {
     }
 }
 
+/// Whether a connected peer has announced what is not here: it may have stopped sending it.
+async fn is_behind(node: &Node, origin: KeyId) -> bool {
+    let summary = peers::summaries(node, vec![origin]).await.remove(&origin);
+    node.links.is_connected(&origin) && summary.is_some_and(|log| log.behind)
+}
+
+fn resumed(stopped: usize, troubled: bool) -> String {
+    match (stopped, troubled) {
+        (0, false) => String::new(),
+        (0, true) => "; the session began anew, and both logs are compared".to_owned(),
+        (1, _) => "; one stopped shard is taken again".to_owned(),
+        (many, _) => format!("; {many} stopped shards are taken again"),
+    }
+}
+
 async fn pass(node: &Node, origin: KeyId) -> Result<Pass, StoreError> {
     let shards = node.history.read(move |reader| reader.shards(origin)).await?;
     // A person waits for it: sessions go on between two ranges all the same.
@@ -82,20 +99,15 @@ async fn pass(node: &Node, origin: KeyId) -> Result<Pass, StoreError> {
         shards: shards.len() as u64,
         checked: done.checked,
         mended: done.changed.saturating_sub(done.lost),
-        stopped: take_again(node, origin).await?,
         lost: lost(node, origin).await?,
     })
 }
 
 /// Shards that were stopped are taken again; how many.
-async fn take_again(node: &Node, origin: KeyId) -> Result<u64, StoreError> {
-    let taken = node.history.write(move |tx| {
-        let Some(summary) = tx.reader()?.summary(origin)? else { return Ok(0) };
-        let mut held = tx.hub(origin)?;
-        for (shard, _) in &summary.stopped {
-            held.stop(shard, None)?;
-        }
-        Ok(summary.stopped.len() as u64)
+async fn take_again(node: &Node, origin: KeyId) -> Result<usize, StoreError> {
+    let taken = node.history.write(move |tx| match tx.reader()?.summary(origin)? {
+        Some(_) => tx.hub(origin)?.take_again(),
+        None => Ok(0),
     });
     taken.await
 }
@@ -124,14 +136,20 @@ async fn start_again(node: &Node, peer: &Peer) {
     node.dialing.at_once(&peer.key);
 }
 
+/// Whether nothing is lost, and all that was announced is here.
+async fn is_whole(node: &Node, origin: KeyId) -> Result<bool, StoreError> {
+    let summary = node.history.read(move |reader| reader.summary(origin)).await?;
+    Ok(summary.is_none_or(|log| !log.behind) && lost(node, origin).await? == 0)
+}
+
 async fn wait_for_repair(node: &Node, origin: KeyId) {
     let mut changes = node.history.changes();
     let repaired = async {
         loop {
             changes.mark_unchanged();
-            match lost(node, origin).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
+            match is_whole(node, origin).await {
+                Ok(true) | Err(_) => return,
+                Ok(false) => {}
             }
             if changes.changed().await.is_err() {
                 return;

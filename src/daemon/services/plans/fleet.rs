@@ -216,7 +216,7 @@ impl Facts<'_> {
             // No version of this protocol tells more of a peer's.
             retention: Retention::None.to_string(),
             enabled,
-            disabled_reason: Some(disabled_reason).filter(|_| !enabled),
+            disabled_reason: Some(disabled_reason).filter(|why| !enabled && !why.is_empty()),
             state: freshness.state.to_string(),
             last_run: last_run.map(text),
             last_success: freshness.newest_good.map(text),

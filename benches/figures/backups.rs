@@ -1,0 +1,141 @@
+//! What a backup by holdfast costs beside bare restic: both save the same files into repositories of
+//! their own, in turns, within one run.
+
+use crate::process::{Daemon, Home};
+use crate::report::{Goal, Report};
+use crate::scale::Scale;
+use anyhow::ensure;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const MB: f64 = 1_000_000.0;
+const PASSWORD: &str = "swordfish";
+/// Of each, the one that begins changing every time.
+const PAIRS: usize = 3;
+const SMALL: usize = 1024;
+const CHUNK: usize = 1 << 20;
+
+pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let folder = folder.join("backups");
+    fs::create_dir(&folder)?;
+    let home = Home::new(&folder, "saver")?;
+    let daemon = home.start()?;
+    let idle = daemon.memory().resident;
+    let many = small_files(&folder.join("many"), scale.small_files)?;
+    compare((&home, &folder), &format!("{} files of 1 KiB", scale.small_files), &many, report)?;
+    let large = large_file(&folder.join("large"), scale.large_file)?;
+    let what = format!("one file of {} MB", scale.large_file / 1_000_000);
+    compare((&home, &folder), &what, &large, report)?;
+    memory(&daemon, idle, report);
+    daemon.stop()
+}
+
+fn memory(daemon: &Daemon, idle: u64, report: &mut Report) {
+    let peak = daemon.memory().peak;
+    report.add("backups: daemon idle, before", idle as f64 / MB, "MB", Goal::None);
+    report.add("backups: peak of the daemon", peak as f64 / MB, "MB", Goal::AtMost(30.0));
+}
+
+/// Bytes that do not compress and are never the same twice: a counter, mixed.
+fn fill(file: &mut File, length: usize, state: &mut u64) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(length.next_multiple_of(8));
+    while bytes.len() < length {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bytes.extend_from_slice(&(mixed ^ (mixed >> 27)).to_le_bytes());
+    }
+    file.write_all(&bytes[..length])
+}
+
+fn small_files(folder: &Path, count: u32) -> anyhow::Result<PathBuf> {
+    let mut state = 1;
+    for number in 0..count {
+        let below = folder.join((number / 1000).to_string());
+        if number % 1000 == 0 {
+            fs::create_dir_all(&below)?;
+        }
+        fill(&mut File::create(below.join(number.to_string()))?, SMALL, &mut state)?;
+    }
+    Ok(folder.to_owned())
+}
+
+fn large_file(folder: &Path, bytes: u64) -> anyhow::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let mut file = File::create(folder.join("large"))?;
+    let mut state = 2;
+    for _ in 0..bytes / CHUNK as u64 {
+        fill(&mut file, CHUNK, &mut state)?;
+    }
+    Ok(folder.to_owned())
+}
+
+fn compare(
+    (home, folder): (&Home, &Path),
+    what: &str,
+    files: &Path,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    // Both read from memory what one of them has read.
+    let (mut bare, mut held) = (Vec::new(), Vec::new());
+    for pair in 0..PAIRS {
+        let name = format!("{}-{pair}", files.file_name().unwrap_or_default().display());
+        let bare_turn = || run_bare(&folder.join(format!("{name}-bare")), files);
+        let held_turn = || run_held(home, &folder.join(format!("{name}-held")), files, &name);
+        if pair % 2 == 0 {
+            bare.push(bare_turn()?);
+            held.push(held_turn()?);
+        } else {
+            held.push(held_turn()?);
+            bare.push(bare_turn()?);
+        }
+    }
+    let (bare, held) = (median(bare), median(held));
+    let percent = (held.as_secs_f64() / bare.as_secs_f64() - 1.0) * 100.0;
+    let note = format!("median of {PAIRS}: {held:.1?} beside {bare:.1?} of restic alone");
+    report.note(&format!("backup of {what}: more time"), percent, "%", Goal::AtMost(2.0), note);
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn restic(repository: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new("restic");
+    command.arg("-r").arg(repository).args(arguments).env("RESTIC_PASSWORD", PASSWORD);
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "restic {} says {said}", arguments.join(" "));
+    Ok(())
+}
+
+fn run_bare(repository: &Path, files: &Path) -> anyhow::Result<Duration> {
+    restic(repository, &["init"])?;
+    let files = files.to_string_lossy();
+    let since = Instant::now();
+    restic(repository, &["backup", "--json", "--", &files])?;
+    let took = since.elapsed();
+    fs::remove_dir_all(repository)?;
+    Ok(took)
+}
+
+fn run_held(home: &Home, repository: &Path, files: &Path, name: &str) -> anyhow::Result<Duration> {
+    let password = home.data.join("password");
+    fs::write(&password, PASSWORD)?;
+    let texts = [repository, &password, files].map(|path| path.to_string_lossy().into_owned());
+    let [at, password, files] = texts.each_ref().map(String::as_str);
+    home.ask(&["repo", "add", name, at, "--password-file", password])?;
+    home.ask(&["plan", "add", name, "--repo", name, "--path", files])?;
+    let since = Instant::now();
+    let operation = home.ask(&["plan", "backup", name])?;
+    let took = since.elapsed();
+    ensure!(operation["status"] == "succeeded", "{operation}");
+    home.ask(&["plan", "remove", name, "--yes"])?;
+    home.ask(&["repo", "remove", name, "--yes"])?;
+    fs::remove_dir_all(repository)?;
+    Ok(took)
+}

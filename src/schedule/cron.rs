@@ -1,0 +1,186 @@
+//! Cron patterns of five fields, as vixie cron reads them.
+//!
+//! What happens when a zone changes its clocks is decided here and written down in
+//! `docs/schedules.md`. A pattern whose hour field begins with `*` follows the time that passes: it
+//! runs in each hour there is, in a repeated one twice. Every other pattern names times of a day: one
+//! that is skipped runs at the first moment after the gap, one that is repeated runs the first time.
+
+use super::Zone;
+use crate::model::Timestamp;
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::{self, DateTime};
+use jiff::tz::{AmbiguousOffset, Offset};
+use std::fmt;
+use std::str::FromStr;
+
+/// A cron pattern, such as `30 2 * * *`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CronPattern {
+    text: String,
+    /// Large: a set of flags for each field.
+    cron: Box<Cron>,
+    follows: Follows,
+}
+
+/// What a pattern goes by when clocks are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// The times of a day that it names.
+    Clock,
+    /// The hours that pass.
+    Hours,
+}
+
+/// Why a text is no cron pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CronError {
+    /// Its fields cannot be read.
+    #[error(
+        "{text:?} is no cron pattern: {reason}. It has five fields: minute, hour, day of the month, month, day of the week"
+    )]
+    Malformed {
+        /// What was given, cut to 80 characters.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No day is ever like that.
+    #[error("{text:?} never comes: there is no such day")]
+    Never {
+        /// What was given.
+        text: String,
+    },
+}
+
+impl CronPattern {
+    /// No pattern needs more characters.
+    const LONGEST: usize = 200;
+    /// More steps than any pattern takes to find its next time.
+    const STEPS: usize = 20_000;
+
+    /// The first time after `after` at which it comes.
+    #[must_use]
+    pub fn next(&self, after: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        match self.follows {
+            Follows::Clock => self.next_by_clock(after, zone),
+            Follows::Hours => self.next_by_hours(after, zone),
+        }
+    }
+
+    fn next_civil(&self, from: DateTime, inclusive: bool) -> Option<DateTime> {
+        self.cron.find_next_occurrence(&from, inclusive).ok()
+    }
+
+    fn next_by_clock(&self, after: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        let mut civil = zone.clock_at(after).datetime();
+        for _ in 0..Self::STEPS {
+            civil = self.next_civil(civil, false)?;
+            // Never goes back as the clock time goes forward; what is the same was run already.
+            let at = instant(civil, zone)?;
+            if at > after {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Between two changes of its clocks a zone has one offset: there clock time passes as time does.
+    fn next_by_hours(&self, after: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        let mut from = jiff::Timestamp::from_millisecond(after.as_millis()).ok()?;
+        let mut inclusive = false;
+        for _ in 0..Self::STEPS {
+            let offset = zone.rules().to_offset(from);
+            let until = zone.rules().following(from).next().map(|change| change.timestamp());
+            let civil = self.next_civil(offset.to_datetime(from), inclusive)?;
+            let at = offset.to_timestamp(civil).ok()?;
+            match until {
+                Some(until) if at >= until => (from, inclusive) = (until, true),
+                Some(_) | None => return Some(Timestamp::from_millis(at.as_millisecond())),
+            }
+        }
+        None
+    }
+}
+
+/// When a clock of the zone shows this for the first time, or has passed it.
+fn instant(civil: DateTime, zone: &Zone) -> Option<Timestamp> {
+    let shown = |offset: Offset| offset.to_timestamp(civil).ok();
+    let at = match zone.rules().to_ambiguous_timestamp(civil).offset() {
+        AmbiguousOffset::Unambiguous { offset } => shown(offset)?,
+        AmbiguousOffset::Fold { before, .. } => shown(before)?,
+        AmbiguousOffset::Gap { after, .. } => {
+            // With the later offset the skipped time lies just before the change.
+            zone.rules().following(shown(after)?).next()?.timestamp()
+        }
+    };
+    Some(Timestamp::from_millis(at.as_millisecond()))
+}
+
+impl FromStr for CronPattern {
+    type Err = CronError;
+
+    fn from_str(text: &str) -> Result<Self, CronError> {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let malformed = |reason: &str| CronError::Malformed {
+            text: text.chars().take(80).collect(),
+            reason: reason.to_owned(),
+        };
+        if text.len() > Self::LONGEST {
+            return Err(malformed("it is too long"));
+        }
+        let fields = spelled_out(&text);
+        let starred = |n: usize| fields.split(' ').nth(n).is_some_and(|f| f.starts_with('*'));
+        let parser = CronParser::builder()
+            .seconds(Seconds::Disallowed)
+            .year(Year::Disallowed)
+            // Either day will do, unless one of the fields begins with a star.
+            .dom_and_dow(starred(2) || starred(4))
+            .build();
+        let cron = parser.parse(&fields).map_err(|error| malformed(&reason(&error)))?;
+        let follows = if starred(1) { Follows::Hours } else { Follows::Clock };
+        let pattern = Self { text: text.clone(), cron: Box::new(cron), follows };
+        // A leap day that is a Monday comes within 40 years.
+        match pattern.next_civil(civil::date(2000, 1, 1).at(0, 0, 0, 0), true) {
+            Some(first) if first.year() < 2040 => Ok(pattern),
+            Some(_) | None => Err(CronError::Never { text }),
+        }
+    }
+}
+
+/// The nicknames of vixie cron as fields.
+fn spelled_out(text: &str) -> String {
+    let fields = match text.to_ascii_lowercase().as_str() {
+        "@yearly" | "@annually" => "0 0 1 1 *",
+        "@monthly" => "0 0 1 * *",
+        "@weekly" => "0 0 * * 0",
+        "@daily" | "@midnight" => "0 0 * * *",
+        "@hourly" => "0 * * * *",
+        _ => text,
+    };
+    fields.to_owned()
+}
+
+fn reason(error: &croner::errors::CronError) -> String {
+    use croner::errors::CronError as E;
+    match error {
+        E::InvalidPattern(_) | E::EmptyPattern => "its fields are not five".to_owned(),
+        E::IllegalCharacters(_) => "it has characters that mean nothing in it".to_owned(),
+        E::ComponentError(said) => said.trim_end_matches('.').to_owned(),
+        E::InvalidDate | E::InvalidTime | E::TimeSearchLimitExceeded => {
+            "a number is out of its range".to_owned()
+        }
+    }
+}
+
+impl fmt::Display for CronPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for CronPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
