@@ -1,7 +1,7 @@
 //! What is collected while settings are translated: remarks and secrets.
 
 use super::document::Block;
-use super::report::{Fate, Remark, RemarkId, Report, short};
+use super::report::{Fate, Remark, Report, short};
 use super::schedules::Told;
 use super::secrets::Secrets;
 use std::path::Path;
@@ -43,8 +43,8 @@ impl Draft {
         key: &'static str,
         value: impl Into<Value>,
         was: Was,
-    ) -> RemarkId {
-        self.write(block, (key, value.into()), was, None)
+    ) {
+        self.write(block, (key, value.into()), was, None);
     }
 
     /// A line that does not mean quite the same.
@@ -54,8 +54,8 @@ impl Draft {
         (key, value): (&'static str, Value),
         was: Was,
         why: impl Into<String>,
-    ) -> RemarkId {
-        self.write(block, (key, value), was, Some(why.into()))
+    ) {
+        self.write(block, (key, value), was, Some(why.into()));
     }
 
     /// A line of a schedule or a retention.
@@ -75,7 +75,7 @@ impl Draft {
         (key, value): (&'static str, Value),
         Was { what, from }: Was,
         why: Option<String>,
-    ) -> RemarkId {
+    ) {
         // What must not be shown as it was is not shown as it is.
         let to = match from {
             Some(_) => short(&format!("{key} = {}", value.to_string().trim())),
@@ -84,6 +84,5 @@ impl Draft {
         let kind = if why.is_some() { Fate::Changed } else { Fate::Translated };
         let remark = self.report.add(Remark { what, from, to: Some(to), kind, why });
         block.put(key, value, remark);
-        remark
     }
 }

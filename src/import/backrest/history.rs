@@ -61,6 +61,15 @@ pub struct Tally {
     pub left_out: BTreeMap<&'static str, u64>,
 }
 
+/// Of what time operations are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Period {
+    /// What is older is not kept anyway.
+    pub oldest: Timestamp,
+    /// What is yet to begin is no history.
+    pub now: Timestamp,
+}
+
 /// A copy of an `oplog.sqlite`.
 #[derive(Debug)]
 pub struct Oplog {
@@ -91,7 +100,7 @@ impl Oplog {
     pub fn each<E: From<HistoryError>>(
         &self,
         names: &Names,
-        now: Timestamp,
+        period: Period,
         mut take: impl FnMut(Imported) -> Result<(), E>,
     ) -> Result<Tally, E> {
         let broken = |error: rusqlite::Error| not_a_history(&self.path, &error);
@@ -102,7 +111,7 @@ impl Oplog {
             tally.found += 1;
             let blob: Option<Vec<u8>> = row.get(0).map_err(broken)?;
             let flow_start: Option<i64> = row.get(1).map_err(broken)?;
-            match read(blob.as_deref(), flow_start, names, now) {
+            match read(blob.as_deref(), flow_start, names, period) {
                 Ok(imported) => {
                     tally.taken += 1;
                     take(imported)?;
@@ -301,7 +310,7 @@ fn read(
     blob: Option<&[u8]>,
     flow_start: Option<i64>,
     names: &Names,
-    now: Timestamp,
+    period: Period,
 ) -> Result<Imported, Why> {
     let row = Row::decode(blob.ok_or("larger than any operation")?).map_err(|_| "not readable")?;
     if !row.origin.is_empty() {
@@ -309,8 +318,12 @@ fn read(
     }
     let kind = row.kind.as_ref().ok_or("of an unknown kind")?;
     let (status, is_waiting) = status(row.status);
-    if is_waiting && Timestamp::from_millis(row.start_ms) > now {
+    let started_at = Timestamp::from_millis(row.start_ms);
+    if is_waiting && started_at > period.now {
         return Err("not begun yet");
+    }
+    if started_at < period.oldest {
+        return Err("older than what is kept (history in the config)");
     }
     if matches!(kind, Kind::Backup(backup) if backup.dry_run) {
         return Err("a dry run");
@@ -321,8 +334,7 @@ fn read(
         return Err("a snapshot of another instance");
     }
     let (repo, plan) = shard(&row, names)?;
-    let id =
-        OperationId::new(Timestamp::from_millis(row.start_ms), random(&row, "operation", row.id));
+    let id = OperationId::new(started_at, random(&row, "operation", row.id));
     let operation = Operation {
         id,
         flow: flow(&row, id, flow_start),
@@ -334,7 +346,7 @@ fn read(
         plan,
         repo_guid: row.guid.parse().ok(),
         snapshot: snapshot(&row, kind),
-        started_at: Timestamp::from_millis(row.start_ms),
+        started_at,
         ended_at: ended_at(&row, status),
         message: message(&row, kind),
         stats: stats(kind),

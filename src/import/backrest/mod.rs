@@ -29,6 +29,7 @@ mod secrets;
 mod shoutrrr;
 mod sync;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use ids::Names;

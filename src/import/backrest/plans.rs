@@ -70,7 +70,7 @@ fn repo(plan: &Object<'_>, names: &Names, draft: &mut Draft, block: &mut Block) 
     let Some(old) = plan.text("repo") else { return };
     let was = Was::shown(plan.at("repo"), old);
     match names.repos.get(old) {
-        Some(repo) if repo.as_str() == old => drop(draft.put(block, "repo", repo.as_str(), was)),
+        Some(repo) if repo.as_str() == old => draft.put(block, "repo", repo.as_str(), was),
         Some(repo) => {
             let value = repo.as_str().into();
             draft.put_other(block, ("repo", value), was, "the repository has another id here");

@@ -105,12 +105,10 @@ fn password(
         Some(path)
     } else if let Some((path, password)) = variable("RESTIC_PASSWORD") {
         match password.starts_with("${") {
-            true => drop(draft.put(
-                block,
-                "password",
-                template(&password),
-                Was::shown(path.clone(), &password),
-            )),
+            true => {
+                let was = Was::shown(path.clone(), &password);
+                draft.put(block, "password", template(&password), was);
+            }
             false => own_file(repo, (path.clone(), &password), draft, block),
         }
         Some(path)
@@ -178,9 +176,7 @@ pub(super) fn put_flags(options: Vec<Flag>, draft: &mut Draft, block: &mut Block
             Some((key, _)) if block.has(key) => {
                 draft.report.left_out(path, Some(&name), format!("{key} is given already"));
             }
-            Some((key, Given::Switch)) => {
-                drop(draft.put(block, key, true, Was::shown(path, &name)))
-            }
+            Some((key, Given::Switch)) => draft.put(block, key, true, Was::shown(path, &name)),
             Some((key, Given::Number(n))) => {
                 draft.put(block, key, n, Was::shown(path, format!("{name} {n}")));
             }

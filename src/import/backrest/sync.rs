@@ -60,7 +60,9 @@ pub(super) fn peers(root: &Object<'_>, names: &Names, draft: &mut Draft) {
 
 fn mark(object: &Object<'_>, key: &str, names: &[&str]) {
     let Some(inner) = object.object(key) else { return };
-    names.iter().for_each(|name| drop(inner.has(name)));
+    for name in names {
+        inner.has(name);
+    }
 }
 
 struct Peer<'a> {
