@@ -13,7 +13,7 @@ use toml_edit::Value;
 pub(super) struct Line {
     key: &'static str,
     value: Value,
-    remark: Option<RemarkId>,
+    remarks: Vec<RemarkId>,
     refused: Option<String>,
 }
 
@@ -40,12 +40,22 @@ impl Block {
 
     /// A line that stands for what the remark says.
     pub(super) fn put(&mut self, key: &'static str, value: impl Into<Value>, remark: RemarkId) {
-        self.lines.push(Line { key, value: value.into(), remark: Some(remark), refused: None });
+        self.put_all(key, value, vec![remark]);
+    }
+
+    /// A line that stands for what several remarks say.
+    pub(super) fn put_all(
+        &mut self,
+        key: &'static str,
+        value: impl Into<Value>,
+        remarks: Vec<RemarkId>,
+    ) {
+        self.lines.push(Line { key, value: value.into(), remarks, refused: None });
     }
 
     /// A line of the new file's own.
     pub(super) fn set(&mut self, key: &'static str, value: impl Into<Value>) {
-        self.lines.push(Line { key, value: value.into(), remark: None, refused: None });
+        self.put_all(key, value, Vec::new());
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -59,8 +69,8 @@ impl Block {
         }
         self.refused = Some(why.to_owned());
         let lines = self.lines.iter().filter(|line| line.refused.is_none());
-        for remark in lines.filter_map(|line| line.remark).chain(self.remark) {
-            report.take_back(remark, why);
+        for remark in lines.flat_map(|line| &line.remarks).chain(&self.remark) {
+            report.take_back(*remark, why);
         }
         for inner in &mut self.inner {
             inner.refuse(why, report);
@@ -72,8 +82,8 @@ impl Block {
             return;
         };
         line.refused = Some(why.to_owned());
-        if let Some(remark) = line.remark {
-            report.take_back(remark, why);
+        for remark in &line.remarks {
+            report.take_back(*remark, why);
         }
     }
 }
@@ -128,6 +138,12 @@ impl Document {
             None => block.refuse(why, report),
         }
         true
+    }
+
+    /// The text before any rounds.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> String {
+        self.page().text
     }
 
     fn page(&self) -> Page {

@@ -1,7 +1,7 @@
 //! What is collected while settings are translated: remarks and secrets.
 
 use super::document::Block;
-use super::report::{Fate, Remark, Report, short};
+use super::report::{Fate, Remark, RemarkId, Report, short};
 use super::schedules::Told;
 use super::secrets::Secrets;
 use std::path::Path;
@@ -67,6 +67,12 @@ impl Draft {
         told: Told,
     ) {
         self.write(block, (key, told.value), Was::shown(what, told.from), told.why);
+    }
+
+    /// A part of a line that is put together from several settings.
+    pub(super) fn part(&mut self, to: String, Was { what, from }: Was) -> RemarkId {
+        let kind = Fate::Translated;
+        self.report.add(Remark { what, from, to: Some(to), kind, why: None })
     }
 
     fn write(

@@ -11,8 +11,10 @@ enum Shape {
     Number,
     /// One more of a list.
     Item,
-    /// A number of KiB a second.
+    /// A number of KiB a second, in `limits`.
     Rate,
+    /// A size as restic writes it: `500M`.
+    Size,
     /// A number of MiB.
     MiB,
     /// Has a value, and no key.
@@ -27,22 +29,22 @@ const OPTIONS: &[(&[&str], &str, Shape)] = &[
     (&["--exclude", "-e"], "exclude", Shape::Item),
     (&["--iexclude"], "iexclude", Shape::Item),
     (&["--exclude-if-present"], "exclude-if-present", Shape::Item),
-    (&["--exclude-larger-than"], "exclude-larger-than", Shape::Text),
+    (&["--exclude-file"], "exclude-file", Shape::Item),
+    (&["--iexclude-file"], "iexclude-file", Shape::Item),
+    (&["--exclude-larger-than"], "exclude-larger-than", Shape::Size),
     (&["--read-concurrency"], "read-concurrency", Shape::Number),
     (&["--compression"], "compression", Shape::Text),
     (&["--pack-size"], "pack-size", Shape::MiB),
-    (&["--limit-upload"], "limit-upload", Shape::Rate),
-    (&["--limit-download"], "limit-download", Shape::Rate),
+    (&["--limit-upload"], "upload", Shape::Rate),
+    (&["--limit-download"], "download", Shape::Rate),
     (&["--password-file", "-p"], "password-file", Shape::Text),
     (&["--password-command"], "password-command", Shape::Text),
     (&["--option", "-o"], "", Shape::Nothing),
     (&["--cacert"], "", Shape::Nothing),
     (&["--tls-client-cert"], "", Shape::Nothing),
     (&["--cache-dir"], "", Shape::Nothing),
-    (&["--host", "-H"], "", Shape::Nothing),
+    (&["--host", "-H"], "host", Shape::Text),
     (&["--tag"], "", Shape::Nothing),
-    (&["--exclude-file"], "", Shape::Nothing),
-    (&["--iexclude-file"], "", Shape::Nothing),
     (&["--retry-lock"], "", Shape::Nothing),
 ];
 
@@ -53,6 +55,8 @@ pub(super) enum Given {
     Text(String),
     Number(i64),
     Item(String),
+    /// Of `limits`.
+    Limit(String),
 }
 
 /// An option where it was, and what it is.
@@ -112,10 +116,27 @@ fn given(shape: Shape, value: Option<String>) -> Option<Given> {
         (Shape::Text, Some(value)) => Some(Given::Text(value)),
         (Shape::Item, Some(value)) => Some(Given::Item(value)),
         (Shape::Number, Some(value)) => number(value).map(Given::Number),
-        (Shape::Rate, Some(value)) => number(value).map(|kib| Given::Text(format!("{kib}KiB"))),
+        (Shape::Rate, Some(value)) => number(value).map(|kib| Given::Limit(format!("{kib}KiB"))),
+        (Shape::Size, Some(value)) => size(&value).map(Given::Text),
         (Shape::MiB, Some(value)) => number(value).map(|mib| Given::Text(format!("{mib}MiB"))),
         (Shape::Nothing, _) | (_, None) => None,
     }
+}
+
+/// restic counts in 1024s whatever it writes.
+fn size(text: &str) -> Option<String> {
+    let text = text.trim_end_matches(['b', 'B']);
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = match unit {
+        "" => "",
+        "k" | "K" => "KiB",
+        "m" | "M" => "MiB",
+        "g" | "G" => "GiB",
+        "t" | "T" => "TiB",
+        _ => return None,
+    };
+    (!number.is_empty()).then(|| format!("{number}{unit}"))
 }
 
 /// Words as a shell parts them: blanks, both quotes, the backslash. Nothing is expanded.
@@ -153,6 +174,7 @@ mod tests {
     #[test]
     fn options_are_read_in_every_way_to_write_them() {
         let text = |text: &str| Given::Text(text.to_owned());
+        let limit = |text: &str| Given::Limit(text.to_owned());
         let found = read(&[
             "--limit-upload=500",
             "--limit-download 9",
@@ -160,14 +182,16 @@ mod tests {
             "--exclude-caches",
             "--read-concurrency",
             "4",
+            "--exclude-larger-than=2G",
         ]);
         let keys: Vec<_> = found.into_iter().filter_map(|(_, key)| key).collect();
         let expected = [
-            ("limit-upload", text("500KiB")),
-            ("limit-download", text("9KiB")),
+            ("upload", limit("500KiB")),
+            ("download", limit("9KiB")),
             ("one-file-system", Given::Switch),
             ("exclude-caches", Given::Switch),
             ("read-concurrency", Given::Number(4)),
+            ("exclude-larger-than", text("2GiB")),
         ];
         assert_eq!(keys, expected);
         let quoted = read(&["--exclude 'a b' -e \"c\\\"d\""]);

@@ -99,6 +99,21 @@ pub struct Translation {
 /// # Errors
 /// The file is not what it should be.
 pub fn translate(json: &[u8], secrets: &Path) -> Result<Translation, ImportError> {
+    let (document, names, mut draft) = read(json, secrets)?;
+    let text = document.settle(&mut draft.report).map_err(ImportError::Invalid)?;
+    let secrets = draft.secrets.files.into_iter();
+    // Of a table that is not in use nothing is needed.
+    let is_named = |file: &SecretFile| {
+        let path = crate::config::Template::literal(&file.path.to_string_lossy());
+        let in_use = text.lines().filter(|line| !line.starts_with('#'));
+        in_use.into_iter().any(|line| line.contains(path.as_written()))
+    };
+    let secrets = secrets.filter(is_named).collect();
+    Ok(Translation { text, secrets, report: draft.report, names })
+}
+
+/// Everything but the rounds with the parser.
+fn read(json: &[u8], secrets: &Path) -> Result<(Document, Names, Draft), ImportError> {
     if json.len() > MAX_FILE {
         return Err(ImportError::TooLarge);
     }
@@ -119,16 +134,7 @@ pub fn translate(json: &[u8], secrets: &Path) -> Result<Translation, ImportError
     for path in findings.unread(map) {
         draft.report.left_out(path, None, "holdfast has nothing like it, or does not know it");
     }
-    let text = document.settle(&mut draft.report).map_err(ImportError::Invalid)?;
-    let secrets = draft.secrets.files.into_iter();
-    // Of a table that is not in use nothing is needed.
-    let is_named = |file: &SecretFile| {
-        let path = crate::config::Template::literal(&file.path.to_string_lossy());
-        let in_use = text.lines().filter(|line| !line.starts_with('#'));
-        in_use.into_iter().any(|line| line.contains(path.as_written()))
-    };
-    let secrets = secrets.filter(is_named).collect();
-    Ok(Translation { text, secrets, report: draft.report, names })
+    Ok((document, names, draft))
 }
 
 fn whole(root: &Object<'_>, draft: &mut Draft) -> Result<(Document, Names), ImportError> {

@@ -7,7 +7,7 @@ use super::hooks::{self, Owner};
 use super::ids::Names;
 use super::json::{Object, Shown};
 use super::report::{Fate, Remark};
-use super::repos::put_flags;
+use super::repos::{put_flags, put_limits};
 use super::schedules::{retention, schedule};
 use crate::model::PlanId;
 
@@ -44,7 +44,8 @@ pub(super) fn plan(plan: &Object<'_>, names: &Names, draft: &mut Draft) -> Optio
     }
     if plan.flag("skipIfUnchanged") {
         let was = Was::shown(plan.at("skipIfUnchanged"), "true");
-        draft.put(&mut block, "skip-if-unchanged", true, was);
+        let why = "it needs restic 0.17 or newer";
+        draft.put_other(&mut block, ("skip-if-unchanged", true.into()), was, why);
     }
     let owner = Owner { header: "[[plan.hook]]", name: format!("plan-{id}") };
     block.inner = hooks::hooks(plan, &owner, draft);
@@ -101,7 +102,8 @@ fn patterns(plan: &Object<'_>, draft: &mut Draft, block: &mut Block) {
     }
     put_patterns("exclude", excludes, draft, block);
     put_patterns("iexclude", iexcludes, draft, block);
-    put_flags(others, draft, block);
+    let limits = put_flags(others, draft, block);
+    put_limits(limits, block);
 }
 
 fn owned(texts: Vec<(String, &str)>) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use super::flags::{Flag, Given, flags};
 use super::hooks::{self, Owner};
 use super::ids::{Names, is_reserved};
 use super::json::{Object, Shown, Word};
-use super::report::{Fate, Remark};
+use super::report::{Fate, Remark, RemarkId};
 use super::schedules::{Told, percent, retention, schedule, size};
 use super::secrets::{environment, template};
 use crate::config::redact_uri;
@@ -40,9 +40,10 @@ pub(super) fn repo(repo: &Object<'_>, names: &Names, draft: &mut Draft) -> Optio
     let used = password(repo, (&env, &options), draft, &mut block);
     own_environment(repo, (env, used.as_deref()), draft, &mut block);
     let others = options.into_iter().filter(|flag| used.as_ref() != Some(&flag.path));
-    put_flags(others.collect(), draft, &mut block);
+    let mut limits = nice(repo, draft);
+    limits.extend(put_flags(others.collect(), draft, &mut block));
+    put_limits(limits, &mut block);
     creation(repo, draft, &mut block);
-    nice(repo, draft, &mut block);
     upkeep(repo, draft, &mut block);
     block.inner =
         hooks::hooks(repo, &Owner { header: "[[repo.hook]]", name: format!("repo-{id}") }, draft);
@@ -163,18 +164,37 @@ fn own_environment(
     block.put("env", environment(own), remark);
 }
 
-/// Options as keys; several of one list are one line.
-pub(super) fn put_flags(options: Vec<Flag>, draft: &mut Draft, block: &mut Block) {
-    const ITEMS: [&str; 3] = ["exclude", "iexclude", "exclude-if-present"];
+/// A key of `limits`, its value, and the remark that it stands for.
+pub(super) type Limit = (&'static str, Value, RemarkId);
+
+pub(super) fn put_limits(limits: Vec<Limit>, block: &mut Block) {
+    if limits.is_empty() {
+        return;
+    }
+    let remarks = limits.iter().map(|(.., remark)| *remark).collect();
+    let pairs = limits.into_iter().map(|(key, value, _)| (key.to_owned(), value));
+    block.put_all("limits", inline(pairs), remarks);
+}
+
+/// Options as keys; several of one list are one line. Those of `limits` are handed out.
+pub(super) fn put_flags(options: Vec<Flag>, draft: &mut Draft, block: &mut Block) -> Vec<Limit> {
+    const LISTS: [&str; 5] =
+        ["exclude", "iexclude", "exclude-if-present", "exclude-file", "iexclude-file"];
     let mut lists: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
+    let mut limits: Vec<Limit> = Vec::new();
     for Flag { path, name, key } in options {
         match key {
             Some(("password-file" | "password-command", _)) => {
                 draft.report.left_out(path, Some(&name), "the password comes from elsewhere");
             }
-            Some((key, Given::Item(item))) => lists.entry(key).or_default().push((path, item)),
-            Some((key, _)) if block.has(key) => {
+            Some((key, _)) if block.has(key) || limits.iter().any(|(known, ..)| *known == key) => {
                 draft.report.left_out(path, Some(&name), format!("{key} is given already"));
+            }
+            Some((key, Given::Item(item))) => lists.entry(key).or_default().push((path, item)),
+            Some((key, Given::Limit(text))) => {
+                let to = format!("limits = {{ {key} = {text:?} }}");
+                let remark = draft.part(to, Was::shown(path, format!("{name} {text}")));
+                limits.push((key, Value::from(text), remark));
             }
             Some((key, Given::Switch)) => draft.put(block, key, true, Was::shown(path, &name)),
             Some((key, Given::Number(n))) => {
@@ -190,10 +210,11 @@ pub(super) fn put_flags(options: Vec<Flag>, draft: &mut Draft, block: &mut Block
             }
         }
     }
-    for key in ITEMS {
+    for key in LISTS {
         let Some(items) = lists.remove(key) else { continue };
         super::plans::put_patterns(key, items, draft, block);
     }
+    limits
 }
 
 fn creation(repo: &Object<'_>, draft: &mut Draft, block: &mut Block) {
@@ -237,44 +258,36 @@ fn creation(repo: &Object<'_>, draft: &mut Draft, block: &mut Block) {
     }
 }
 
-fn nice(repo: &Object<'_>, draft: &mut Draft, block: &mut Block) {
+/// The priorities of the repository's processes.
+fn nice(repo: &Object<'_>, draft: &mut Draft) -> Vec<Limit> {
     const IO: &[(&str, i64)] =
         &[("IO_DEFAULT", 0), ("IO_BEST_EFFORT_LOW", 1), ("IO_BEST_EFFORT_HIGH", 2), ("IO_IDLE", 3)];
     const CPU: &[(&str, i64)] = &[("CPU_DEFAULT", 0), ("CPU_HIGH", 1), ("CPU_LOW", 2)];
-    let Some(prefix) = repo.object("commandPrefix") else { return };
-    let unknown = "this priority is not known here";
-    let (io, cpu) = (prefix.word("ioNice", IO), prefix.word("cpuNice", CPU));
-    match &io {
-        Word::Known(word @ "IO_IDLE") => {
-            draft.put(block, "io-class", "idle", Was::shown(prefix.at("ioNice"), word));
+    let Some(prefix) = repo.object("commandPrefix") else { return Vec::new() };
+    let mut limits = Vec::new();
+    for (old, words, key) in [("ioNice", IO, "io"), ("cpuNice", CPU, "nice")] {
+        let (word, value) = match prefix.word(old, words) {
+            Word::Known("IO_DEFAULT" | "CPU_DEFAULT") => continue,
+            Word::Known(word @ "IO_IDLE") => (word.to_owned(), Some(Value::from("idle"))),
+            Word::Known(word @ "IO_BEST_EFFORT_LOW") => (word.to_owned(), Some(Value::from("low"))),
+            Word::Known(word @ "CPU_LOW") => (word.to_owned(), Some(Value::from(10))),
+            Word::Known(word) => (word.to_owned(), None),
+            Word::Unknown(word) => (word, None),
+        };
+        let what = prefix.at(old);
+        match value {
+            Some(value) => {
+                let to = format!("limits = {{ {key} = {value} }}");
+                let remark = draft.part(to, Was::shown(what, word));
+                limits.push((key, value, remark));
+            }
+            None => {
+                let why = "no backup is put before other work";
+                draft.report.left_out(what, Some(&word), why);
+            }
         }
-        Word::Known(word @ "IO_BEST_EFFORT_LOW") => {
-            draft.put(block, "io-class", "low", Was::shown(prefix.at("ioNice"), word));
-        }
-        Word::Known("IO_DEFAULT") => {}
-        Word::Known(word) => {
-            draft.report.left_out(
-                prefix.at("ioNice"),
-                Some(word),
-                "backups are never put before other work",
-            );
-        }
-        Word::Unknown(word) => draft.report.left_out(prefix.at("ioNice"), Some(word), unknown),
     }
-    match &cpu {
-        Word::Known(word @ "CPU_LOW") => {
-            draft.put(block, "nice", 10, Was::shown(prefix.at("cpuNice"), word));
-        }
-        Word::Known("CPU_DEFAULT") => {}
-        Word::Known(word) => {
-            draft.report.left_out(
-                prefix.at("cpuNice"),
-                Some(word),
-                "backups are never put before other work",
-            );
-        }
-        Word::Unknown(word) => draft.report.left_out(prefix.at("cpuNice"), Some(word), unknown),
-    }
+    limits
 }
 
 /// A table of a schedule and one more setting, with what both were.
