@@ -97,6 +97,7 @@ impl Sandbox {
         fs::create_dir_all(&mnt).unwrap();
         text.replace("/mnt/", &format!("{}/", mnt.display()))
             .replace("127.0.0.1:9898", &format!("127.0.0.1:{}", self.port(machine)))
+            .replace("127.0.0.1:8000", &format!("127.0.0.1:{}", self.port("port 8000")))
     }
 
     fn shell(&mut self, block: &Block) -> Command {
@@ -197,6 +198,7 @@ macro_rules! pages {
 }
 
 pages! {
+    append_only_server = "append-only-server.md",
     first_backup = "first-backup.md",
     restore_on_a_new_machine = "restore-on-a-new-machine.md",
 }
