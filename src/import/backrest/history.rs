@@ -517,3 +517,7 @@ fn log(kind: &Kind) -> String {
         | Kind::Command(_) => String::new(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

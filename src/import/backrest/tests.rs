@@ -47,11 +47,13 @@ fn remark<'a>(made: &'a Translation, what: &str) -> &'a Remark {
     found.unwrap_or_else(|| panic!("nothing of {what} in\n{}", written(&made.report)))
 }
 
+/// Before the rounds with the parser: what it takes today is another matter.
 #[test]
 fn a_whole_installation_is_translated_as_kept() {
-    let made = of_file("full.json");
-    golden("full.toml", &made.text);
-    golden("full.report", &written(&made.report));
+    let json = std::fs::read(fixture("full.json")).unwrap();
+    let (document, _, draft) = read(&json, Path::new(SECRETS)).unwrap();
+    golden("full.toml", &document.text());
+    golden("full.report", &written(&draft.report));
 }
 
 #[test]
@@ -148,18 +150,17 @@ fn an_older_file_with_numbers_and_the_other_spelling_says_the_same() {
     let config = config::parse(&made.text).unwrap();
     assert!(config.formerly.is_empty());
     assert!(config.plans[0].one_file_system);
-    for (what, to) in [
-        ("plans[0].schedule", r#"schedule = { cron = "0 2 * * *", time-zone = "UTC" }"#),
-        ("plans[0].retention", "retention = { last = 7 }"),
-        ("repos[0].prune_policy", r#"prune = { schedule = { every = "7d" }, max-unused = "10%" }"#),
-        ("plans[0].hooks[0]", "hook: command on any-failure"),
+    let json = std::fs::read(fixture("numbers.json")).unwrap();
+    let (document, ..) = read(&json, Path::new(SECRETS)).unwrap();
+    let text = document.text();
+    for line in [
+        r#"schedule = { cron = "0 2 * * *", time-zone = "UTC" }"#,
+        "retention = { last = 7 }",
+        r#"prune = { schedule = { every = "7d" }, max-unused = "10%" }"#,
+        r#"limits = { io = "idle", nice = 10 }"#,
+        r#"on = ["any-failure"]"#,
     ] {
-        let found = made.report.0.iter().find(|remark| remark.to.as_deref() == Some(to));
-        let refused = made.report.of(Fate::LeftOut).any(|remark| {
-            remark.what.eq_ignore_ascii_case(what)
-                || remark.what == what.replace("prune_policy", "prunePolicy")
-        });
-        assert!(found.is_some() || refused, "{what} in\n{}", written(&made.report));
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }
     let unknown =
         made.report.0.iter().find(|remark| remark.from.as_deref() == Some("999")).unwrap();
@@ -213,7 +214,7 @@ fn what_the_config_does_not_take_is_a_comment_and_its_secrets_are_not_written() 
     ], "plans": [{ "id": "p", "repo": "good", "paths": ["relative"] }] }));
     let config = config::parse(&made.text).unwrap();
     assert_eq!((config.repos.len(), config.plans.len()), (1, 0), "{}", made.text);
-    assert!(made.text.contains("# id = \"windows\"") || made.text.contains("#id"), "{}", made.text);
+    assert!(made.text.contains("# id = \"windows\""), "{}", made.text);
     assert_eq!(made.secrets.len(), 1);
     let plan = remark(&made, "plans[0].paths");
     assert_eq!(plan.kind, Fate::LeftOut);
