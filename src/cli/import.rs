@@ -154,8 +154,9 @@ struct Store {
     keep: std::time::Duration,
 }
 
-/// Operations that one step of the writer takes.
+/// Operations that one step of the writer takes, unless their logs fill it first.
 const STEP: usize = 256;
+const STEP_BYTES: usize = 4 << 20;
 
 impl Store {
     fn open(context: &Context, made: &Translation) -> Result<Self, Failure> {
@@ -189,10 +190,15 @@ fn bring_all(
     names: &Names,
     period: Period,
 ) -> Result<Brought, Failure> {
-    let (mut step, mut brought) = (Vec::with_capacity(STEP), Brought::default());
+    let (mut step, mut bytes, mut brought) = (Vec::new(), 0, Brought::default());
     brought.tally = oplog.each(names, period, |imported| {
+        bytes += imported.log.len();
         step.push(imported);
-        if step.len() < STEP { Ok(()) } else { append(history, &mut step, &mut brought.added) }
+        if step.len() < STEP && bytes < STEP_BYTES {
+            return Ok(());
+        }
+        bytes = 0;
+        append(history, &mut step, &mut brought.added)
     })?;
     append(history, &mut step, &mut brought.added)?;
     brought.known = brought.tally.taken - brought.added;

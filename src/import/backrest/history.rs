@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// No operation of a person's making is larger.
 const MAX_BLOB: i64 = 32 << 20;
+/// How many characters of a message are handed out.
+const MAX_MESSAGE: usize = 4 << 10;
 /// How much text of item errors an operation carries.
 const ITEM_ERROR_BYTES: usize = 16 << 10;
 
@@ -461,7 +463,8 @@ fn ended_at(row: &Row, status: Status) -> Option<Timestamp> {
 
 fn message(row: &Row, kind: &Kind) -> String {
     if !row.message.is_empty() {
-        return row.message.clone();
+        // No longer than what is kept of it.
+        return row.message.chars().take(MAX_MESSAGE).collect();
     }
     match kind {
         Kind::Forget(forget) => format!("{} snapshots were forgotten", forget.snapshots.len()),

@@ -33,6 +33,9 @@ const ON_ERROR: &[(&str, i64)] = &[
     ("ON_ERROR_RETRY_10MINUTES", 101),
     ("ON_ERROR_RETRY_EXPONENTIAL_BACKOFF", 103),
 ];
+/// The policy, and the remark that it stands for.
+type OnError = (&'static str, RemarkId);
+
 const STARTED: &str = "backup-started";
 
 /// Whose hooks they are.
@@ -73,6 +76,7 @@ fn hook(hook: &Object<'_>, n: usize, owner: &Owner, draft: &mut Draft) -> Vec<Bl
     let on = conditions(hook, draft);
     let on_error = hook.word("onError", ON_ERROR);
     let Some(act) = act(hook) else {
+        hook.dismiss();
         draft.report.left_out(hook.path.clone(), None, "it has no action that is known here");
         return Vec::new();
     };
@@ -105,14 +109,14 @@ fn hook(hook: &Object<'_>, n: usize, owner: &Owner, draft: &mut Draft) -> Vec<Bl
 
 fn fill(
     block: &mut Block,
-    (on, error): (&[&str], Option<&str>),
+    (on, error): (&[&str], Option<OnError>),
     deed: &Deed,
     (draft, name): (&mut Draft, &str),
 ) {
     block.set("on", list(on.iter().copied()));
     block.set(deed.action, deed.value(&mut draft.secrets, name));
-    if let Some(error) = error {
-        block.set("on-error", error);
+    if let Some((error, remark)) = error {
+        block.put("on-error", error, remark);
     }
 }
 
@@ -162,12 +166,7 @@ fn templates(act: &Act, block: &mut Block) {
 }
 
 /// The policy of a command; messages have none.
-fn on_error_word(
-    hook: &Object<'_>,
-    word: &Word,
-    kind: &str,
-    draft: &mut Draft,
-) -> Option<&'static str> {
+fn on_error_word(hook: &Object<'_>, word: &Word, kind: &str, draft: &mut Draft) -> Option<OnError> {
     let what = || hook.at("onError");
     let (old, new) = match word {
         Word::Known("ON_ERROR_IGNORE" | "") => return None,
@@ -193,16 +192,13 @@ fn on_error_word(
         ),
         _ => (Fate::Translated, None),
     };
-    draft.report.add(Remark { what: what(), from, to, kind, why });
-    Some(new)
+    let remark = draft.report.add(Remark { what: what(), from, to, kind, why });
+    Some((new, remark))
 }
 
 /// What stops a run can only stand before it: such a hook becomes two where it has other events.
-fn parted<'a>(
-    on: &[&'a str],
-    error: Option<&'static str>,
-) -> Vec<(Vec<&'a str>, Option<&'static str>)> {
-    let stops = matches!(error, Some("cancel" | "fail"));
+fn parted<'a>(on: &[&'a str], error: Option<OnError>) -> Vec<(Vec<&'a str>, Option<OnError>)> {
+    let stops = matches!(error, Some(("cancel" | "fail", _)));
     let (before, after): (Vec<_>, Vec<_>) = on.iter().copied().partition(|event| *event == STARTED);
     match stops {
         false => vec![(on.to_vec(), error)],

@@ -36,6 +36,7 @@ pub(super) enum Shown {
 pub(super) struct Findings {
     problems: RefCell<Vec<Problem>>,
     asked: RefCell<HashSet<String>>,
+    dismissed: RefCell<HashSet<String>>,
 }
 
 impl Findings {
@@ -64,12 +65,17 @@ impl Findings {
                 unread.push(path);
                 continue;
             }
+            let is_dismissed = |path: &str| self.dismissed.borrow().contains(path);
             match value {
+                Value::Object(_) if is_dismissed(&path) => {}
                 Value::Object(inner) => self.walk(&path, inner, unread),
                 Value::Array(items) => {
                     for (n, inner) in items.iter().enumerate() {
                         let Value::Object(inner) = inner else { continue };
-                        self.walk(&format!("{path}[{n}]"), inner, unread);
+                        let path = format!("{path}[{n}]");
+                        if !is_dismissed(&path) {
+                            self.walk(&path, inner, unread);
+                        }
                     }
                 }
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -118,6 +124,11 @@ impl<'a> Object<'a> {
     /// The path of a key of it.
     pub(super) fn at(&self, key: &str) -> String {
         joined(&self.path, key)
+    }
+
+    /// Nothing more has to be told of it.
+    pub(super) fn dismiss(&self) {
+        self.findings.dismissed.borrow_mut().insert(self.path.clone());
     }
 
     fn field(&self, key: &str) -> Option<Field<'a>> {

@@ -101,14 +101,12 @@ pub struct Translation {
 pub fn translate(json: &[u8], secrets: &Path) -> Result<Translation, ImportError> {
     let (document, names, mut draft) = read(json, secrets)?;
     let text = document.settle(&mut draft.report).map_err(ImportError::Invalid)?;
-    let secrets = draft.secrets.files.into_iter();
     // Of a table that is not in use nothing is needed.
     let is_named = |file: &SecretFile| {
-        let path = crate::config::Template::literal(&file.path.to_string_lossy());
-        let in_use = text.lines().filter(|line| !line.starts_with('#'));
-        in_use.into_iter().any(|line| line.contains(path.as_written()))
+        let path = secrets::literal(&file.path.to_string_lossy()).to_string();
+        text.lines().any(|line| !line.starts_with('#') && line.contains(path.trim()))
     };
-    let secrets = secrets.filter(is_named).collect();
+    let secrets = draft.secrets.files.into_iter().filter(is_named).collect();
     Ok(Translation { text, secrets, report: draft.report, names })
 }
 

@@ -14,14 +14,16 @@ use crate::model::PlanId;
 /// The table of a plan; `None` where it gets none.
 pub(super) fn plan(plan: &Object<'_>, names: &Names, draft: &mut Draft) -> Option<Block> {
     let Some(old) = plan.text("id") else {
+        plan.dismiss();
         draft.report.left_out(plan.path.clone(), None, "it has no id");
         return None;
     };
     let Some(id) = names.plans.get(old) else {
-        draft.report.left_out(plan.at("id"), Some(old), "an id of Backrest's own");
+        plan.dismiss();
+        draft.report.left_out(plan.path.clone(), Some(old), "an id of Backrest's own");
         return None;
     };
-    let why = (old != id.as_str()).then(|| renamed(old, id));
+    let why = (old != id.as_str()).then(|| renamed(old, id, names));
     let to = Some(format!("[[plan]] id = {:?}", id.as_str()));
     let kind = if why.is_some() { Fate::Changed } else { Fate::Translated };
     let remark =
@@ -53,12 +55,14 @@ pub(super) fn plan(plan: &Object<'_>, names: &Names, draft: &mut Draft) -> Optio
 }
 
 /// The snapshots keep the tag that they have.
-fn renamed(old: &str, id: &PlanId) -> String {
+fn renamed(old: &str, id: &PlanId, names: &Names) -> String {
+    let tag = format!("plan:{old}");
+    let maker = names.formerly.iter().map(|maker| format!(",created-by:{maker}"));
+    let both = format!("{tag}{}", maker.collect::<String>());
     format!(
-        "not a valid id here: its snapshots are tagged {:?}; to have them as this plan's: restic tag --tag {} --add plan:{id} --remove {}",
-        format!("plan:{old}"),
-        quoted(&format!("plan:{old}")),
-        quoted(&format!("plan:{old}")),
+        "not a valid id here: its snapshots are tagged {tag:?}; to have them as this plan's: restic tag --tag {} --add plan:{id} --remove {}",
+        quoted(&both),
+        quoted(&tag),
     )
 }
 

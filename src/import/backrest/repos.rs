@@ -16,11 +16,13 @@ use toml_edit::Value;
 /// The table of a repository; `None` where it gets none.
 pub(super) fn repo(repo: &Object<'_>, names: &Names, draft: &mut Draft) -> Option<Block> {
     let Some(old) = repo.text("id") else {
+        repo.dismiss();
         draft.report.left_out(repo.path.clone(), None, "it has no id");
         return None;
     };
     let Some(id) = names.repos.get(old).filter(|_| !is_reserved(old)) else {
-        draft.report.left_out(repo.at("id"), Some(old), "an id of Backrest's own");
+        repo.dismiss();
+        draft.report.left_out(repo.path.clone(), Some(old), "an id of Backrest's own");
         return None;
     };
     let to = Some(format!("[[repo]] id = {:?}", id.as_str()));
@@ -351,6 +353,7 @@ fn upkeep(repo: &Object<'_>, draft: &mut Draft, block: &mut Block) {
             task.add(setting, told);
         }
         if is_foreign {
+            policy.dismiss();
             draft.report.left_out(repo.at(old), None, "its owner does this");
         } else {
             task.put(block, key, repo.at(old), draft);

@@ -122,8 +122,9 @@ fn every_setting_has_a_remark() {
         serde_json::from_slice(&std::fs::read(fixture("full.json")).unwrap()).unwrap();
     for list in ["repos", "plans"] {
         for (n, object) in json[list].as_array().unwrap().iter().enumerate() {
-            // Of what is the program's own nothing but its name is told.
-            if object["id"] == "_system_" {
+            let whole = format!("{list}[{n}]");
+            if made.report.0.iter().any(|remark| remark.what == whole) {
+                assert_eq!(object["id"], "_system_", "told as a whole");
                 continue;
             }
             for key in object.as_object().unwrap().keys() {
@@ -150,11 +151,13 @@ fn an_older_file_with_numbers_and_the_other_spelling_says_the_same() {
     let config = config::parse(&made.text).unwrap();
     assert!(config.formerly.is_empty());
     assert!(config.plans[0].one_file_system);
+    let utc = r#"schedule = { cron = "0 2 * * *", time-zone = "UTC" }"#;
+    assert!(made.text.lines().any(|line| line == utc), "{}", made.text);
     let json = std::fs::read(fixture("numbers.json")).unwrap();
     let (document, ..) = read(&json, Path::new(SECRETS)).unwrap();
     let text = document.text();
     for line in [
-        r#"schedule = { cron = "0 2 * * *", time-zone = "UTC" }"#,
+        utc,
         "retention = { last = 7 }",
         r#"prune = { schedule = { every = "7d" }, max-unused = "10%" }"#,
         r#"limits = { io = "idle", nice = 10 }"#,
