@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("config", &["model", "clock", "shutdown", "grant", "pairing", "schedule", "crypto"]),
     ("import", &["model", "clock", "config"]),
-    ("store", &["model", "clock", "grant", "pairing", "reconcile", "wire"]),
+    ("store", &["model", "clock", "grant", "pairing", "schedule", "reconcile", "wire"]),
     ("restic", &["model", "clock", "shutdown"]),
     ("job", &["model", "clock", "shutdown", "schedule", "freshness", "config", "store", "restic"]),
     (

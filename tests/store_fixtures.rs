@@ -2,8 +2,9 @@
 
 mod store;
 
-use holdfast::model::{PeerRole, RepoGuid, Status, Timestamp};
+use holdfast::model::{OperationKind, PeerRole, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::OriginLog as _;
+use holdfast::schedule::{Pause, Pending, Record, Started, TaskKey};
 use holdfast::store::history::{Filter, StoreState, Whose};
 use holdfast::store::trust::{OfferedRepo, OpenRun, Peer, Place};
 use holdfast::store::{StoreError, Trust};
@@ -111,6 +112,34 @@ fn trust_schema_4_opens() {
     assert_eq!(trust.peers().expect("peers").len(), 1);
 }
 
+#[test]
+fn trust_schema_5_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-5.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    assert_eq!(trust.peers().expect("peers").len(), 1);
+}
+
+fn tasks() -> [(TaskKey, Record); 2] {
+    let at = |hours: i64| Timestamp::from_millis(NOON + hours * 3_600_000);
+    let home = Record {
+        next_due: Some(at(24)),
+        pending: Some(Pending { due: at(0), since: at(1), not_before: at(2), attempt: 1 }),
+        running: Some(Started { due: at(-24), at: at(-23), attempt: 3 }),
+        made: vec![at(-48), at(-24)],
+        followed: None,
+        paused: Some(Pause::Until(at(9))),
+    };
+    let after = Record {
+        followed: Some(Some(at(-1))),
+        paused: Some(Pause::UntilResumed),
+        ..Record::default()
+    };
+    let prune = TaskKey::Repo("vault".parse().expect("an id"), OperationKind::Prune);
+    [(TaskKey::Plan("home".parse().expect("an id")), home), (prune, after)]
+}
+
 fn offered() -> OfferedRepo {
     OfferedRepo { peer: peer().1, repo: open_run().repo, guid: guid() }
 }
@@ -158,6 +187,12 @@ fn the_present_schemas_have_fixtures() {
     trust.run_started(&open_run()).expect("kept");
     trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
     trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
+    let all = tasks().map(|(key, record)| (key, Some(record)));
+    trust.keep_tasks(&all).expect("kept");
+    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    trust.keep_tasks(&[(all[0].0.clone(), None)]).expect("kept");
+    assert_eq!(trust.tasks().expect("tasks").len(), 1, "one is no more");
+    trust.keep_tasks(&all).expect("kept");
     let history = open(dir.path());
     let job = |tx: &mut holdfast::store::history::HistoryTx<'_>| {
         let mut own = tx.own()?;

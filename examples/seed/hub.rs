@@ -7,7 +7,7 @@ use holdfast::crypto::{Identity, verify_checkpoint};
 use holdfast::grant::Grants;
 use holdfast::model::{
     Epoch, Expectation, FlowId, InstanceId, ItemErrors, KeyId, Operation, OperationId,
-    OperationKind, PeerRole, Status, Timestamp,
+    OperationKind, PeerRole, Status, Timestamp, Timing,
 };
 use holdfast::reconcile::memory::MemoryOrigin;
 use holdfast::reconcile::{
@@ -167,6 +167,7 @@ fn expectation(shard: &Shard, last_met: Timestamp) -> Expectation {
         last_met: Some(last_met),
         enabled: true,
         disabled_reason: String::new(),
+        timing: Timing::default(),
     }
 }
 

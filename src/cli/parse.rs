@@ -35,6 +35,15 @@ pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
         })
 }
 
+/// RFC 3339, or how long from now: `2026-11-21T04:00:00Z`, `8h`.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .or_else(|| Some(clock::now().plus(humantime::parse_duration(text).ok()?)))
+        .ok_or_else(|| {
+            format!("{text:?} is no time; write 2026-11-21T04:00:00Z, or 8h for in 8 hours")
+        })
+}
+
 /// The daemon has another working directory: paths go to it absolute.
 pub(crate) fn path(text: &str) -> Result<String, String> {
     let path = std::path::absolute(text).map_err(|error| format!("{text}: {error}"))?;

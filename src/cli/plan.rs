@@ -2,10 +2,12 @@
 
 use super::{Context, Exit, Failure, Output, parse, watch, words};
 use crate::api::{
-    AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, Plan, PlanRequest, TextList,
+    AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
+    PlanRequest, TextList,
 };
 use crate::clock;
 use crate::model::{PlanId, RepoId, Timestamp};
+use crate::schedule::{Schedule, Zone};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,8 +21,40 @@ pub(crate) enum Command {
         #[arg(long)]
         peer: Option<String>,
     },
+    /// Show a plan and its next runs
+    #[command(after_help = "Example:\n  holdfast plan show home")]
+    Show {
+        #[command(flatten)]
+        named: Named,
+    },
     Add(Add),
     Edit(Edit),
+    /// Do not run a plan by its schedule; what is due meanwhile is not made up for
+    #[command(
+        after_help = "Example:\n  holdfast plan pause home\n  holdfast plan pause home --until 2026-12-01T06:00:00Z"
+    )]
+    Pause {
+        #[command(flatten)]
+        named: Named,
+        /// Until when (RFC 3339); without it until it is resumed
+        #[arg(long, value_name = "TIME", value_parser = parse::time)]
+        until: Option<Timestamp>,
+    },
+    /// Run a paused plan by its schedule again
+    #[command(after_help = "Example:\n  holdfast plan resume home")]
+    Resume {
+        #[command(flatten)]
+        named: Named,
+    },
+    /// Pause a plan for a while
+    #[command(after_help = "Example:\n  holdfast plan snooze home 8h")]
+    Snooze {
+        #[command(flatten)]
+        named: Named,
+        /// How long, such as 8h
+        #[arg(value_name = "DURATION", value_parser = parse::duration)]
+        time: Duration,
+    },
     /// Remove a plan; its snapshots and history stay
     #[command(after_help = "Example:\n  holdfast plan remove home")]
     Remove {
@@ -78,6 +112,18 @@ pub(crate) struct Add {
     /// How old the newest good backup may be, such as 36h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
+    /// When it runs: 'cron: 30 2 * * *', 'every 6h', 'after PLAN' or manual
+    #[arg(long, value_name = "SCHEDULE")]
+    schedule: Option<Schedule>,
+    /// By whose clocks the cron pattern goes; without it the machine's own
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<Zone>,
+    /// Puts runs off by up to this, always the same for a machine and a plan
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    jitter: Option<Duration>,
+    /// How long after its due time a run is late
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    grace: Option<Duration>,
 }
 
 /// Change a plan; what is not given stays
@@ -110,6 +156,18 @@ pub(crate) struct Edit {
     /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
     max_age: Option<Duration>,
+    /// When it runs: 'cron: 30 2 * * *', 'every 6h', 'after PLAN' or manual
+    #[arg(long, value_name = "SCHEDULE", group = "change")]
+    schedule: Option<Schedule>,
+    /// By whose clocks the cron pattern goes; an empty name: the machine's own
+    #[arg(long, value_name = "ZONE", group = "change")]
+    time_zone: Option<String>,
+    /// Puts runs off by up to this, always the same for a machine and a plan
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    jitter: Option<Duration>,
+    /// How long after its due time a run is late; 0s: as its schedule says
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
+    grace: Option<Duration>,
 }
 
 impl From<Named> for PlanRequest {
@@ -129,6 +187,10 @@ impl From<Add> for AddPlanRequest {
             exclude_if_present: add.exclude_if_present,
             one_file_system: add.one_file_system,
             max_age_s: add.max_age.map(|age| age.as_secs()),
+            schedule: add.schedule.map(|schedule| schedule.to_string()),
+            time_zone: add.time_zone.map(|zone| zone.to_string()),
+            jitter_s: add.jitter.map(|jitter| jitter.as_secs()),
+            grace_s: add.grace.map(|grace| grace.as_secs()),
         }
     }
 }
@@ -151,6 +213,10 @@ impl From<Edit> for EditPlanRequest {
             exclude_if_present: replaced(edit.exclude_if_present),
             one_file_system: edit.one_file_system,
             max_age_s: edit.max_age.map(|age| age.as_secs()),
+            schedule: edit.schedule.map(|schedule| schedule.to_string()),
+            time_zone: edit.time_zone,
+            jitter_s: edit.jitter.map(|jitter| jitter.as_secs()),
+            grace_s: edit.grace.map(|grace| grace.as_secs()),
         }
     }
 }
@@ -164,6 +230,26 @@ impl Command {
             Self::List { peer } => {
                 let list = plans.list(ListPlansRequest { peer }).await?.into_inner().plans;
                 output.show(&list, || listed(output, &list, clock::now()))?;
+            }
+            Self::Show { named } => {
+                let plan = plans.show(PlanRequest::from(named)).await?.into_inner();
+                output.show(&plan, || shown(output, &plan, clock::now()))?;
+            }
+            Self::Pause { named, until } => {
+                let until = until.map(|at| at.to_string());
+                let request = PausePlanRequest { plan: named.plan.to_string(), until };
+                let plan = plans.pause(request).await?.into_inner();
+                output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
+            }
+            Self::Resume { named } => {
+                let plan = plans.resume(PlanRequest::from(named)).await?.into_inner();
+                output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
+            }
+            Self::Snooze { named, time } => {
+                let until = Some(clock::now().plus(time).to_string());
+                let request = PausePlanRequest { plan: named.plan.to_string(), until };
+                let plan = plans.pause(request).await?.into_inner();
+                output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
             }
             Self::Add(add) => {
                 for path in add.path.iter().filter(|path| !Path::new(path).exists()) {
@@ -263,6 +349,16 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
     let table = output.table(header, plans.iter().map(row));
     let reasons: Vec<_> = plans.iter().filter_map(disabled).collect();
     if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
+}
+
+/// A plan, and below it when it runs.
+fn shown(output: Output, plan: &Plan, now: Timestamp) -> String {
+    let table = listed(output, std::slice::from_ref(plan), now);
+    let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
+    let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
+    let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::relative(at, now)));
+    lines.extend(runs);
+    lines.join("\n")
 }
 
 /// Nobody paused a disabled plan: it is out of order.

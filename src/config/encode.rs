@@ -2,6 +2,7 @@
 
 use super::schedules;
 use super::secret::{SecretSource, Template};
+use super::tuning;
 use super::units::Span;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
 use crate::grant::Grants;
@@ -46,6 +47,7 @@ pub(super) fn repo(repo: &Repo) -> Fields {
         ("member-password-file", repo.member.password.as_ref().and_then(file)),
         ("auto-init", set(repo.auto_init, true)),
     ]);
+    fields.extend(tuning::encode(&repo.tuning));
     fields
 }
 
@@ -67,21 +69,34 @@ fn password(source: &SecretSource) -> [(&'static str, Option<Value>); 3] {
 }
 
 pub(super) fn plan(plan: &Plan) -> Fields {
-    vec![
+    let concurrency = plan.read_concurrency.map(|n| Value::from(i64::from(n)));
+    let mut fields = vec![
         ("id", Some(text(&plan.id))),
         ("repo", Some(text(&plan.repo))),
         ("paths", list(&plan.paths)),
         ("exclude", list(&plan.exclude)),
         ("iexclude", list(&plan.iexclude)),
+        ("exclude-file", list(&plan.exclude_file)),
+        ("iexclude-file", list(&plan.iexclude_file)),
         ("exclude-if-present", list(&plan.exclude_if_present)),
+        ("exclude-larger-than", plan.exclude_larger_than.map(text)),
+        ("exclude-caches", set(plan.exclude_caches, false)),
         ("one-file-system", set(plan.one_file_system, false)),
         (
             "schedule",
             (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
         ),
+        ("only-when", schedules::encoded_only_when(&plan.only_when)),
+        ("retry", schedules::encoded_retry(&plan.retry)),
+        ("read-concurrency", concurrency),
+        ("skip-if-unchanged", set(plan.skip_if_unchanged, false)),
+        ("host", plan.host.as_ref().map(text)),
         ("max-age", plan.max_age.map(text)),
+        ("grace", plan.grace.map(text)),
         ("enabled", set(plan.enabled, true)),
-    ]
+    ];
+    fields.extend(tuning::encode(&plan.tuning));
+    fields
 }
 
 fn peer(peer: &DeclaredPeer) -> Fields {

@@ -25,6 +25,7 @@ mod problem;
 mod schedules;
 mod secret;
 mod tables;
+mod tuning;
 mod units;
 mod valid;
 mod values;

@@ -43,11 +43,13 @@ const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
-    use super::schedules::SCHEDULE;
+    use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
-    let tables =
-        [&TOP, &HISTORY, &TLS, &REPO, &PLAN, &KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT, &SCHEDULE];
-    tables.into_iter().flat_map(|keys| keys.known.iter().copied())
+    use super::tuning::LIMITS;
+    let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
+    let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
+    let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
+    tables.flat_map(|keys| keys.known.iter().copied())
 }
 
 /// Reads a configuration.

@@ -1,7 +1,8 @@
 //! The readers of `[[repo]]`, `[[plan]]`, `[[known-host]]` and `[[authorized-client]]`.
 
-use super::schedules::schedule;
+use super::schedules::{grace, only_when, retry, schedule};
 use super::secret::{SecretSource, Template, is_variable};
+use super::tuning;
 use super::units::Span;
 use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention};
 use super::values::{absolute, at_least_one, label, within};
@@ -28,6 +29,11 @@ pub(super) const REPO: Keys = Keys {
         "member-uri",
         "member-password-file",
         "auto-init",
+        "limits",
+        "compression",
+        "pack-size",
+        "stall-after",
+        "max-run",
     ],
     later: &["forget", "prune", "check", "hook"],
 };
@@ -38,14 +44,29 @@ pub(super) const PLAN: Keys = Keys {
         "paths",
         "exclude",
         "iexclude",
+        "exclude-file",
+        "iexclude-file",
         "exclude-if-present",
+        "exclude-larger-than",
+        "exclude-caches",
         "one-file-system",
+        "read-concurrency",
+        "skip-if-unchanged",
+        "host",
         "schedule",
+        "only-when",
+        "retry",
         "retention",
         "max-age",
+        "grace",
         "enabled",
+        "limits",
+        "compression",
+        "pack-size",
+        "stall-after",
+        "max-run",
     ],
-    later: &["hook", "only-when", "grace"],
+    later: &["hook"],
 };
 pub(super) const KNOWN_HOST: Keys = Keys {
     known: &["instance", "key-id", "urls", "grants", "allow-remote-commands", "allowed-paths"],
@@ -70,6 +91,7 @@ pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
         shared: flag("shared", false),
         member: member(&section),
         auto_init: flag("auto-init", true),
+        tuning: tuning::read(&section),
         ..Repo::new(id?, uri?, password?)
     };
     Some(repo)
@@ -176,13 +198,26 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
     let repo = section.required("repo", "\"REPO\"").and_then(|f| f.parse());
     let paths = section.required("paths", "[\"/path\"]").map(|f| paths(&f));
     let patterns = |key| section.field(key).map(|f| f.list(pattern)).unwrap_or_default();
+    let files = |key| section.field(key).map(|f| f.list(file)).unwrap_or_default();
+    let concurrency = section.field("read-concurrency");
     let flag = |key, otherwise| section.field(key).and_then(|f| f.flag()).unwrap_or(otherwise);
     let plan = Plan {
         exclude: patterns("exclude"),
         iexclude: patterns("iexclude"),
+        exclude_file: files("exclude-file"),
+        iexclude_file: files("iexclude-file"),
         exclude_if_present: patterns("exclude-if-present"),
+        exclude_larger_than: section.field("exclude-larger-than").and_then(|f| f.parse()),
+        exclude_caches: flag("exclude-caches", false),
         one_file_system: flag("one-file-system", false),
         schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
+        only_when: section.field("only-when").and_then(|f| only_when(&f)).unwrap_or_default(),
+        retry: section.field("retry").and_then(|f| retry(&f)).unwrap_or_default(),
+        grace: section.field("grace").and_then(|f| grace(&f)),
+        read_concurrency: concurrency.and_then(|f| tuning::number(&f, 1, 64)),
+        skip_if_unchanged: flag("skip-if-unchanged", false),
+        host: section.field("host").and_then(|f| host(&f)),
+        tuning: tuning::read(&section),
         retention: retention(&section),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
@@ -193,6 +228,21 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
 
 fn pattern(field: &Field<'_>) -> Option<String> {
     field.text().map(str::to_owned)
+}
+
+fn file(field: &Field<'_>) -> Option<String> {
+    absolute(field).map(str::to_owned)
+}
+
+/// The host of a snapshot is one word, as a machine's name is.
+fn host(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    let plain = |c: char| c.is_alphanumeric() || "-._".contains(c);
+    if text.len() <= 253 && text.starts_with(char::is_alphanumeric) && text.chars().all(plain) {
+        return Some(text.to_owned());
+    }
+    field.report("this is no name of a host", Some("use letters, digits, - . and _".into()));
+    None
 }
 
 fn paths(field: &Field<'_>) -> Vec<String> {

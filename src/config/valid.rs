@@ -3,9 +3,11 @@
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
 use crate::grant::Grants;
-use crate::model::{InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, words};
+use crate::model::{
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Tuning, words,
+};
 use crate::pairing::PeerUrl;
-use crate::schedule::Schedule;
+use crate::schedule::{OnlyWhen, Retry, Schedule};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
@@ -116,6 +118,20 @@ impl Config {
         self.plans.iter().find(|plan| plan.id == *id)
     }
 
+    /// The schedule whose times a plan's runs follow: its own, or that of the plan at the head of
+    /// those that it runs after.
+    #[must_use]
+    pub fn leading_schedule<'a>(&'a self, plan: &'a Plan) -> &'a Schedule {
+        let mut schedule = &plan.schedule;
+        // Nothing runs after itself, so there are no more steps than plans.
+        for _ in &self.plans {
+            let Schedule::After { plan } = schedule else { break };
+            let Some(before) = self.plan(plan) else { break };
+            schedule = &before.schedule;
+        }
+        schedule
+    }
+
     /// The declared peer of that key.
     #[must_use]
     pub fn peer(&self, key: &KeyId) -> Option<&DeclaredPeer> {
@@ -190,6 +206,8 @@ pub struct Repo {
     pub member: Member,
     /// Whether it is created if it does not exist and was never known.
     pub auto_init: bool,
+    /// How restic is run for it.
+    pub tuning: Tuning,
 }
 
 /// What members of a shared repo use instead of the owner's own way to it.
@@ -215,6 +233,7 @@ impl Repo {
             shared: false,
             member: Member { uri: None, password: None },
             auto_init: true,
+            tuning: Tuning::NONE,
         }
     }
 
@@ -270,36 +289,69 @@ pub struct Plan {
     pub exclude: Vec<String>,
     /// restic's `--iexclude` patterns.
     pub iexclude: Vec<String>,
+    /// restic's `--exclude-file` files; absolute.
+    pub exclude_file: Vec<String>,
+    /// restic's `--iexclude-file` files; absolute.
+    pub iexclude_file: Vec<String>,
     /// restic's `--exclude-if-present` names.
     pub exclude_if_present: Vec<String>,
+    /// Files of more bytes than that are left out.
+    pub exclude_larger_than: Option<ByteSize>,
+    /// Whether folders that say of themselves that they are caches are left out.
+    pub exclude_caches: bool,
     /// Whether other file systems below the paths are left out.
     pub one_file_system: bool,
+    /// How many files are read at a time.
+    pub read_concurrency: Option<u8>,
+    /// Whether a run that finds nothing changed makes no snapshot.
+    pub skip_if_unchanged: bool,
+    /// The host that its snapshots say they are from; the machine's own where absent.
+    pub host: Option<String>,
     /// When it runs.
     pub schedule: Schedule,
+    /// What a run that is due waits for.
+    pub only_when: OnlyWhen,
+    /// When a run that failed is tried again.
+    pub retry: Retry,
+    /// How late a run may be; `None`: as its schedule says.
+    pub grace: Option<Span>,
     /// What is forgotten.
     pub retention: Retention,
     /// How old the newest good backup may be; `None`: any age, as nothing is scheduled.
     pub max_age: Option<Span>,
     /// Whether it may run.
     pub enabled: bool,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 impl Plan {
     /// A plan with nothing but what it must have.
     #[must_use]
-    pub const fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
+    pub fn new(id: PlanId, repo: RepoId, paths: Vec<String>) -> Self {
         Self {
             id,
             repo,
             paths,
             exclude: Vec::new(),
             iexclude: Vec::new(),
+            exclude_file: Vec::new(),
+            iexclude_file: Vec::new(),
             exclude_if_present: Vec::new(),
+            exclude_larger_than: None,
+            exclude_caches: false,
             one_file_system: false,
+            read_concurrency: None,
+            skip_if_unchanged: false,
+            host: None,
             schedule: Schedule::Manual,
+            only_when: OnlyWhen::default(),
+            retry: Retry::default(),
+            grace: None,
             retention: Retention::None,
             max_age: None,
             enabled: true,
+            tuning: Tuning::NONE,
         }
     }
 }

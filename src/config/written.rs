@@ -230,6 +230,25 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Option<f64> {
+        let number = match self.value {
+            DeValue::Integer(whole) if whole.radix() == 10 => whole.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        number.or_else(|| self.mistyped("a number"))
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self) -> Option<i64> {
+        let DeValue::Integer(number) = self.value else {
+            return self.mistyped("a whole number");
+        };
+        let read = i64::from_str_radix(number.as_str(), number.radix());
+        read.map_err(|_| self.report("this number is too large", None)).ok()
+    }
+
     /// Whether it is a list of nothing.
     pub(super) fn is_empty_list(&self) -> bool {
         matches!(self.value, DeValue::Array(array) if array.is_empty())

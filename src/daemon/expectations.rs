@@ -6,9 +6,10 @@
 //!    would go stale for ever.
 
 use super::ports::{Repos, disabled_reason};
+use super::scheduler::Agenda;
 use crate::config::{Config, Plan};
 use crate::freshness::{self, allowed_age};
-use crate::model::{Expectation, OperationKind, PlanId, RepoId, Timestamp};
+use crate::model::{Expectation, OperationKind, PlanId, RepoId, Timestamp, Timing};
 use crate::reconcile::Shard;
 use crate::store::history::{HistoryReader, HistoryTx, Recorded, Whose};
 use crate::store::{History, Result, Trust, trust};
@@ -24,21 +25,26 @@ const LOOKED_AT: usize = 16;
 ///
 /// # Errors
 /// The store cannot be read or written.
-pub async fn refresh(config: Arc<Config>, trust: &Trust, history: &History) -> Result<usize> {
-    let promises = promises(config, trust)?;
+pub async fn refresh(
+    (config, agenda): (Arc<Config>, Agenda),
+    trust: &Trust,
+    history: &History,
+) -> Result<usize> {
+    let promises = promises(config, &agenda, trust)?;
     history.write(move |tx| append(tx, promises)).await
 }
 
 type Promises = BTreeMap<(RepoId, PlanId), Expectation>;
 
 /// By the config and `trust.db`.
-fn promises(config: Arc<Config>, trust: &Trust) -> Result<Promises> {
+fn promises(config: Arc<Config>, agenda: &Agenda, trust: &Trust) -> Result<Promises> {
     let repos = Repos::read(Arc::clone(&config), trust)?;
     let runs = trust.plan_runs()?;
     let of_plan = |plan: &Plan| {
         let run =
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
-        let expectation = promise(plan, &config, disabled_reason(plan, &repos), run);
+        let timing = agenda.timing(plan, &config);
+        let expectation = promise((plan, &config), timing, disabled_reason(plan, &repos), run);
         ((plan.repo.clone(), plan.id.clone()), expectation)
     };
     Ok(config.plans.iter().map(of_plan).collect())
@@ -46,8 +52,8 @@ fn promises(config: Arc<Config>, trust: &Trust) -> Result<Promises> {
 
 /// What the plan promises by the configuration in effect, whatever the log says by now.
 pub(super) fn promise(
-    plan: &Plan,
-    config: &Config,
+    (plan, config): (&Plan, &Config),
+    timing: Timing,
     disabled: Option<String>,
     run: Option<&trust::PlanRun>,
 ) -> Expectation {
@@ -55,10 +61,11 @@ pub(super) fn promise(
         repo: plan.repo.clone(),
         plan: plan.id.clone(),
         schedule: plan.schedule.to_string(),
-        allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, None),
+        allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, timing.longest_gap),
         last_met: run.and_then(|run| run.last_success),
         enabled: disabled.is_none(),
         disabled_reason: disabled.unwrap_or_default(),
+        timing,
     }
 }
 
@@ -87,8 +94,8 @@ fn given_up(before: Expectation) -> Expectation {
         "the configuration no longer has plan {plan} into repo {repo}. Nothing is expected of it"
     );
     // Without a schedule it is no plan any more, only what is left of one.
-    let schedule = String::new();
-    Expectation { schedule, allowed_age: None, enabled: false, disabled_reason, ..before }
+    let (schedule, timing) = (String::new(), Timing::default());
+    Expectation { schedule, timing, allowed_age: None, enabled: false, disabled_reason, ..before }
 }
 
 /// When the newest good backup that the history knows began.
@@ -105,7 +112,8 @@ fn newest_good(reader: &HistoryReader<'_>, of: &Expectation) -> Result<Option<Ti
 pub fn plan_run(recorded: &Recorded) -> Option<freshness::PlanRun> {
     let status = recorded.status?;
     let made_snapshot = recorded.state.as_ref().is_some_and(|state| state.snapshot.is_some());
-    Some(freshness::PlanRun { status, started_at: recorded.started_at, made_snapshot })
+    let flow = recorded.state.as_ref().map(|state| state.flow);
+    Some(freshness::PlanRun { status, started_at: recorded.started_at, made_snapshot, flow })
 }
 
 #[cfg(test)]
@@ -167,7 +175,8 @@ mod tests {
         }
 
         async fn refresh(&self, config: &Arc<Config>) -> usize {
-            refresh(Arc::clone(config), &self.trust, &self.history).await.unwrap()
+            let agenda = Agenda::new(KeyId::from_bytes([0; 32]));
+            refresh((Arc::clone(config), agenda), &self.trust, &self.history).await.unwrap()
         }
 
         /// Of plan home into that repo.

@@ -19,6 +19,7 @@ pub mod ports;
 pub mod presence;
 mod promises;
 pub mod roster;
+pub mod scheduler;
 mod services;
 pub mod sharing;
 mod start;

@@ -5,6 +5,7 @@ use super::links::Links;
 use super::logs::LogCalls;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::scheduler::Scheduler;
 use super::sharing::Sharing;
 use crate::config::{Config, DataDir, Edit, EditError, Editor, LiveConfig};
 use crate::crypto::Identity;
@@ -30,6 +31,8 @@ pub struct Node {
     pub history: History,
     /// Runs restic.
     pub engine: Engine,
+    /// What is due, and when.
+    pub scheduler: Arc<Scheduler>,
     /// Who our peers are.
     pub roster: Arc<Roster>,
     /// How the links to them are.

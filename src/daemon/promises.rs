@@ -18,6 +18,7 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
     let (mut config, mut runs) = (node.config.subscribe(), node.engine.changes());
     let (mut peers, mut store) = (node.roster.changes(), node.history.state());
     let mut shared = node.sharing.changes();
+    let mut agenda = node.scheduler.changes();
     let mut under_way = None;
     loop {
         let wait = match refresh(&node).await {
@@ -31,6 +32,7 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
                 Ok(()) = config.changed() => break,
                 Ok(()) = peers.changed() => break,
                 Ok(()) = shared.changed() => break,
+                Ok(()) = agenda.changed() => break,
                 Ok(()) = store.changed() => break,
                 Ok(()) = runs.changed() => {
                     // Progress is a change as well; only a beginning or an end counts.
@@ -48,7 +50,12 @@ pub(super) async fn follow(node: Arc<Node>, mut guard: Guard) {
 }
 
 async fn refresh(node: &Node) -> bool {
-    let refreshed = expectations::refresh(node.config.current(), &node.trust, &node.history).await;
+    let refreshed = expectations::refresh(
+        (node.config.current(), node.scheduler.agenda()),
+        &node.trust,
+        &node.history,
+    )
+    .await;
     match refreshed {
         Ok(0) => true,
         Ok(appended) => {

@@ -8,6 +8,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
+use super::scheduler::{self, PlanTasks, Scheduler, Tasks};
 use super::sharing::{self, Sharing};
 use super::{promises, services, upkeep, warden};
 use crate::config::{
@@ -143,6 +144,7 @@ struct Opened {
     identity: Arc<Identity>,
     trust: Arc<Trust>,
     history: History,
+    scheduler: Arc<Scheduler>,
     guard: restic::Guard,
 }
 
@@ -156,7 +158,8 @@ impl Opened {
         let trust = Arc::new(Trust::open(data.path())?);
         let owner = Owner { public_key: identity.public_key() };
         let history = History::open(data.path(), owner)?;
-        Ok(Self { options, _lock: lock, config, data, identity, trust, history, guard })
+        let scheduler = Arc::new(Scheduler::open(Arc::clone(&trust), identity.key_id())?);
+        Ok(Self { options, _lock: lock, config, data, identity, trust, history, scheduler, guard })
     }
 }
 
@@ -235,6 +238,8 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
+        let kinds: Vec<Arc<dyn Tasks>> = vec![Arc::new(PlanTasks::new(Arc::clone(node)))];
+        tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
@@ -345,7 +350,8 @@ fn connect(
     settings: Settings,
     listening: Vec<SocketAddr>,
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
-    let Opened { options, _lock: lock, config, data, identity, trust, history, guard } = opened;
+    let Opened { options, _lock: lock, config, data, identity, trust, history, scheduler, guard } =
+        opened;
     let roster = Arc::new(Roster::new(Arc::clone(&config), Arc::clone(&trust)));
     let (presences, pasts) = (Arc::<Presences>::default(), Pasts::default());
     let base = Base {
@@ -373,6 +379,7 @@ fn connect(
         trust,
         history,
         engine,
+        scheduler,
         roster,
         presences,
         links,

@@ -1,15 +1,15 @@
 //! The state of a plan: what a person has to know about it, the worst first.
 //!
 //! Pure: an expectation, what is known of the plan's runs, and a now that is already corrected by the
-//! clock offset of the instance whose plan it is. It reads no history and sends nothing. While every
-//! schedule is `manual` there is nothing that is due by itself: what follows from a due time
-//! (`late`, `waiting`) is not here.
+//! clock offset of the instance whose plan it is. It reads no history and sends nothing.
 //!
 //! 1. Exactly one state holds for a plan: the worst of those that apply.
 //! 2. Without an allowed age a plan is never `stale` and never `never`.
 //! 3. No data is never `fresh`.
+//! 4. Without a due time a plan is never `late`; what a person paused is not late either.
 
-use crate::model::{Expectation, MachineClass, Status, Timestamp, words};
+use crate::model::{Expectation, FlowId, MachineClass, Status, Timestamp, Timing, words};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,11 +23,15 @@ words!(
         Stale = "stale",
         /// The newest finished run failed.
         Failing = "failing",
+        /// A due run has not begun in time.
+        Late = "late",
         /// The newest finished run left something out.
         Warnings = "warnings",
         /// A backup is under way.
         Running = "running",
-        /// The plan is switched off.
+        /// A run is due and waits for something.
+        Waiting = "waiting",
+        /// A person paused the plan, or it is switched off.
         Paused = "paused",
         /// There is no good backup, and none is due.
         NotYet = "not-yet",
@@ -45,6 +49,8 @@ pub struct PlanRun {
     pub started_at: Timestamp,
     /// Whether it made a snapshot.
     pub made_snapshot: bool,
+    /// Which operations it belongs to: the attempts of one run have one flow. `None` if not known.
+    pub flow: Option<FlowId>,
 }
 
 /// What is known of a plan when its state is told.
@@ -134,17 +140,34 @@ fn worst(known: &Known<'_>, newest_good: Option<Timestamp>, failures: u32) -> St
     };
     let newest_finished = finished(known.runs).last().map(|run| run.status);
     let is_running = known.runs.iter().any(|run| run.status == Status::Running);
+    let is_paused = !known.expectation.enabled || is_paused(&known.expectation.timing, known.now);
+    let is_waiting = !known.expectation.timing.waiting_for.is_empty();
     let conditions = [
         (State::Never, newest_good.is_none() && is_over(known.since)),
         (State::Stale, newest_good.is_some_and(is_over)),
         (State::Failing, failures > 0),
+        (State::Late, !is_paused && is_late(known)),
         (State::Warnings, newest_finished == Some(Status::Warning)),
         (State::Running, is_running),
-        (State::Paused, !known.expectation.enabled),
+        (State::Waiting, !is_paused && is_waiting),
+        (State::Paused, is_paused),
         (State::NotYet, newest_good.is_none()),
     ];
     let held = conditions.into_iter().find(|(_, holds)| *holds);
     held.map_or(State::Fresh, |(state, _)| state)
+}
+
+fn is_paused(timing: &Timing, now: Timestamp) -> bool {
+    timing.paused && timing.paused_until.is_none_or(|end| now < end)
+}
+
+/// A run is due, its grace is over, and none has begun since: a log may know of one before the
+/// expectation does.
+fn is_late(known: &Known<'_>) -> bool {
+    let Timing { next_due, grace, .. } = known.expectation.timing;
+    let Some((due, grace)) = next_due.zip(grace) else { return false };
+    let has_begun = |run: &PlanRun| run.status != Status::Pending && run.started_at >= due;
+    known.now > due.plus(grace) && !known.runs.iter().any(has_begun)
 }
 
 /// The runs whose end says something, oldest first.
@@ -154,9 +177,12 @@ fn finished(runs: &[PlanRun]) -> Vec<&PlanRun> {
     finished
 }
 
+/// How many runs failed in a row, those of one flow counted once: they are one run, tried again.
 fn failures(runs: &[PlanRun]) -> u32 {
-    let in_a_row = finished(runs).into_iter().rev().take_while(|run| run.is_bad()).count();
-    u32::try_from(in_a_row).unwrap_or(u32::MAX)
+    let in_a_row = finished(runs).into_iter().rev().take_while(|run| run.is_bad());
+    let mut flows = BTreeSet::new();
+    let counted = in_a_row.filter(|run| run.flow.is_none_or(|flow| flows.insert(flow)));
+    u32::try_from(counted.count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -179,11 +205,12 @@ mod tests {
             last_met: None,
             enabled: true,
             disabled_reason: String::new(),
+            timing: Timing::default(),
         }
     }
 
     fn run(status: Status, hours: u32) -> PlanRun {
-        PlanRun { status, started_at: hours_ago(hours), made_snapshot: false }
+        PlanRun { status, started_at: hours_ago(hours), made_snapshot: false, flow: None }
     }
 
     /// The state of a plan known for 100 hours.
@@ -263,6 +290,58 @@ mod tests {
         assert_eq!(freshness.state, State::Fresh);
         assert_eq!(freshness.fresh_until, Some(NOW.plus(HOUR * 4)));
         assert_eq!(state(&met, &[run(Status::Failed, 2), run(Status::Failed, 1)]), State::Failing);
+    }
+
+    #[test]
+    fn what_follows_from_a_due_time_stands_in_its_place() {
+        use Status::{Failed, Pending, Running, Succeeded, Warning};
+        let timed = |due: u32, timing: Timing| Expectation {
+            timing: Timing { next_due: Some(hours_ago(due)), grace: Some(HOUR * 2), ..timing },
+            ..expectation(Some(48))
+        };
+        let waiting = || Timing { waiting_for: "AC power".to_owned(), ..Timing::default() };
+        let paused = |until: Option<u32>| Timing {
+            paused: true,
+            paused_until: until.map(|hours| NOW.plus(HOUR * hours)),
+            ..Timing::default()
+        };
+        let good = (Succeeded, 26);
+        type Row<'a> = (&'a str, Expectation, &'a [(Status, u32)], State);
+        let table: &[Row<'_>] = &[
+            ("in its grace", timed(2, Timing::default()), &[good], State::Fresh),
+            ("late", timed(3, Timing::default()), &[good], State::Late),
+            ("begun since", timed(3, Timing::default()), &[good, (Running, 2)], State::Running),
+            (
+                "pending is not begun",
+                timed(3, Timing::default()),
+                &[good, (Pending, 2)],
+                State::Late,
+            ),
+            ("late and waiting", timed(3, waiting()), &[good], State::Late),
+            ("waiting", timed(1, waiting()), &[good], State::Waiting),
+            ("late with warnings", timed(3, Timing::default()), &[(Warning, 26)], State::Late),
+            ("warnings and waiting", timed(1, waiting()), &[(Warning, 26)], State::Warnings),
+            ("failing and late", timed(3, Timing::default()), &[good, (Failed, 4)], State::Failing),
+            ("stale and late", timed(3, Timing::default()), &[(Succeeded, 49)], State::Stale),
+            ("paused", timed(3, paused(None)), &[good], State::Paused),
+            ("paused until later", timed(3, paused(Some(1))), &[good], State::Paused),
+            ("a pause that is over", timed(3, paused(Some(0))), &[good], State::Late),
+            ("paused and stale", timed(3, paused(None)), &[(Succeeded, 49)], State::Stale),
+        ];
+        for (what, expectation, runs, expected) in table {
+            let runs: Vec<_> = runs.iter().map(|&(status, hours)| run(status, hours)).collect();
+            assert_eq!(state(expectation, &runs), *expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_attempts_of_one_run_are_one_failure() {
+        let flow = |n| Some(FlowId::from_bytes([n; 16]));
+        let runs = [(9, flow(1)), (8, flow(1)), (7, flow(1)), (3, flow(2)), (2, None), (1, None)]
+            .map(|(hours, flow)| PlanRun { flow, ..run(Status::Failed, hours) });
+        let expectation = expectation(None);
+        let known = Known { expectation: &expectation, runs: &runs, since: NOW, now: NOW };
+        assert_eq!(of(known).failures, 4);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::journal::Journal;
+use super::run_by::{Begun, By};
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
 use crate::model::{
@@ -23,6 +24,14 @@ impl Engine {
     /// # Errors
     /// There is no such plan, it is disabled, or the daemon is stopping.
     pub async fn backup(&self, plan: &PlanId) -> Result<OperationId, JobError> {
+        Ok(self.backup_by(plan, By::Person).await?.id)
+    }
+
+    /// As [`Engine::backup`], for whom it is said to be, and with its end.
+    ///
+    /// # Errors
+    /// As for [`Engine::backup`].
+    pub async fn backup_by(&self, plan: &PlanId, by: By) -> Result<Begun, JobError> {
         let inner = Arc::clone(&self.inner);
         let task = inner.task()?;
         let plan = inner.ports.plan(plan).await?;
@@ -30,16 +39,16 @@ impl Engine {
             kind: OperationKind::Backup,
             repo: plan.repo.clone(),
             plan: Some(plan.id.clone()),
-            flow: None,
+            flow: by.flow(),
         };
         let active = match inner.begin(about).await? {
-            Added::Waiting(id) => return Ok(id),
+            Added::Waiting(id) => return Ok(Begun { id, active: inner.board.find(id) }),
             Added::New(active) => active,
         };
         let id = active.operation().id;
-        let engine = self.clone();
-        inner.spawn(task, async move { engine.back_up(&active, &plan).await });
-        Ok(id)
+        let (engine, begun) = (self.clone(), Begun { id, active: Some(Arc::clone(&active)) });
+        inner.spawn(task, async move { engine.back_up(&active, &plan, by).await });
+        Ok(begun)
     }
 
     /// Lists the snapshots of a plan, and tells the plan's lost runs whose snapshot is there.
@@ -54,9 +63,10 @@ impl Engine {
         self.record_index(repo, plan, None, listed).await
     }
 
-    async fn back_up(&self, active: &Active, plan: &PlanSpec) {
+    async fn back_up(&self, active: &Active, plan: &PlanSpec, by: By) {
         let mut listed = None;
         let end = self.steps(active, plan, &mut listed).await;
+        let end = end.or_else(|error| failed_early(active, error)).map(|end| by.counted(end));
         let ended = self.inner.finish(active, end).await;
         if let Some(listed) = listed {
             let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;
@@ -77,7 +87,7 @@ impl Engine {
         let turn = cancel.run(inner.queue.plan(&plan.id)).await;
         let _plan_turn = turn.ok_or(JobError::Cancelled)?;
         let restic = inner.locator.restic().await?;
-        let repo = inner.ports.repo(&plan.repo).await?;
+        let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
         let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
@@ -90,6 +100,7 @@ impl Engine {
             instance: active.operation().instance,
             paths: plan.paths.clone(),
             exclusions: plan.exclusions.clone(),
+            manner: plan.manner.clone(),
         });
         let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
         match outcome {
@@ -99,7 +110,10 @@ impl Engine {
                 *listed = Some(list);
                 Ok(end)
             }
-            Err(failure) if active.why().is_none() => Ok(failed(&failure, journal)),
+            Err(failure) if active.why().is_none() => {
+                active.needs_a_person(failure.reason.needs_a_person());
+                Ok(failed(&failure, journal))
+            }
             Err(failure) => Err(failure.into()),
         }
     }
@@ -184,10 +198,15 @@ fn saved(outcome: &Outcome, journal: Journal, snapshots: &[Snapshot]) -> End {
     let Journal { item_errors, summary, .. } = journal;
     // 0.14 tells the beginning of the id only.
     let told = summary.as_ref().and_then(|summary| summary.snapshot.clone());
-    let snapshot = told.and_then(|told| whole(&told, snapshots));
+    let summary_is_there = summary.is_some();
+    let snapshot = told.clone().and_then(|told| whole(&told, snapshots));
     let stats = summary.map(|summary| Stats { item_errors: item_errors.total, ..summary.stats });
     let unread = item_errors.total;
+    let made_none = summary_is_there && told.is_none();
     let (status, message) = match outcome.completeness {
+        Completeness::Whole if unread == 0 && made_none => {
+            (Status::Succeeded, "nothing has changed, so no snapshot was made".to_owned())
+        }
         Completeness::Whole if unread == 0 => (Status::Succeeded, String::new()),
         Completeness::Whole | Completeness::Partial => (
             Status::Warning,
@@ -205,6 +224,16 @@ fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
     }
     let listed = snapshots.iter().find(|snapshot| snapshot.id.as_str().starts_with(told.as_str()));
     listed.map(|snapshot| snapshot.id.to_string())
+}
+
+/// It failed before restic did its part; what somebody stopped did not fail.
+fn failed_early(active: &Active, error: JobError) -> Result<End, JobError> {
+    if error.is_cancel() {
+        return Err(error);
+    }
+    active.needs_a_person(error.needs_a_person());
+    let (status, message) = (Some(Status::Failed), error.to_string());
+    Ok(End { status, message, ..End::default() })
 }
 
 fn failed(failure: &Failure, journal: Journal) -> End {

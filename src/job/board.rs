@@ -3,6 +3,7 @@
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::watch;
 
@@ -28,12 +29,18 @@ pub(super) struct Active {
     live: watch::Sender<Live>,
     cancel: Shutdown,
     why: OnceLock<Why>,
+    needs_a_person: AtomicBool,
 }
 
 impl Active {
     fn new(operation: Operation) -> Self {
         let live = Live { operation, progress: Progress::default() };
-        Self { live: watch::Sender::new(live), cancel: Shutdown::default(), why: OnceLock::new() }
+        Self {
+            live: watch::Sender::new(live),
+            cancel: Shutdown::default(),
+            why: OnceLock::new(),
+            needs_a_person: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn operation(&self) -> Operation {
@@ -66,6 +73,15 @@ impl Active {
 
     pub(super) fn cancelled(&self) -> shutdown::Guard {
         self.cancel.guard()
+    }
+
+    /// It failed, and whether only a person can mend that.
+    pub(super) fn needs_a_person(&self, needs: bool) {
+        self.needs_a_person.store(needs, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_in_need_of_a_person(&self) -> bool {
+        self.needs_a_person.load(Ordering::Relaxed)
     }
 
     pub(super) fn why(&self) -> Option<Why> {

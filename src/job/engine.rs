@@ -63,6 +63,12 @@ impl Engine {
         Self { inner: Arc::new(Inner { locator, ports, queue, board, tasks }) }
     }
 
+    /// Whether it takes no more work.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Every operation that is pending or running, with its progress.
     #[must_use]
     pub fn live(&self) -> Vec<Live> {
@@ -218,6 +224,7 @@ impl Inner {
         command: &Command,
     ) -> (Journal, Result<crate::restic::Outcome, Failure>) {
         let journal = Mutex::new(Journal::default());
+        let restic = &restic.tuned(repo.tuning);
         let running = match restic.start(Some(&repo.access), command).await {
             Ok(running) => running,
             Err(failure) => return (Journal::default(), Err(failure)),

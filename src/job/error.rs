@@ -93,6 +93,27 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Whether trying again is of no use before a person has done something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::KnownButMissing { .. }
+            | Self::OtherRepository { .. }
+            | Self::OwnerCreates { .. }
+            | Self::NotInitialised { .. }
+            | Self::NothingToAdopt { .. }
+            | Self::TargetInUse { .. }
+            | Self::NoSnapshot { .. }
+            | Self::NoRestic(_) => true,
+            Self::Failed(failure) => failure.reason.needs_a_person(),
+            Self::Unusable(_)
+            | Self::Cancelled
+            | Self::NotKept { .. }
+            | Self::NotActive(_)
+            | Self::Stopping => false,
+        }
+    }
+
     /// Whether somebody wanted it to end this way.
     #[must_use]
     pub const fn is_cancel(&self) -> bool {

@@ -21,6 +21,7 @@ mod queue;
 mod recover;
 mod repository;
 mod restore;
+mod run_by;
 mod trouble;
 
 pub use board::Live;
@@ -30,4 +31,5 @@ pub use ports::{
     Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
 };
 pub use restore::{Choice, RestoreRequest};
+pub use run_by::{Begun, By, RunEnded};
 pub use trouble::Trouble;

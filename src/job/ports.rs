@@ -2,8 +2,9 @@
 
 use crate::model::{
     InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
+    Tuning,
 };
-use crate::restic::Exclusions;
+use crate::restic::{Exclusions, Manner};
 use std::sync::Arc;
 
 /// A repo, ready to be used.
@@ -17,6 +18,17 @@ pub struct RepoSpec {
     pub standing: Standing,
     /// Which repository its owner says it is, of a received one: another one is not used.
     pub promised: Option<RepoGuid>,
+    /// How restic is run for it.
+    pub tuning: Tuning,
+}
+
+impl RepoSpec {
+    /// As it is used for a plan, whose tuning wins.
+    #[must_use]
+    pub fn tuned(mut self, of_plan: Tuning) -> Self {
+        self.tuning = of_plan.or(self.tuning);
+        self
+    }
 }
 
 /// Whether we may create a repository that does not exist.
@@ -41,6 +53,10 @@ pub struct PlanSpec {
     pub paths: Vec<String>,
     /// What it leaves out.
     pub exclusions: Exclusions,
+    /// How its backup is gone about.
+    pub manner: Manner,
+    /// How restic is run for it; what is not said here its repo says.
+    pub tuning: Tuning,
 }
 
 /// A repo or plan cannot be used: unknown, disabled, or its secret was not resolved. One sentence,

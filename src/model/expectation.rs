@@ -37,4 +37,25 @@ pub struct Expectation {
     pub enabled: bool,
     /// Why it is not enabled.
     pub disabled_reason: String,
+    /// What its schedule makes of it now.
+    pub timing: Timing,
+}
+
+/// When a plan runs by itself next, and what keeps it from doing so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// By the clocks of which zone; empty where the schedule names no time of a day.
+    pub time_zone: String,
+    /// When the next run is due, or was, if it has not begun. `None` where no clock makes it due.
+    pub next_due: Option<Timestamp>,
+    /// The longest time between two due times.
+    pub longest_gap: Option<Duration>,
+    /// How long after its due time a run is late.
+    pub grace: Option<Duration>,
+    /// Whether a person paused it.
+    pub paused: bool,
+    /// Until when; `None` while paused: until it is resumed.
+    pub paused_until: Option<Timestamp>,
+    /// What a run that is due waits for; empty where none waits.
+    pub waiting_for: String,
 }

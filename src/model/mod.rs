@@ -4,15 +4,15 @@
 
 mod expectation;
 mod id;
-
 mod operation;
 mod peer;
 mod repo;
 mod secret;
 mod span;
 mod time;
+mod tuning;
 
-pub use expectation::{Expectation, MachineClass};
+pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
 pub use operation::{
     ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
@@ -22,5 +22,6 @@ pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use secret::Secret;
 pub use span::{Span, SpanError};
 pub use time::Timestamp;
+pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
 
 pub(crate) use operation::words;

@@ -1,7 +1,7 @@
 //! Commands as data, and the argument list and environment that each becomes.
 
-use super::SnapshotId;
-use crate::model::{InstanceId, PlanId, RepoAccess};
+use super::{Feature, SnapshotId, Version, tuning};
+use crate::model::{InstanceId, PlanId, RepoAccess, Secret, Tuning};
 use std::ffi::OsString;
 
 /// What restic is asked to do. `Debug` shows no secret, because there is none in a command.
@@ -38,6 +38,29 @@ pub struct Backup {
     pub paths: Vec<String>,
     /// What of them is left out.
     pub exclusions: Exclusions,
+    /// How it is gone about.
+    pub manner: Manner,
+}
+
+/// How a backup is gone about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// How many files are read at a time; restic's own number where absent.
+    pub read_concurrency: Option<u8>,
+    /// What becomes of a run that finds nothing changed.
+    pub unchanged: Unchanged,
+    /// The host that the snapshot says it is from; the machine's own name where absent.
+    pub host: Option<String>,
+}
+
+/// What becomes of a run that finds nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unchanged {
+    /// A snapshot like the last one.
+    #[default]
+    Saved,
+    /// No snapshot.
+    Skipped,
 }
 
 /// What a backup leaves out.
@@ -47,10 +70,28 @@ pub struct Exclusions {
     pub exclude: Vec<String>,
     /// Patterns, whatever the case.
     pub iexclude: Vec<String>,
+    /// Files with patterns in them, one a line.
+    pub exclude_file: Vec<String>,
+    /// Files with patterns in them, whatever the case.
+    pub iexclude_file: Vec<String>,
     /// `NAME[:HEADER]`: folders that contain such a file.
     pub exclude_if_present: Vec<String>,
+    /// Files of more bytes than that.
+    pub larger_than: Option<u64>,
+    /// Folders that say of themselves that they are caches.
+    pub caches: Caches,
     /// Whether other file systems are left out.
     pub file_systems: FileSystems,
+}
+
+/// What becomes of folders with a `CACHEDIR.TAG`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Caches {
+    /// Saved as any other.
+    #[default]
+    Saved,
+    /// Left out but for the tag.
+    LeftOut,
 }
 
 /// Where a backup goes.
@@ -112,6 +153,28 @@ impl Command {
         }
     }
 
+    /// The same, with what the run may use up.
+    pub(super) fn tuned(&self, limits: &Tuning) -> Vec<String> {
+        let mut arguments = self.arguments();
+        arguments.splice(1..1, tuning::options(limits));
+        arguments
+    }
+
+    /// What it needs of restic beyond the oldest version.
+    pub(super) fn needs(&self) -> Vec<Feature> {
+        match self {
+            Self::Backup(backup) => backup.needs(),
+            Self::Version
+            | Self::Init
+            | Self::CatConfig
+            | Self::Snapshots(_)
+            | Self::Restore(_)
+            | Self::ListLocks
+            | Self::CatLock(_)
+            | Self::Unlock => Vec::new(),
+        }
+    }
+
     pub(super) const fn reading(&self) -> Reading {
         match self {
             Self::Backup(_) | Self::Restore(_) | Self::Init | Self::Unlock => Reading::Lines,
@@ -135,15 +198,45 @@ impl Backup {
         let mut arguments = words(&["backup", "--json"]);
         arguments.push(format!("--tag=plan:{}", self.plan));
         arguments.push(format!("--tag=created-by:{}", self.instance));
-        arguments.extend(options("exclude", &self.exclusions.exclude));
-        arguments.extend(options("iexclude", &self.exclusions.iexclude));
-        arguments.extend(options("exclude-if-present", &self.exclusions.exclude_if_present));
-        if self.exclusions.file_systems == FileSystems::One {
-            arguments.push("--one-file-system".to_owned());
-        }
+        arguments.extend(self.manner.arguments());
+        arguments.extend(self.exclusions.arguments());
         arguments.push("--".to_owned());
         arguments.extend_from_slice(&self.paths);
         arguments
+    }
+
+    fn needs(&self) -> Vec<Feature> {
+        let concurrency = self.manner.read_concurrency.map(|_| Feature::ReadConcurrency);
+        let skip = self.manner.unchanged == Unchanged::Skipped;
+        concurrency.into_iter().chain(skip.then_some(Feature::SkipIfUnchanged)).collect()
+    }
+}
+
+impl Manner {
+    fn arguments(&self) -> impl Iterator<Item = String> {
+        let host = self.host.as_ref().map(|host| format!("--host={host}"));
+        let concurrency = self.read_concurrency.map(|n| format!("--read-concurrency={n}"));
+        let skip = self.unchanged == Unchanged::Skipped;
+        let skip = skip.then(|| "--skip-if-unchanged".to_owned());
+        [host, concurrency, skip].into_iter().flatten()
+    }
+}
+
+impl Exclusions {
+    fn arguments(&self) -> Vec<String> {
+        let lists = [
+            ("exclude", &self.exclude),
+            ("iexclude", &self.iexclude),
+            ("exclude-file", &self.exclude_file),
+            ("iexclude-file", &self.iexclude_file),
+            ("exclude-if-present", &self.exclude_if_present),
+        ];
+        let listed = lists.into_iter().flat_map(|(name, values)| options(name, values));
+        let larger = self.larger_than.map(|bytes| format!("--exclude-larger-than={bytes}"));
+        let caches = (self.caches == Caches::LeftOut).then(|| "--exclude-caches".to_owned());
+        let one = self.file_systems == FileSystems::One;
+        let one = one.then(|| "--one-file-system".to_owned());
+        listed.chain(larger).chain(caches).chain(one).collect()
     }
 }
 
@@ -183,6 +276,8 @@ const INHERITED: &[&str] = &[
     "USER",
     "LOGNAME",
     "XDG_CACHE_HOME",
+    // Where rclone has its remotes.
+    "XDG_CONFIG_HOME",
     "RESTIC_CACHE_DIR",
     "TMPDIR",
     "TZ",
@@ -194,9 +289,11 @@ const INHERITED: &[&str] = &[
     "SSL_CERT_DIR",
     "HTTP_PROXY",
     "HTTPS_PROXY",
+    "ALL_PROXY",
     "NO_PROXY",
     "http_proxy",
     "https_proxy",
+    "all_proxy",
     "no_proxy",
 ];
 
@@ -211,11 +308,12 @@ const OURS: &[&str] = &[
     "RESTIC_PROGRESS_FPS",
 ];
 
-/// The whole environment of one restic process, given a way to look ours up.
+/// The whole environment of one restic process of that version, given a way to look ours up.
 ///
 /// Not `Debug`: it holds the secrets.
 pub(super) fn environment(
     access: Option<&RepoAccess>,
+    version: Version,
     inherited: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(String, OsString)> {
     let mut all: Vec<(String, OsString)> = INHERITED
@@ -227,16 +325,50 @@ pub(super) fn environment(
     if let Some(access) = access {
         let own = access.env.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
         all.extend(own.map(|(name, value)| (name.clone(), value.expose().into())));
-        all.push(("RESTIC_REPOSITORY".to_owned(), access.uri.expose().into()));
+        let uri = location(access, version);
+        all.push(("RESTIC_REPOSITORY".to_owned(), uri.expose().into()));
         all.push(("RESTIC_PASSWORD".to_owned(), access.password.expose().into()));
     }
     all
 }
 
+/// Where the repository is, as a restic of that version is told: one that does not know the
+/// variables for a REST server's credentials finds them in the location.
+fn location(access: &RepoAccess, version: Version) -> Secret {
+    let variable = |wanted: &str| {
+        let found = access.env.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| percent_encoded(value.expose()))
+    };
+    let uri = access.uri.expose();
+    let (Some(url), Some(user)) = (uri.strip_prefix("rest:"), variable("RESTIC_REST_USERNAME"))
+    else {
+        return access.uri.clone();
+    };
+    let Some((scheme, rest)) = url.split_once("://") else { return access.uri.clone() };
+    let names_user = rest.split('/').next().is_some_and(|authority| authority.contains('@'));
+    if names_user || version.has(Feature::RestCredentials) {
+        return access.uri.clone();
+    }
+    let password = variable("RESTIC_REST_PASSWORD").unwrap_or_default();
+    Secret::new(format!("rest:{scheme}://{user}:{password}@{rest}"))
+}
+
+/// As it may stand between `://` and `@` of a URL.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Secret;
+    use crate::model::Rate;
+
+    const OLD: Version = Version::OLDEST;
 
     fn backup() -> Backup {
         Backup {
@@ -246,8 +378,17 @@ mod tests {
             exclusions: Exclusions {
                 exclude: vec!["*.cache".to_owned(), "--x".to_owned()],
                 iexclude: vec!["*.TMP".to_owned()],
+                exclude_file: vec!["/etc/patterns".to_owned()],
+                iexclude_file: vec!["-".to_owned()],
                 exclude_if_present: vec![".nobackup".to_owned()],
+                larger_than: Some(1 << 30),
+                caches: Caches::LeftOut,
                 file_systems: FileSystems::One,
+            },
+            manner: Manner {
+                read_concurrency: Some(4),
+                unchanged: Unchanged::Skipped,
+                host: Some("--tag=x".to_owned()),
             },
         }
     }
@@ -262,16 +403,44 @@ mod tests {
                 "--json",
                 "--tag=plan:home",
                 "--tag=created-by:nas",
+                "--host=--tag=x",
+                "--read-concurrency=4",
+                "--skip-if-unchanged",
                 "--exclude=*.cache",
                 "--exclude=--x",
                 "--iexclude=*.TMP",
+                "--exclude-file=/etc/patterns",
+                "--iexclude-file=-",
                 "--exclude-if-present=.nobackup",
+                "--exclude-larger-than=1073741824",
+                "--exclude-caches",
                 "--one-file-system",
                 "--",
                 "--password-command=id",
                 "/home",
             ]
         );
+    }
+
+    #[test]
+    fn a_plain_backup_needs_nothing_new_and_says_no_more_than_it_must() {
+        let (exclusions, manner) = (Exclusions::default(), Manner::default());
+        let plain = Backup { exclusions, manner, paths: vec!["/home".to_owned()], ..backup() };
+        assert!(Command::Backup(plain.clone()).needs().is_empty());
+        let expected =
+            ["backup", "--json", "--tag=plan:home", "--tag=created-by:nas", "--", "/home"];
+        assert_eq!(Command::Backup(plain).arguments(), expected);
+        let needs = Command::Backup(backup()).needs();
+        assert_eq!(needs, [Feature::ReadConcurrency, Feature::SkipIfUnchanged]);
+    }
+
+    #[test]
+    fn limits_stand_behind_the_command_and_before_the_paths() {
+        let limits = Tuning { upload: Rate::of_bytes(2048).ok(), ..Tuning::default() };
+        let arguments = Command::Backup(backup()).tuned(&limits);
+        assert_eq!(arguments[..3], ["backup", "--limit-upload=2", "--json"]);
+        assert_eq!(Command::Init.tuned(&limits), ["init", "--limit-upload=2", "--json"]);
+        assert_eq!(Command::Init.tuned(&Tuning::default()), Command::Init.arguments());
     }
 
     #[test]
@@ -296,7 +465,7 @@ mod tests {
 
     #[test]
     fn c2_secrets_are_in_the_environment_and_never_in_argv() {
-        let all = environment(Some(&access(&[])), |_| None);
+        let all = environment(Some(&access(&[])), OLD, |_| None);
         assert!(all.contains(&("RESTIC_PASSWORD".to_owned(), "swordfish".into())));
         for command in [Command::Init, Command::CatConfig, Command::Backup(backup())] {
             assert!(!command.arguments().concat().contains("swordfish"));
@@ -310,7 +479,7 @@ mod tests {
             ("RESTIC_REPOSITORY", "/x"),
             ("AWS_KEY", "k"),
         ]);
-        let all = environment(Some(&hostile), |_| None);
+        let all = environment(Some(&hostile), OLD, |_| None);
         let of = |name: &str| {
             all.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>()
         };
@@ -321,8 +490,25 @@ mod tests {
 
     #[test]
     fn only_listed_names_of_our_environment_are_inherited() {
-        let all = environment(None, |name| Some(format!("value of {name}").into()));
+        let all = environment(None, OLD, |name| Some(format!("value of {name}").into()));
         assert!(all.iter().any(|(name, _)| name == "PATH"));
         assert_eq!(all.len(), INHERITED.len() + 1);
+    }
+
+    #[test]
+    fn a_restic_that_does_not_know_rest_credentials_is_told_them_in_its_location() {
+        let env = [("RESTIC_REST_USERNAME", "n@s"), ("RESTIC_REST_PASSWORD", "a/b:c")];
+        let told = |uri: &str, env: &[(&str, &str)], version| {
+            let access = RepoAccess { uri: Secret::new(uri.to_owned()), ..access(env) };
+            location(&access, version).expose().to_owned()
+        };
+        let uri = "rest:https://vault.example:8000/nas";
+        assert_eq!(told(uri, &env, OLD), "rest:https://n%40s:a%2Fb%3Ac@vault.example:8000/nas");
+        assert_eq!(told(uri, &env, Feature::RestCredentials.since()), uri);
+        assert_eq!(told(uri, &[], OLD), uri);
+        // What the location itself says comes first, as restic has it.
+        let named = "rest:https://other@vault.example/nas";
+        assert_eq!(told(named, &env, OLD), named);
+        assert_eq!(told("s3:https://vault.example/nas", &env, OLD), "s3:https://vault.example/nas");
     }
 }

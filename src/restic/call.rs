@@ -4,11 +4,12 @@ use super::argv::environment;
 use super::output::{guid, snapshots};
 use super::process::{not_started, start};
 use super::redact::Redaction;
+use super::tuning;
 use super::{
     Command, Failure, Guard, Line, Outcome, Reason, Running, Snapshot, SnapshotFilter, Version,
     VersionError,
 };
-use crate::model::{RepoAccess, RepoGuid};
+use crate::model::{RepoAccess, RepoGuid, Tuning};
 use crate::shutdown::{self, Shutdown};
 use std::path::{Path, PathBuf};
 use tokio::sync::OnceCell;
@@ -19,6 +20,7 @@ pub struct Restic {
     program: PathBuf,
     version: Version,
     guard: Guard,
+    tuning: Tuning,
 }
 
 /// Finds restic when it is first needed, and looks again as long as there is none: a daemon runs,
@@ -54,7 +56,8 @@ impl Restic {
     /// It cannot be run, is no restic, or is older than [`Version::OLDEST`].
     pub async fn locate(program: Option<&Path>, guard: Guard) -> Result<Self, VersionError> {
         let program = program.unwrap_or(Path::new("restic")).to_owned();
-        let mut restic = Self { program, version: Version::OLDEST, guard };
+        let tuning = Tuning::default();
+        let mut restic = Self { program, version: Version::OLDEST, guard, tuning };
         let never = Shutdown::default();
         let running = restic.start(None, &Command::Version).await;
         let outcome = match running {
@@ -74,6 +77,12 @@ impl Restic {
         self.version
     }
 
+    /// The same, whose runs use up no more than that.
+    #[must_use]
+    pub fn tuned(&self, tuning: Tuning) -> Self {
+        Self { tuning, ..self.clone() }
+    }
+
     pub(super) fn program(&self) -> &Path {
         &self.program
     }
@@ -81,16 +90,21 @@ impl Restic {
     /// Starts a command; [`Restic::follow`] sees it to its end.
     ///
     /// # Errors
-    /// The program does not start.
+    /// The program does not start, or lacks what the command needs.
     pub async fn start(
         &self,
         access: Option<&RepoAccess>,
         command: &Command,
     ) -> Result<Running, Failure> {
-        let (program, before) = self.guard.wrap(&self.program);
+        self.check(command)?;
+        let path = std::env::var_os("PATH");
+        let chain = tuning::before(&self.tuning, path.as_deref())?;
+        let (program, before) = self.guard.wrap(&self.program, self.tuning.nice, chain);
         let mut process = tokio::process::Command::new(program);
-        process.args(before).args(command.arguments());
-        process.env_clear().envs(environment(access, |name| std::env::var_os(name)));
+        process.args(before).args(command.tuned(&self.tuning));
+        process.env_clear();
+        process.envs(environment(access, self.version, |name| std::env::var_os(name)));
+        process.envs(tuning::environment(&self.tuning));
         start(process).await.map_err(|error| not_started(&error))
     }
 

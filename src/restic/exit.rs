@@ -23,17 +23,21 @@ pub(super) enum Asked {
 /// Reads an exit status together with the end of standard error.
 ///
 /// # Errors
-/// Everything but 0 and 3. A restic that was asked to stop and finished all the same has finished.
+/// Everything but 0 and 3, and those where it says that it failed all the same. A restic that was asked to stop and finished all the same has finished.
 pub(super) fn classify(
     status: ExitStatus,
     asked: Asked,
     tail: &str,
 ) -> Result<Completeness, Failure> {
-    match (status.code(), asked) {
+    let code = status.code();
+    if let (Some(0 | 3), Some(failure)) = (code, Failure::despite_success(tail)) {
+        return Err(failure);
+    }
+    match (code, asked) {
         (Some(0), _) => Ok(Completeness::Whole),
         (Some(3), _) => Ok(Completeness::Partial),
         // Whatever it said on its way out, the reason is that we asked.
-        (_, Asked::ToStop) => Err(Failure { reason: Reason::Interrupted, said: String::new() }),
+        (_, Asked::ToStop) => Err(Failure::interrupted(tail)),
         // restic caught an interrupt that was not ours: 128 + SIGINT.
         (Some(130), Asked::No) => Err(Failure::new(Reason::Killed { signal: 2 }, "")),
         (Some(code), Asked::No) => Err(Failure::of_exit(code, tail)),
@@ -68,6 +72,9 @@ mod tests {
             let end = classify(ExitStatus::from_raw(raw), asked, "");
             assert_eq!(end.err().map(|failure| failure.reason), expected, "{raw} {asked:?}");
         }
+        let kept = "unable to remove snapshot/ab from the repository";
+        let failed = classify(ExitStatus::from_raw(exited(0)), Asked::No, kept).unwrap_err();
+        assert_eq!(failed.reason, Reason::Unknown { code: 0 });
         let partial = classify(ExitStatus::from_raw(exited(3)), Asked::No, "");
         assert_eq!(partial, Ok(Completeness::Partial));
     }

@@ -4,6 +4,8 @@
 //! phrase here stands in a recorded output under `tests/fixtures/restic/`, or names the version of
 //! restic that prints it.
 
+use super::{Feature, Version};
+use serde::Deserialize;
 use std::fmt;
 
 /// A restic that did not do what it was asked.
@@ -38,6 +40,21 @@ pub enum Reason {
     Unreachable,
     /// The storage refuses us.
     Denied,
+    /// The storage takes what is new and lets nothing be removed.
+    AppendOnly,
+    /// ssh does not know the key of the server.
+    HostKey,
+    /// There was not enough memory.
+    OutOfMemory,
+    /// This restic does not have what was asked for.
+    Lacks {
+        /// What.
+        feature: Feature,
+        /// Which restic it is.
+        found: Version,
+    },
+    /// The program that sets an I/O class is not there.
+    NoIonice,
     /// None of the paths exists.
     NothingToSave,
     /// There is no such snapshot.
@@ -79,6 +96,19 @@ impl Reason {
             Self::Denied => {
                 "Check the credentials of the repo and the rights of the user that runs holdfast"
             }
+            Self::AppendOnly => {
+                "That is as it should be for a server that only adds: forget and prune where it runs, or with other credentials"
+            }
+            Self::HostKey => {
+                "As the user that runs holdfast, connect once by hand with `ssh`, compare the key and accept it"
+            }
+            Self::OutOfMemory => {
+                "Give it less to do at a time: `limits = { memory = \"…\", gogc = 20 }` on the repo, a smaller `read-concurrency`; or more memory"
+            }
+            Self::Lacks { .. } => "Upgrade restic, or point HOLDFAST_RESTIC at a newer one",
+            Self::NoIonice => {
+                "Install it (it is in the package util-linux), or take `io` out of the limits"
+            }
             Self::NothingToSave => "Check the paths of the plan, and that their disks are mounted",
             Self::NoSuchSnapshot => "List the snapshots that there are with `holdfast snapshots`",
             Self::Interrupted => "Start it again when it suits",
@@ -87,6 +117,32 @@ impl Reason {
             }
             Self::Unreadable => "Check that the program is restic, and its version",
             Self::Unknown { .. } => "The operation's log has all that restic said",
+        }
+    }
+
+    /// Whether trying again is of no use before a person has done something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::NotStarted
+            | Self::WrongPassword
+            | Self::RepositoryMissing
+            | Self::AlreadyExists
+            | Self::Denied
+            | Self::AppendOnly
+            | Self::HostKey
+            | Self::Lacks { .. }
+            | Self::NoIonice
+            | Self::NothingToSave
+            | Self::NoSuchSnapshot
+            | Self::Unreadable => true,
+            Self::Locked { .. }
+            | Self::NoSpace
+            | Self::Unreachable
+            | Self::OutOfMemory
+            | Self::Interrupted
+            | Self::Killed { .. }
+            | Self::Unknown { .. } => false,
         }
     }
 
@@ -108,6 +164,16 @@ impl fmt::Display for Reason {
             Self::NoSpace => f.write_str("the storage of the repository is full"),
             Self::Unreachable => f.write_str("the storage of the repository was not reached"),
             Self::Denied => f.write_str("the storage of the repository refuses access"),
+            Self::AppendOnly => {
+                f.write_str("the storage of the repository lets nothing be removed (append-only)")
+            }
+            Self::HostKey => f.write_str("ssh does not know the key of the storage's server"),
+            Self::OutOfMemory => f.write_str("restic ran out of memory"),
+            Self::Lacks { feature, found } => {
+                let since = feature.since();
+                write!(f, "{feature} needs restic {since} or newer, and this is restic {found}")
+            }
+            Self::NoIonice => f.write_str("there is no program `ionice` to set the I/O class with"),
             Self::NothingToSave => f.write_str("none of the paths exists"),
             Self::NoSuchSnapshot => f.write_str("there is no such snapshot in the repository"),
             Self::Interrupted => f.write_str("restic was interrupted"),
@@ -133,16 +199,52 @@ impl Failure {
     /// The failure that an exit code and the end of standard error stand for.
     #[must_use]
     pub fn of_exit(code: i32, tail: &str) -> Self {
+        let said = plain(tail);
+        let found = of_text(&said);
+        let line = found.as_ref().map_or_else(|| telling_line(&said), |(_, line)| line);
+        let text = found.as_ref().map(|(reason, _)| reason.clone());
         let reason = match code {
             // restic 0.17 and newer.
             10 => Reason::RepositoryMissing,
-            11 => Reason::Locked { holder: holder(tail).unwrap_or_default() },
+            11 => Reason::Locked { holder: holder(&said).unwrap_or_default() },
+            // restic 0.17.1 and newer.
             12 => Reason::WrongPassword,
             // The guard's, when it could not become restic.
             127 => Reason::NotStarted,
-            _ => of_text(tail).unwrap_or(Reason::Unknown { code }),
+            _ => text.unwrap_or(Reason::Unknown { code }),
         };
-        Self::new(reason, tail)
+        Self::new(reason, line)
+    }
+
+    /// What it is to have interrupted it, with what kept it from its end, if it said so.
+    #[must_use]
+    pub fn interrupted(tail: &str) -> Self {
+        let said = plain(tail);
+        let line = of_text(&said).map(|(_, line)| line).unwrap_or_default();
+        Self::new(Reason::Interrupted, line)
+    }
+
+    /// The failure of one that was interrupted because nobody waits any longer: newer versions try
+    /// for a quarter of an hour what cannot be reached.
+    #[must_use]
+    pub fn given_up(self) -> Self {
+        if self.reason != Reason::Interrupted {
+            return self;
+        }
+        let reason = of_text(&self.said).map_or(Reason::Unreachable, |(reason, _)| reason);
+        Self { reason, ..self }
+    }
+
+    /// What failed although restic ended well: newer versions of `forget` say that they could not
+    /// remove a snapshot, and end with 0.
+    #[must_use]
+    pub fn despite_success(tail: &str) -> Option<Self> {
+        let said = plain(tail);
+        let kept = |line: &&str| {
+            line.starts_with("unable to remove ") && line.ends_with(" from the repository")
+        };
+        said.lines().find(kept)?;
+        Some(Self::of_exit(0, &said))
     }
 
     fn quoted(&self) -> String {
@@ -153,13 +255,18 @@ impl Failure {
 /// Phrases in lower case, and what they mean; the first that is found counts.
 const PHRASES: &[(Phrase, Reason)] = &[
     (&["wrong password or no key found"], Reason::WrongPassword),
-    (&["an empty password is not a password"], Reason::WrongPassword),
+    (&["an empty password is not"], Reason::WrongPassword),
     (&["config file already exists"], Reason::AlreadyExists),
     (&["all target directories/files do not exist"], Reason::NothingToSave),
+    (&["all source directories/files do not exist"], Reason::NothingToSave),
     (&["no matching id found"], Reason::NoSuchSnapshot),
     (&["no snapshot found"], Reason::NoSuchSnapshot),
     (&["no space left on device"], Reason::NoSpace),
     (&["disk quota exceeded"], Reason::NoSpace),
+    // The runtime of Go.
+    (&["out of memory"], Reason::OutOfMemory),
+    (&["cannot allocate memory"], Reason::OutOfMemory),
+    (&["failed to reserve page summary memory"], Reason::OutOfMemory),
     // What the storage answers when it was reached and has no such file: a local disk, sftp, a
     // rest-server, S3 and its like. Only of the config file: anything else missing is damage.
     (&["unable to open config file", "no such file or directory"], Reason::RepositoryMissing),
@@ -174,31 +281,60 @@ const PHRASES: &[(Phrase, Reason)] = &[
         &["unable to open config file", "the specified bucket does not exist"],
         Reason::RepositoryMissing,
     ),
+    (&["host key verification failed"], Reason::HostKey),
+    // 0.14 and 0.18 say it of a server that answers 403, and S3 of a policy.
+    (&["blob not removed", "403"], Reason::AppendOnly),
+    (&["remove(", "403"], Reason::AppendOnly),
+    (&["remove(", "access denied"], Reason::AppendOnly),
     (&["http response (401)"], Reason::Denied),
     (&["http response (403)"], Reason::Denied),
     (&["access denied"], Reason::Denied),
+    (&["access key id you provided does not exist"], Reason::Denied),
+    (&["request signature we calculated does not match"], Reason::Denied),
     (&["permission denied"], Reason::Denied),
+    (&["operation not permitted"], Reason::Denied),
     (&["connection refused"], Reason::Unreachable),
     (&["connection reset"], Reason::Unreachable),
+    (&["connection timed out"], Reason::Unreachable),
     (&["no such host"], Reason::Unreachable),
     (&["no route to host"], Reason::Unreachable),
     (&["network is unreachable"], Reason::Unreachable),
     (&["i/o timeout"], Reason::Unreachable),
     (&["could not resolve hostname"], Reason::Unreachable),
+    (&["failed to verify certificate"], Reason::Unreachable),
     (&["unable to start the sftp session"], Reason::Unreachable),
 ];
 
 /// Texts that must all stand in one line.
 type Phrase = &'static [&'static str];
 
-fn of_text(tail: &str) -> Option<Reason> {
+/// What it means, and the line that says so.
+fn of_text(tail: &str) -> Option<(Reason, &str)> {
     if let Some(holder) = holder(tail) {
-        return Some(Reason::Locked { holder });
+        return Some((Reason::Locked { holder }, telling_line(tail)));
     }
-    let lines: Vec<String> = tail.lines().map(str::to_lowercase).collect();
-    let stands =
-        |phrase: Phrase| lines.iter().any(|line| phrase.iter().all(|part| line.contains(part)));
-    PHRASES.iter().find(|(phrase, _)| stands(phrase)).map(|(_, reason)| reason.clone())
+    let lines: Vec<_> = tail.lines().map(|line| (line.to_lowercase(), line.trim())).collect();
+    let stands = |phrase: Phrase| {
+        let whole = |(lower, _): &&(String, &str)| phrase.iter().all(|part| lower.contains(part));
+        // The last of them is restic's own word, the ones before are its attempts.
+        lines.iter().rev().find(whole).map(|(_, line)| *line)
+    };
+    PHRASES.iter().find_map(|(phrase, reason)| Some((reason.clone(), stands(phrase)?)))
+}
+
+#[derive(Deserialize)]
+struct ExitError {
+    message_type: String,
+    message: String,
+}
+
+/// With the errors that newer versions print as JSON (0.18 with `--json`) as the text they hold.
+fn plain(tail: &str) -> String {
+    let text = |line: &str| match serde_json::from_str::<ExitError>(line) {
+        Ok(error) if error.message_type == "exit_error" => error.message,
+        Ok(_) | Err(_) => line.to_owned(),
+    };
+    tail.lines().map(|line| text(line) + "\n").collect()
 }
 
 /// Who holds the lock: `by PID 20175 on other by root (UID 0, GID 0)`, or `exclusively by …`.
@@ -207,10 +343,12 @@ fn holder(tail: &str) -> Option<String> {
     Some(holder.lines().next().unwrap_or_default().trim().chars().take(200).collect())
 }
 
-/// restic's last `Fatal:` line, or else its last line that says something.
+/// restic's last `Fatal:` line, or Go's, or else its last line that says something.
 fn telling_line(tail: &str) -> &str {
     let lines = || tail.lines().rev().map(str::trim).filter(|line| !line.is_empty());
-    lines().find(|line| line.starts_with("Fatal:")).or_else(|| lines().next()).unwrap_or_default()
+    let begins = |word| lines().find(|line: &&str| line.starts_with(word));
+    let fatal = begins("Fatal:").or_else(|| begins("fatal error:"));
+    fatal.or_else(|| lines().next()).unwrap_or_default()
 }
 
 /// The path that a line of standard error says is not there (`PATH does not exist, skipping`):
@@ -225,38 +363,78 @@ mod tests {
     use super::*;
 
     /// `exit N` in the first line, standard error in the rest.
-    fn recorded(fixture: &str) -> Reason {
+    fn recorded(version: &str, case: &str) -> Option<Failure> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/restic");
+        let fixture = std::fs::read_to_string(format!("{folder}/{version}/{case}.err")).unwrap();
         let (first, stderr) = fixture.split_once('\n').unwrap();
-        let code = first.strip_prefix("exit ").unwrap().parse().unwrap();
-        Failure::of_exit(code, stderr).reason
+        match first.strip_prefix("exit ").unwrap().parse().unwrap() {
+            0 | 3 => Failure::despite_success(stderr),
+            code => Some(Failure::of_exit(code, stderr)),
+        }
     }
 
-    macro_rules! fixture {
-        ($name:literal) => {
-            include_str!(concat!("../../tests/fixtures/restic/0.14/", $name))
-        };
+    const VERSIONS: [&str; 2] = ["0.14", "0.18"];
+
+    #[test]
+    fn recorded_failures_are_told_apart_in_both_versions() {
+        for (case, expected) in [
+            ("wrong-password", Reason::WrongPassword),
+            ("empty-password", Reason::WrongPassword),
+            ("missing-local", Reason::RepositoryMissing),
+            ("missing-local-backup", Reason::RepositoryMissing),
+            ("missing-rest", Reason::RepositoryMissing),
+            ("init-exists", Reason::AlreadyExists),
+            ("no-space", Reason::NoSpace),
+            ("out-of-memory", Reason::OutOfMemory),
+            ("refused", Reason::Unreachable),
+            ("no-host", Reason::Unreachable),
+            ("sftp-refused", Reason::Unreachable),
+            ("rest-401", Reason::Denied),
+            ("denied-local", Reason::Denied),
+            ("rest-append-only-forget", Reason::AppendOnly),
+            ("nothing-to-save", Reason::NothingToSave),
+            ("no-snapshot", Reason::NoSuchSnapshot),
+            ("bad-flag", Reason::Unknown { code: 1 }),
+        ] {
+            for version in VERSIONS {
+                let failure = recorded(version, case).unwrap_or_else(|| panic!("{version} {case}"));
+                assert_eq!(failure.reason, expected, "{version} {case}: {}", failure.said);
+                assert!(!failure.said.is_empty() && !failure.said.starts_with('{'), "{failure}");
+            }
+        }
     }
 
     #[test]
-    fn recorded_failures_of_0_14_are_told_apart() {
-        let locked = "by PID 20175 on other by root (UID 0, GID 0)".to_owned();
-        for (fixture, expected) in [
-            (fixture!("wrong-password.err"), Reason::WrongPassword),
-            (fixture!("empty-password.err"), Reason::WrongPassword),
-            (fixture!("missing-local.err"), Reason::RepositoryMissing),
-            (fixture!("missing-rest.err"), Reason::RepositoryMissing),
-            (fixture!("init-exists.err"), Reason::AlreadyExists),
-            (fixture!("locked.err"), Reason::Locked { holder: locked }),
-            (fixture!("no-space.err"), Reason::NoSpace),
-            (fixture!("refused.err"), Reason::Unreachable),
-            (fixture!("no-host.err"), Reason::Unreachable),
-            (fixture!("sftp-refused.err"), Reason::Unreachable),
-            (fixture!("rest-401.err"), Reason::Denied),
-            (fixture!("nothing-to-save.err"), Reason::NothingToSave),
-            (fixture!("no-snapshot.err"), Reason::NoSuchSnapshot),
-            (fixture!("bad-flag.err"), Reason::Unknown { code: 1 }),
-        ] {
-            assert_eq!(recorded(fixture), expected, "{fixture}");
+    fn a_recorded_lock_names_its_holder_in_both_versions() {
+        for case in ["locked", "locked-check"] {
+            for version in VERSIONS {
+                let failure = recorded(version, case).unwrap();
+                let Reason::Locked { holder } = &failure.reason else { panic!("{failure}") };
+                assert!(holder.starts_with("by PID ") && holder.contains(" on other by root"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_given_up_says_what_it_waited_for() {
+        let stderr = "Stat(<config/>) returned error, retrying after 1s: connection refused\n\
+                      signal interrupt received, cleaning up\n";
+        let interrupted = Failure::interrupted(stderr);
+        assert_eq!(interrupted.reason, Reason::Interrupted);
+        let failure = interrupted.given_up();
+        assert_eq!(failure.reason, Reason::Unreachable);
+        assert!(failure.said.ends_with("connection refused"), "{failure}");
+        assert_eq!(Failure::interrupted("").given_up().reason, Reason::Unreachable);
+    }
+
+    #[test]
+    fn what_ended_well_is_no_failure() {
+        for case in
+            ["init", "backup", "restore", "check", "prune", "forget", "unlock", "unreadable"]
+        {
+            for version in VERSIONS {
+                assert_eq!(recorded(version, case), None, "{version} {case}");
+            }
         }
     }
 

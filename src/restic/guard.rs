@@ -1,9 +1,11 @@
-//! The step between us and restic: `holdfast __guard PID -- PROGRAM ARGS…`.
+//! The step between us and restic: `holdfast __guard PID [NICE] -- PROGRAM ARGS…`.
 //!
-//! It asks the kernel to interrupt the process when its parent dies, and becomes restic. Only the
+//! It asks the kernel to interrupt the process when its parent dies, lets others have the processor
+//! first if it is told to, and becomes restic. Only the
 //! process itself can ask, between fork and exec, and without unsafe code the way to stand there is
 //! to be executed: so we execute ourselves first.
 
+use crate::model::Nice;
 use rustix::process::Pid;
 #[cfg(target_os = "linux")]
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
@@ -33,37 +35,52 @@ impl Guard {
         std::env::current_exe().map(Self::Reexec)
     }
 
-    /// The program to start and the arguments that come before `arguments`.
-    pub(super) fn wrap(&self, program: &std::path::Path) -> (PathBuf, Vec<OsString>) {
+    /// The program to start and the arguments that come before those of `program`; `chain` is a
+    /// program that becomes it, with its arguments.
+    pub(super) fn wrap(
+        &self,
+        program: &std::path::Path,
+        nice: Option<Nice>,
+        chain: Vec<OsString>,
+    ) -> (PathBuf, Vec<OsString>) {
+        let mut rest = chain.into_iter().chain([program.into()]);
         match self {
-            Self::None => (program.to_owned(), Vec::new()),
+            Self::None => (rest.next().unwrap_or_default().into(), rest.collect()),
             Self::Reexec(guard) => {
                 let parent = std::process::id().to_string();
-                let before = vec![WORD.into(), parent.into(), "--".into(), program.into()];
-                (guard.clone(), before)
+                let nice = nice.map(|nice| nice.get().to_string().into());
+                let own = [WORD.into(), parent.into()].into_iter().chain(nice);
+                (guard.clone(), own.chain(["--".into()]).chain(rest).collect())
             }
         }
     }
 }
 
-/// Becomes the program in `arguments` (`PID -- PROGRAM ARGS…`, what follows [`WORD`]); returns only
-/// if that failed, for `main` to print and exit with 127.
+/// Becomes the program in `arguments` (`PID [NICE] -- PROGRAM ARGS…`, what follows [`WORD`]);
+/// returns only if that failed, for `main` to print and exit with 127.
 #[must_use]
 pub fn exec(arguments: impl IntoIterator<Item = OsString>) -> io::Error {
+    let usage = || io::Error::new(io::ErrorKind::InvalidInput, "usage: PID [NICE] -- PROGRAM ARGS");
     let mut arguments = arguments.into_iter();
-    let parent =
-        arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok()).and_then(Pid::from_raw);
-    let separator = arguments.next();
-    let (Some(parent), Some(program)) = (parent, arguments.next()) else {
-        return io::Error::new(io::ErrorKind::InvalidInput, "usage: __guard PID -- PROGRAM ARGS");
+    let mut own = arguments.by_ref().take_while(|word| word != "--").map(|word| number(&word));
+    let (parent, nice, more) =
+        (own.next().flatten().and_then(Pid::from_raw), own.next(), own.next());
+    let (Some(parent), Some(program), None) = (parent, arguments.next(), more) else {
+        return usage();
     };
-    if separator.is_none_or(|separator| separator != "--") {
-        return io::Error::new(io::ErrorKind::InvalidInput, "no -- before the program");
+    let ready = tie_to(parent).and_then(|()| keep_pipes()).and_then(|()| match nice {
+        None => Ok(()),
+        Some(Some(nice)) => Ok(rustix::process::setpriority_process(None, nice)?),
+        Some(None) => Err(usage()),
+    });
+    match ready {
+        Ok(()) => std::process::Command::new(program).args(arguments).exec(),
+        Err(error) => error,
     }
-    if let Err(error) = tie_to(parent).and_then(|()| keep_pipes()) {
-        return error;
-    }
-    std::process::Command::new(program).args(arguments).exec()
+}
+
+fn number(word: &std::ffi::OsStr) -> Option<i32> {
+    word.to_str()?.parse().ok()
 }
 
 /// Gives the process a reading end of its own standard output and error.

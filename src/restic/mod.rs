@@ -1,6 +1,6 @@
 //! Runs restic: commands as data, its output and its ends as types.
 //!
-//! Pure parts (`argv`, `output`, `exit`, `failure`, `version`) and one process part (`process`,
+//! Pure parts (`argv`, `output`, `exit`, `failure`, `feature`, `version`) and one process part (`process`,
 //! `guard`). It knows nothing of plans' schedules, of history or of peers, and decides no retry.
 //!
 //! 1. A secret reaches restic through the environment of that one process, never through argv, and
@@ -14,17 +14,22 @@ mod argv;
 mod call;
 mod exit;
 mod failure;
+mod feature;
 pub mod guard;
 mod locks;
 mod output;
 mod process;
 mod redact;
+mod tuning;
 mod version;
 
-pub use argv::{Backup, Command, Exclusions, FileSystems, Restore, SnapshotFilter};
+pub use argv::{
+    Backup, Caches, Command, Exclusions, FileSystems, Manner, Restore, SnapshotFilter, Unchanged,
+};
 pub use call::{Locator, Restic};
 pub use exit::Completeness;
 pub use failure::{Failure, Reason};
+pub use feature::Feature;
 pub use guard::Guard;
 pub use locks::{Lock, OwnRun, Unlocking};
 pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};

@@ -25,6 +25,8 @@ const DRAINING: Duration = Duration::from_secs(2);
 const LINE_LIMIT: usize = 64 << 10;
 /// How much of the end of standard error is kept to tell why it failed.
 const TAIL_LIMIT: usize = 16 << 10;
+/// How much of its beginning: a program that runs out of memory says so first, and then much more.
+const HEAD_LIMIT: usize = 2 << 10;
 /// A deadline that is moved nearer when there is a reason.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -150,7 +152,7 @@ impl Reader<'_> {
     }
 
     fn outcome(self, status: ExitStatus, asked: Asked) -> Result<Outcome, Failure> {
-        let completeness = classify(status, asked, &self.tail.0)?;
+        let completeness = classify(status, asked, &self.tail.text())?;
         if self.overflow {
             return Err(Failure::new(Reason::Unreadable, "it printed more than fits into memory"));
         }
@@ -158,19 +160,31 @@ impl Reader<'_> {
     }
 }
 
-/// The end of standard error.
+/// The beginning and the end of standard error.
 #[derive(Default)]
-struct Tail(String);
+struct Tail {
+    head: String,
+    end: String,
+}
 
 impl Tail {
     fn push(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
-        if self.0.len() > TAIL_LIMIT {
-            let cut = self.0.len() - TAIL_LIMIT / 2;
-            let cut = (cut..self.0.len()).find(|&at| self.0.is_char_boundary(at));
-            self.0.drain(..cut.unwrap_or(0));
+        if self.end.is_empty() && self.head.len() + line.len() < HEAD_LIMIT {
+            self.head.push_str(line);
+            self.head.push('\n');
+            return;
         }
+        self.end.push_str(line);
+        self.end.push('\n');
+        if self.end.len() > TAIL_LIMIT {
+            let cut = self.end.len() - TAIL_LIMIT / 2;
+            let cut = (cut..self.end.len()).find(|&at| self.end.is_char_boundary(at));
+            self.end.drain(..cut.unwrap_or(0));
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}", self.head, self.end)
     }
 }
 
@@ -320,12 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_keeps_the_end_within_its_limit() {
+    fn the_tail_keeps_the_beginning_and_the_end_within_its_limits() {
         let mut tail = Tail::default();
         for n in 0..10_000 {
             tail.push(&format!("line ä {n}"));
-            assert!(tail.0.len() <= TAIL_LIMIT);
+            assert!(tail.text().len() <= HEAD_LIMIT + TAIL_LIMIT);
         }
-        assert!(tail.0.ends_with("line ä 9999\n"));
+        let text = tail.text();
+        assert!(text.starts_with("line ä 0\n") && text.ends_with("line ä 9999\n"));
     }
 }

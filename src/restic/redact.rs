@@ -1,5 +1,6 @@
 //! Strikes secrets out of what restic prints.
 
+use super::argv::percent_encoded;
 use crate::model::{RepoAccess, Secret};
 
 /// The texts that must not be seen. Not `Debug`.
@@ -12,10 +13,17 @@ const SHORTEST: usize = 4;
 impl Redaction {
     pub(super) fn of(access: &RepoAccess) -> Self {
         let user = user_and_password(access.uri.expose());
-        let mut secrets: Vec<Secret> =
-            user.into_iter().map(|text| Secret::new(text.to_owned())).collect();
+        let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+        let mut secrets: Vec<Secret> = [user, password]
+            .into_iter()
+            .flatten()
+            .map(|text| Secret::new(text.to_owned()))
+            .collect();
         secrets.push(access.password.clone());
         secrets.extend(access.env.iter().map(|(_, value)| value.clone()));
+        // As they stand in a location.
+        let encoded = access.env.iter().map(|(_, value)| percent_encoded(value.expose()));
+        secrets.extend(encoded.map(Secret::new));
         secrets.retain(|secret| secret.expose().len() >= SHORTEST);
         // The longest first: one secret may contain another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
@@ -58,6 +66,10 @@ mod tests {
                 ("A".to_owned(), secret("eu")),
             ],
         });
+        let env = vec![("RESTIC_REST_PASSWORD".to_owned(), secret("sword/fish"))];
+        let access = RepoAccess { uri: secret("rest:http://v/"), password: secret("x"), env };
+        assert_eq!(Redaction::of(&access).apply("http://nas:sword%2Ffish@v/"), "http://nas:***@v/");
+        assert_eq!(redaction.apply("user nas, password hunter22"), "user nas, password ***");
         let said = "\u{1b}[2Kat https://nas:hunter22@vault.example/: swordfish-long swordfish eu";
         assert_eq!(redaction.apply(said), "at https://***@vault.example/: *** *** eu");
     }

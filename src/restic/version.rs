@@ -54,7 +54,13 @@ pub enum VersionError {
 
 impl Version {
     /// The oldest that works: JSON for every command used here, repository format 2.
-    pub const OLDEST: Self = Self { major: 0, minor: 14, patch: 0 };
+    pub const OLDEST: Self = Self::of(0, 14, 0);
+
+    /// Of these numbers.
+    #[must_use]
+    pub const fn of(major: u32, minor: u32, patch: u32) -> Self {
+        Self { major, minor, patch }
+    }
 
     /// Reads what `restic version` prints: `restic 0.14.0 compiled with go1.19 on linux/amd64`,
     /// also `restic 0.17.0-dev (compiled manually) …`.

@@ -9,10 +9,12 @@ use super::Zone;
 use crate::model::Timestamp;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::ToSpan as _;
 use jiff::civil::{self, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A cron pattern, such as `30 2 * * *`.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +23,7 @@ pub struct CronPattern {
     /// Large: a set of flags for each field.
     cron: Box<Cron>,
     follows: Follows,
+    longest_gap: Duration,
 }
 
 /// What a pattern goes by when clocks are changed.
@@ -66,6 +69,12 @@ impl CronPattern {
             Follows::Clock => self.next_by_clock(after, zone),
             Follows::Hours => self.next_by_hours(after, zone),
         }
+    }
+
+    /// The longest time between two of its times, by a clock that is never changed.
+    #[must_use]
+    pub const fn longest_gap(&self) -> Duration {
+        self.longest_gap
     }
 
     fn next_civil(&self, from: DateTime, inclusive: bool) -> Option<DateTime> {
@@ -139,13 +148,29 @@ impl FromStr for CronPattern {
             .build();
         let cron = parser.parse(&fields).map_err(|error| malformed(&reason(&error)))?;
         let follows = if starred(1) { Follows::Hours } else { Follows::Clock };
-        let pattern = Self { text: text.clone(), cron: Box::new(cron), follows };
-        // A leap day that is a Monday comes within 40 years.
-        match pattern.next_civil(civil::date(2000, 1, 1).at(0, 0, 0, 0), true) {
-            Some(first) if first.year() < 2040 => Ok(pattern),
-            Some(_) | None => Err(CronError::Never { text }),
-        }
+        let never = || CronError::Never { text: text.clone() };
+        let longest_gap = longest_gap(&cron).ok_or_else(never)?;
+        Ok(Self { cron: Box::new(cron), follows, longest_gap, text })
     }
+}
+
+/// `None` where no day is one of its days: dates and weekdays come round within 28 years.
+fn longest_gap(cron: &Cron) -> Option<Duration> {
+    let (hours, minutes) = (cron.pattern.hours.values(), cron.pattern.minutes.values());
+    let of_day = hours.iter().flat_map(|hour| minutes.iter().map(move |m| 60 * hour + m));
+    let of_day: Vec<u64> = of_day.map(u64::from).collect();
+    let (first, last) = (*of_day.first()?, *of_day.last()?);
+    let at = civil::time(i8::try_from(first / 60).ok()?, i8::try_from(first % 60).ok()?, 0, 0);
+    let start = civil::date(2000, 1, 1);
+    let is_its_day =
+        |day: &civil::Date| cron.is_time_matching(&day.to_datetime(at)).ok() == Some(true);
+    let days = start.series(1.day()).zip(0_u64..28 * 365 + 7);
+    let its_days: Vec<u64> = days.filter(|(day, _)| is_its_day(day)).map(|(_, n)| n).collect();
+    let within_a_day = of_day.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    let round = *its_days.first()? + (28 * 365 + 7) - *its_days.last()?;
+    let days = its_days.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0).max(round);
+    let over_night = (days * 24 * 60 + first) - last;
+    Some(Duration::from_secs(60 * over_night.max(within_a_day)))
 }
 
 /// The nicknames of vixie cron as fields.

@@ -1,15 +1,36 @@
-//! When something runs: schedules, zones and the next times that follow from them.
+//! When something runs: schedules, the times that follow from them, and what is to be started now.
 //!
-//! Pure: it has no clock and reads nothing; a now and the machine's own zone are handed in. It starts
-//! no run.
+//! Pure: it has no clock and reads nothing; a now, the machine's own zone and its surroundings are
+//! handed in. It starts no run, it says which to start ([`Book::look`]).
 //!
 //! 1. A schedule that exists has been checked: its pattern comes at some time, its period passes.
 //! 2. The text of a schedule ([`Schedule`]'s `Display`) reads back, but for zone and jitter.
+//! 3. Due times that passed unseen (daemon off, sleep, a clock set forward) cause one run together,
+//!    and that one is not dropped by a change of the schedule or of the zone.
+//! 4. A due time that was run for is not run for again, also when the clock goes back: the newest 64
+//!    of a task are remembered, those up to 48 hours ahead count. Further back the clock is believed.
+//! 5. A task has at most one run that is pending beside one that runs.
+//! 6. A run is in the book before it is started. One that is in there and has not ended is taken up
+//!    again after a restart; one that died with the daemon counts as a failed attempt.
+//! 7. Runs that are late by more than a minute are started one after another per repo, each put off
+//!    by its own jitter, at most 10 minutes.
 
+mod book;
+mod condition;
 mod cron;
+mod record;
+mod retry;
+mod task;
+mod times;
 mod zone;
 
+pub use book::{Book, Ended, Entry, Outlook, Start};
+pub use condition::{Load, OnlyWhen, Surroundings, Window, WindowError};
 pub use cron::{CronError, CronPattern};
+pub use record::{Pause, Pending, Record, Started};
+pub use retry::Retry;
+pub use task::{TaskKey, TaskKeyError};
+pub use times::grace;
 pub use zone::{UnknownZone, Zone};
 
 use crate::model::{IdError, PlanId, Span, SpanError};

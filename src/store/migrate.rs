@@ -24,6 +24,7 @@ pub(crate) const TRUST: Schema = Schema {
         include_str!("sql/trust/0002_runs.sql"),
         include_str!("sql/trust/0003_offers.sql"),
         include_str!("sql/trust/0004_boots.sql"),
+        include_str!("sql/trust/0005_schedule.sql"),
     ],
 };
 

@@ -6,7 +6,7 @@
 use super::proto::log as proto;
 use crate::model::{
     Expectation, FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind, Stats,
-    Status, Timestamp,
+    Status, Timestamp, Timing,
 };
 use crate::reconcile::{MAX_PAYLOAD, Shard};
 use bytes::Bytes;
@@ -125,14 +125,23 @@ pub fn decode_operation(
 /// The payload of an expectation; its repo and plan are the shard's.
 #[must_use]
 pub fn encode_expectation(expectation: &Expectation) -> Bytes {
+    let timing = &expectation.timing;
     let mut message = proto::Expectation {
         schedule: expectation.schedule.clone(),
         allowed_age_s: expectation.allowed_age.map(|age| age.as_secs()),
         last_met_ms: expectation.last_met.map(Timestamp::as_millis),
         disabled: !expectation.enabled,
         disabled_reason: expectation.disabled_reason.clone(),
+        time_zone: timing.time_zone.clone(),
+        next_due_ms: timing.next_due.map(Timestamp::as_millis),
+        longest_gap_s: timing.longest_gap.map(|gap| gap.as_secs()),
+        grace_s: timing.grace.map(|grace| grace.as_secs()),
+        paused: timing.paused,
+        paused_until_ms: timing.paused_until.map(Timestamp::as_millis),
+        waiting_for: timing.waiting_for.clone(),
     };
     cut(&mut message.schedule, MAX_MESSAGE);
+    cut(&mut message.waiting_for, MAX_MESSAGE);
     cut(&mut message.disabled_reason, MAX_MESSAGE);
     message.encode_to_vec().into()
 }
@@ -152,6 +161,15 @@ pub fn decode_expectation(shard: &Shard, payload: &[u8]) -> Result<Expectation, 
         last_met: message.last_met_ms.map(Timestamp::from_millis),
         enabled: !message.disabled,
         disabled_reason: message.disabled_reason,
+        timing: Timing {
+            time_zone: message.time_zone,
+            next_due: message.next_due_ms.map(Timestamp::from_millis),
+            longest_gap: message.longest_gap_s.map(Duration::from_secs),
+            grace: message.grace_s.map(Duration::from_secs),
+            paused: message.paused,
+            paused_until: message.paused_until_ms.map(Timestamp::from_millis),
+            waiting_for: message.waiting_for,
+        },
     })
 }
 
@@ -344,9 +362,25 @@ mod tests {
             last_met: Some(Timestamp::from_millis(5)),
             enabled: false,
             disabled_reason: "un-shared by hub".into(),
+            timing: Timing::default(),
         };
         let payload = encode_expectation(&expectation);
-        assert_eq!(decode_expectation(&shard(), &payload), Ok(expectation));
+        assert_eq!(payload.len(), 34, "what an earlier version wrote, and reads, is the same");
+        assert_eq!(decode_expectation(&shard(), &payload).as_ref(), Ok(&expectation));
+        let timed = Expectation {
+            timing: Timing {
+                time_zone: "Europe/Rome".into(),
+                next_due: Some(Timestamp::from_millis(7)),
+                longest_gap: Some(Duration::from_secs(86_400)),
+                grace: Some(Duration::from_secs(900)),
+                paused: true,
+                paused_until: Some(Timestamp::from_millis(9)),
+                waiting_for: "AC power".into(),
+            },
+            ..expectation
+        };
+        let payload = encode_expectation(&timed);
+        assert_eq!(decode_expectation(&shard(), &payload), Ok(timed));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use holdfast::job::{
 };
 use holdfast::model::{
     InstanceId, Operation, OperationId, OperationKind, PlanId, RepoAccess, RepoGuid, RepoId,
-    Secret, Status, Timestamp,
+    Secret, Status, Timestamp, Tuning,
 };
-use holdfast::restic::{Exclusions, Guard, Locator};
+use holdfast::restic::{Exclusions, Guard, Locator, Manner};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -157,11 +157,17 @@ pub(crate) fn furnish(memory: &Memory, folder: &Path, standing: Standing) {
         password: secret("swordfish".to_owned()),
         env: vec![("RESTIC_CACHE_DIR".to_owned(), secret(cache))],
     };
-    let repo = RepoSpec { id: repo_id(), access, standing, promised: None };
+    let repo = RepoSpec { id: repo_id(), access, standing, promised: None, tuning: Tuning::NONE };
     memory.repos.lock().unwrap().insert(repo_id(), repo);
     let paths = vec![folder.join("files").display().to_string()];
-    let plan =
-        PlanSpec { id: plan_id(), repo: repo_id(), paths, exclusions: Exclusions::default() };
+    let plan = PlanSpec {
+        id: plan_id(),
+        repo: repo_id(),
+        paths,
+        exclusions: Exclusions::default(),
+        manner: Manner::default(),
+        tuning: Tuning::NONE,
+    };
     memory.plans.lock().unwrap().insert(plan_id(), plan);
 }
 

@@ -4,7 +4,7 @@
 
 use holdfast::model::{
     Expectation, InstanceId, ItemErrors, KeyId, Operation, OperationId, OperationKind, Status,
-    Timestamp,
+    Timestamp, Timing,
 };
 use holdfast::reconcile::{Entry, EntryKind, Hash, Head, Shard, chain_zero, digest, link};
 use holdfast::store::History;
@@ -65,6 +65,7 @@ pub fn expectation(plan: &str, hours: u64) -> Expectation {
         last_met: None,
         enabled: true,
         disabled_reason: String::new(),
+        timing: Timing::default(),
     }
 }
 

@@ -71,7 +71,7 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \
          retention, enabled, disabled_reason, state, next_run, last_run, last_success, \
          last_status, allowed_age_s, age_s, fresh_until",
-        "",
+        "time_zone, grace_s, jitter_s, next_runs",
     );
 }
 

@@ -56,6 +56,18 @@ impl PlanService for Scripted {
         not_asked()
     }
 
+    async fn show(&self, _: Request<PlanRequest>) -> Answer<Plan> {
+        not_asked()
+    }
+
+    async fn pause(&self, _: Request<PausePlanRequest>) -> Answer<Plan> {
+        not_asked()
+    }
+
+    async fn resume(&self, _: Request<PlanRequest>) -> Answer<Plan> {
+        not_asked()
+    }
+
     async fn backup(&self, request: Request<PlanRequest>) -> Answer<Operation> {
         match request.get_ref().plan.as_str() {
             "home" => Ok(Response::new(backup("pending"))),

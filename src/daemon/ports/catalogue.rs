@@ -4,8 +4,8 @@ use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo};
 use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
-use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId};
-use crate::restic::{Exclusions, FileSystems};
+use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
+use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
 use std::sync::Arc;
@@ -35,7 +35,8 @@ impl LiveCatalogue {
         let access = self.runtime.block_on(repo.access());
         let access = access.map_err(|error| Unusable(format!("repo {}: {error}", repo.id)))?;
         let standing = if repo.auto_init { Standing::Own } else { Standing::OwnByHand };
-        Ok(RepoSpec { id: repo.id.clone(), access, standing, promised: None })
+        let (id, tuning) = (repo.id.clone(), repo.tuning);
+        Ok(RepoSpec { id, access, standing, promised: None, tuning })
     }
 }
 
@@ -104,12 +105,28 @@ fn spec(plan: &Plan) -> PlanSpec {
         exclusions: Exclusions {
             exclude: plan.exclude.clone(),
             iexclude: plan.iexclude.clone(),
+            exclude_file: plan.exclude_file.clone(),
+            iexclude_file: plan.iexclude_file.clone(),
             exclude_if_present: plan.exclude_if_present.clone(),
+            larger_than: plan.exclude_larger_than.map(|size| size.0),
+            caches: match plan.exclude_caches {
+                true => Caches::LeftOut,
+                false => Caches::Saved,
+            },
             file_systems: match plan.one_file_system {
                 true => FileSystems::One,
                 false => FileSystems::All,
             },
         },
+        manner: Manner {
+            read_concurrency: plan.read_concurrency,
+            unchanged: match plan.skip_if_unchanged {
+                true => Unchanged::Skipped,
+                false => Unchanged::Saved,
+            },
+            host: plan.host.clone(),
+        },
+        tuning: plan.tuning,
     }
 }
 
@@ -121,5 +138,6 @@ fn received(repo: &ReceivedRepo) -> Option<RepoSpec> {
         env: repo.env.clone(),
     };
     let promised = Some(repo.guid.clone());
-    Some(RepoSpec { id: repo.id.clone(), access, standing: Standing::Received, promised })
+    let (id, standing, tuning) = (repo.id.clone(), Standing::Received, Tuning::NONE);
+    Some(RepoSpec { id, access, standing, promised, tuning })
 }

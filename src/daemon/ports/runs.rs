@@ -51,7 +51,7 @@ impl Runs for StoredRuns {
         status: Status,
         at: Timestamp,
     ) -> Result<(), StoreFault> {
-        let run = freshness::PlanRun { status, started_at: at, made_snapshot: false };
+        let run = freshness::PlanRun { status, started_at: at, made_snapshot: false, flow: None };
         let end = if run.is_good() { RunEnd::Good } else { RunEnd::NotGood };
         self.trust.run_ended(operation, status, end, at).map_err(fault)
     }

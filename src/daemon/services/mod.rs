@@ -50,8 +50,8 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
 
 /// Peers are to know what the plans promise from now on.
 async fn expectations_changed(node: &Node) {
-    let config = node.config.current();
-    if let Err(error) = expectations::refresh(config, &node.trust, &node.history).await {
+    let now = (node.config.current(), node.scheduler.agenda());
+    if let Err(error) = expectations::refresh(now, &node.trust, &node.history).await {
         tracing::error!(%error, "peers do not know yet what the plans promise now");
     }
 }

@@ -1,14 +1,17 @@
 //! Plans: listed, written into the config, and run.
 
 mod fleet;
+mod timed;
 
 use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
+use crate::clock;
 use crate::config::{Edit, Plan, Span};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
 use crate::model::{PlanId, RepoId};
+use crate::schedule::{Schedule, TaskKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -71,7 +74,38 @@ impl PlanService for Service {
         let operation = self.node.engine.backup(&id).await.map_err(refuse::job)?;
         super::started(&self.node, operation).await.map(Response::new)
     }
+
+    async fn show(&self, request: Request<api::PlanRequest>) -> Answer<api::Plan> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        let next = self.node.scheduler.agenda().next_runs(&self.known(&id)?, NEXT_RUNS);
+        let mut shown = self.shown(&id).await?;
+        shown.get_mut().next_runs = next.into_iter().map(|at| at.to_string()).collect();
+        Ok(shown)
+    }
+
+    async fn pause(&self, request: Request<api::PausePlanRequest>) -> Answer<api::Plan> {
+        let request = request.into_inner();
+        let id: PlanId = refuse::field("plan", &request.plan)?;
+        self.known(&id)?;
+        let pause = timed::pause(request.until.as_deref(), clock::now())?;
+        let paused = self.node.scheduler.pause(&TaskKey::Plan(id.clone()), pause).await;
+        paused.map_err(refuse::store)?;
+        super::expectations_changed(&self.node).await;
+        self.shown(&id).await
+    }
+
+    async fn resume(&self, request: Request<api::PlanRequest>) -> Answer<api::Plan> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        self.known(&id)?;
+        let resumed = self.node.scheduler.resume(&TaskKey::Plan(id.clone())).await;
+        resumed.map_err(refuse::store)?;
+        super::expectations_changed(&self.node).await;
+        self.shown(&id).await
+    }
 }
+
+/// How many runs are told ahead.
+const NEXT_RUNS: usize = 5;
 
 /// This instance's plans.
 pub(super) async fn documents(node: &Node) -> Result<Vec<api::Plan>, Status> {
@@ -130,6 +164,13 @@ fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
         exclude_if_present: request.exclude_if_present,
         one_file_system: request.one_file_system,
         max_age: request.max_age_s.map(max_age).transpose()?.flatten(),
+        grace: request.grace_s.map(timed::grace).transpose()?.flatten(),
+        schedule: timed::Change {
+            schedule: request.schedule,
+            time_zone: request.time_zone,
+            jitter_s: request.jitter_s,
+        }
+        .of(&Schedule::Manual)?,
         ..Plan::new(id, repo, paths(request.paths)?)
     })
 }
@@ -156,6 +197,15 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
     if let Some(seconds) = request.max_age_s {
         plan.max_age = max_age(seconds)?;
     }
+    if let Some(seconds) = request.grace_s {
+        plan.grace = timed::grace(seconds)?;
+    }
+    let change = timed::Change {
+        schedule: request.schedule,
+        time_zone: request.time_zone,
+        jitter_s: request.jitter_s,
+    };
+    plan.schedule = change.of(&plan.schedule)?;
     Ok(plan)
 }
 

@@ -5,9 +5,9 @@
 use super::query::Whose;
 use super::rows::{self, ShardRow};
 use super::tx::HistoryReader;
-use crate::model::{Expectation, KeyId, OperationId, OperationKind, Status, Timestamp};
+use crate::model::{Expectation, FlowId, KeyId, OperationId, OperationKind, Status, Timestamp};
 use crate::reconcile::Shard;
-use crate::store::column::noun;
+use crate::store::column::{maybe, noun};
 use crate::store::error::Result;
 use crate::wire::log::decode_expectation;
 use rusqlite::Row;
@@ -36,6 +36,8 @@ pub struct Backup {
     pub started_at: Timestamp,
     /// Whether its snapshot is known.
     pub has_snapshot: bool,
+    /// Which operations it belongs to; `None` where no payload has told it.
+    pub flow: Option<FlowId>,
 }
 
 impl HistoryReader<'_> {
@@ -99,7 +101,7 @@ impl HistoryReader<'_> {
 
     fn backups(&self, shard: &ShardRow, limit: usize) -> Result<Vec<Backup>> {
         let mut select = self.conn.prepare_cached(
-            "SELECT id, status, started_at, snapshot IS NOT NULL AS has_snapshot FROM operation \
+            "SELECT id, status, started_at, flow, snapshot IS NOT NULL AS has_snapshot FROM operation \
              WHERE shard = ?1 AND seq > 0 AND NOT removed AND kind = ?2 ORDER BY id DESC LIMIT ?3",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -114,5 +116,6 @@ fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         status: row.get::<_, Option<String>>("status")?.and_then(|word| word.parse().ok()),
         started_at: noun(row, "started_at")?,
         has_snapshot: row.get("has_snapshot")?,
+        flow: maybe(row, "flow")?,
     })
 }

@@ -14,6 +14,7 @@ mod offer;
 mod peer;
 mod repo;
 mod run;
+mod task;
 mod token;
 mod word;
 

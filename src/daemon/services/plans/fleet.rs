@@ -15,12 +15,15 @@ use crate::daemon::ports::{Repos, disabled_reason};
 use crate::daemon::presence::Presence;
 use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
-use crate::model::{Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp};
+use crate::model::{
+    Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp, Timing,
+};
 use crate::reconcile::Shard;
 use crate::store::history::{Backup, PlanRecord, Whose};
 use crate::store::trust;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many of a plan's newest backups its state is worked out of.
 const LOOKED_AT: usize = 32;
@@ -37,6 +40,7 @@ struct Facts<'a> {
     instance: &'a InstanceId,
     expectation: Expectation,
     paths: Vec<String>,
+    jitter: Option<Duration>,
     backups: Vec<Backup>,
     since: Timestamp,
     /// When its last run began, where the history does not know.
@@ -93,7 +97,8 @@ fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> 
     let view = View::of(&presence, peer, clock::now());
     let since = known_at.map_or(view.now, |at| presence.their_time(at));
     let instance = &peer.instance;
-    let facts = Facts { instance, expectation, paths: Vec::new(), backups, since, last_run: None };
+    let (paths, jitter, last_run) = (Vec::new(), None, None);
+    let facts = Facts { instance, expectation, paths, jitter, backups, since, last_run };
     Some(facts.seen(view))
 }
 
@@ -117,7 +122,7 @@ impl View {
 pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
     let config = node.config.current();
     // Looked at before the history: what ends in between is in the history then.
-    let live = node.engine.live();
+    let (live, agenda) = (node.engine.live(), node.scheduler.agenda());
     let of_trust = Arc::clone(&config);
     let kept = node.with_trust(|trust, _| Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?)));
     let (repos, runs) = kept.await.map_err(refuse::store)?;
@@ -132,8 +137,14 @@ pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
         let facts = Facts {
             instance: &config.instance,
-            expectation: promise(plan, &config, disabled_reason(plan, &repos), run),
+            expectation: promise(
+                (plan, &config),
+                agenda.timing(plan, &config),
+                disabled_reason(plan, &repos),
+                run,
+            ),
             paths: plan.paths.clone(),
+            jitter: Some(plan.schedule.jitter()),
             backups: with_live(backups, plan, &live),
             since: known_at.unwrap_or(view.now),
             last_run: run.map(|run| run.started_at),
@@ -165,6 +176,7 @@ fn with_live(mut backups: Vec<Backup>, plan: &Plan, live: &[Live]) -> Vec<Backup
             status: Some(operation.status),
             started_at: operation.started_at,
             has_snapshot: false,
+            flow: Some(operation.flow),
         })
         .collect();
     backups.extend(missed);
@@ -188,8 +200,10 @@ impl Facts<'_> {
             (State::Never | State::Stale, _) | (_, None) => now,
             (
                 State::Failing
+                | State::Late
                 | State::Warnings
                 | State::Running
+                | State::Waiting
                 | State::Paused
                 | State::NotYet
                 | State::Fresh,
@@ -205,6 +219,8 @@ impl Facts<'_> {
         let text = |at: Timestamp| at.to_string();
         let Expectation { repo, plan, schedule, allowed_age, enabled, disabled_reason, .. } =
             self.expectation;
+        let Timing { time_zone, next_due, grace, paused_until, waiting_for, .. } =
+            self.expectation.timing;
         api::Plan {
             id: plan.to_string(),
             instance: self.instance.to_string(),
@@ -224,14 +240,20 @@ impl Facts<'_> {
             allowed_age_s: allowed_age.map(|age| age.as_secs()),
             age_s: freshness.newest_good.map(|at| view.now.since(at).as_secs()),
             fresh_until: freshness.fresh_until.map(text),
+            waiting_for: Some(waiting_for).filter(|what| !what.is_empty()),
+            paused_until: paused_until.map(text),
+            next_run: next_due.filter(|_| enabled).map(text),
+            time_zone: Some(time_zone).filter(|zone| !zone.is_empty()),
+            grace_s: grace.map(|grace| grace.as_secs()),
+            jitter_s: self.jitter.map(|jitter| jitter.as_secs()),
             ..api::Plan::default()
         }
     }
 }
 
 fn plan_run(backup: &Backup) -> Option<PlanRun> {
-    let Backup { status, started_at, has_snapshot: made_snapshot, .. } = *backup;
-    Some(PlanRun { status: status?, started_at, made_snapshot })
+    let Backup { status, started_at, has_snapshot: made_snapshot, flow, .. } = *backup;
+    Some(PlanRun { status: status?, started_at, made_snapshot, flow })
 }
 
 #[cfg(test)]
@@ -239,7 +261,6 @@ fn plan_run(backup: &Backup) -> Option<PlanRun> {
 mod tests {
     use super::*;
     use crate::model::OperationId;
-    use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
@@ -254,6 +275,7 @@ mod tests {
             status: Some(status),
             started_at: NOW.minus(HOUR * hours),
             has_snapshot: false,
+            flow: None,
         };
         let expectation = Expectation {
             repo: "vault".parse().unwrap(),
@@ -263,11 +285,13 @@ mod tests {
             last_met: None,
             enabled: true,
             disabled_reason: String::new(),
+            timing: Timing::default(),
         };
         Facts {
             instance,
             expectation,
             paths: Vec::new(),
+            jitter: None,
             backups: runs.iter().map(backup).collect(),
             since: NOW.minus(HOUR * 1000),
             last_run: None,

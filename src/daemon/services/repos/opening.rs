@@ -76,10 +76,14 @@ const fn word(reason: &Reason) -> &'static str {
         Reason::RepositoryMissing => "missing",
         Reason::Locked { .. } => "locked",
         Reason::Unreachable => "unreachable",
-        Reason::Denied => "denied",
+        Reason::Denied | Reason::AppendOnly => "denied",
+        Reason::HostKey => "host-key",
         Reason::NoSpace => "no-space",
         Reason::NotStarted
         | Reason::AlreadyExists
+        | Reason::OutOfMemory
+        | Reason::Lacks { .. }
+        | Reason::NoIonice
         | Reason::NothingToSave
         | Reason::NoSuchSnapshot
         | Reason::Interrupted

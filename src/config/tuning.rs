@@ -1,0 +1,107 @@
+//! How restic is run: the keys that a repo and a plan have in common.
+
+use super::encode::{Fields, inline};
+use super::units::{ByteSize, Span};
+use super::values::within;
+use super::written::{Field, Keys, Section};
+use crate::model::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
+use std::time::Duration;
+use toml_edit::Value;
+
+pub(super) const LIMITS: Keys =
+    Keys { known: &["upload", "download", "nice", "io", "memory", "gogc"], later: &[] };
+
+/// Written where no time is a limit.
+const NEVER: &str = "never";
+
+pub(super) fn read(section: &Section<'_>) -> Tuning {
+    let limits = section.field("limits").map(|field| limits(&field)).unwrap_or_default();
+    Tuning {
+        compression: section.field("compression").and_then(|f| f.word(Compression::ALL)),
+        pack_size: section.field("pack-size").and_then(|f| bytes(&f, PackSize::of_bytes)),
+        stall_after: section.field("stall-after").and_then(|f| patience(&f)),
+        max_run: section.field("max-run").and_then(|f| patience(&f)),
+        ..limits
+    }
+}
+
+fn limits(field: &Field<'_>) -> Tuning {
+    let Some(section) = field.table(&LIMITS) else { return Tuning::default() };
+    Tuning {
+        upload: section.field("upload").and_then(|f| bytes(&f, Rate::of_bytes)),
+        download: section.field("download").and_then(|f| bytes(&f, Rate::of_bytes)),
+        nice: section.field("nice").and_then(|f| checked(&f, f.integer()?, Nice::of)),
+        io: section.field("io").and_then(|f| f.word(IoClass::ALL)),
+        memory: section.field("memory").and_then(|f| memory(&f)),
+        gogc: section.field("gogc").and_then(|f| number(&f, 1, 1000)),
+        ..Tuning::default()
+    }
+}
+
+fn checked<T, U>(
+    field: &Field<'_>,
+    value: T,
+    of: impl Fn(T) -> Result<U, OutOfBounds>,
+) -> Option<U> {
+    of(value).map_err(|error| field.report(error.to_string(), None)).ok()
+}
+
+fn bytes<T>(field: &Field<'_>, of: impl Fn(u64) -> Result<T, OutOfBounds>) -> Option<T> {
+    let ByteSize(given) = field.parse()?;
+    checked(field, given, of)
+}
+
+/// restic does nothing useful with less.
+const LEAST_MEMORY: ByteSize = ByteSize(64 << 20);
+
+fn memory(field: &Field<'_>) -> Option<u64> {
+    let given: ByteSize = field.parse()?;
+    if given < LEAST_MEMORY {
+        field.report(format!("{given} is less than {LEAST_MEMORY}"), None);
+        return None;
+    }
+    Some(given.0)
+}
+
+/// A whole number within bounds.
+pub(super) fn number<T: TryFrom<i64>>(field: &Field<'_>, least: i64, most: i64) -> Option<T> {
+    let given = field.integer()?;
+    if !(least..=most).contains(&given) {
+        field.report(format!("{given} is not between {least} and {most}"), None);
+        return None;
+    }
+    T::try_from(given).ok()
+}
+
+fn patience(field: &Field<'_>) -> Option<Patience> {
+    if field.is_string() && field.text()? == NEVER {
+        return Some(Patience::Endless);
+    }
+    within(field, Duration::from_secs(60), Span::days(30).0).map(Patience::For)
+}
+
+/// As they are written back.
+pub(super) fn encode(tuning: &Tuning) -> Fields {
+    let size = |bytes: u64| Value::from(ByteSize(bytes).to_string());
+    let limits = [
+        ("upload", tuning.upload.map(|rate| size(rate.bytes()))),
+        ("download", tuning.download.map(|rate| size(rate.bytes()))),
+        ("nice", tuning.nice.map(|nice| Value::from(i64::from(nice.get())))),
+        ("io", tuning.io.map(|class| Value::from(class.as_str()))),
+        ("memory", tuning.memory.map(size)),
+        ("gogc", tuning.gogc.map(|percent| Value::from(i64::from(percent)))),
+    ];
+    let limits: Vec<_> =
+        limits.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    let time = |patience| match patience {
+        Patience::For(time) => Value::from(Span(time).to_string()),
+        Patience::Endless => Value::from(NEVER),
+    };
+    vec![
+        ("limits", (!limits.is_empty()).then(|| inline(limits))),
+        ("compression", tuning.compression.map(|how| Value::from(how.as_str()))),
+        ("pack-size", tuning.pack_size.map(|pack| size(pack.bytes()))),
+        ("stall-after", tuning.stall_after.map(time)),
+        ("max-run", tuning.max_run.map(time)),
+    ]
+}

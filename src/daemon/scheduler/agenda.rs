@@ -1,0 +1,188 @@
+//! The book as kept in `trust.db`, and what of it is shown.
+
+use crate::config::{Config, Plan};
+use crate::model::{KeyId, Timestamp, Timing};
+use crate::schedule::{
+    Book, Ended, Entry, Outlook, Pause, Record, Retry, Schedule, Surroundings, TaskKey, Zone, grace,
+};
+use crate::store::{StoreError, Trust};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+
+/// What is known of all tasks now.
+#[derive(Debug, Clone)]
+pub struct Agenda {
+    instance: KeyId,
+    book: Book,
+    waiting: BTreeMap<TaskKey, String>,
+}
+
+/// Keeps the book; changes go through here one after another.
+#[derive(Debug)]
+pub struct Scheduler {
+    trust: Arc<Trust>,
+    writing: Mutex<()>,
+    agenda: watch::Sender<Agenda>,
+    nudges: watch::Sender<()>,
+}
+
+impl Agenda {
+    /// Of an instance about which nothing is known yet.
+    #[must_use]
+    pub const fn new(instance: KeyId) -> Self {
+        Self { instance, book: Book::new(BTreeMap::new()), waiting: BTreeMap::new() }
+    }
+
+    /// What the schedule of a plan makes of it now.
+    #[must_use]
+    pub fn timing(&self, plan: &Plan, config: &Config) -> Timing {
+        let key = TaskKey::Plan(plan.id.clone());
+        let record = self.book.record(&key);
+        let leading = config.leading_schedule(plan);
+        let gap = leading.longest_gap();
+        let of_gap = || gap.map(|gap| grace(gap, leading.jitter()));
+        let pause = record.and_then(|record| record.paused);
+        Timing {
+            time_zone: zone_name(&plan.schedule),
+            next_due: record.and_then(next_due),
+            longest_gap: gap,
+            grace: plan.grace.map(|grace| grace.0).or_else(of_gap),
+            paused: pause.is_some(),
+            paused_until: pause.and_then(|pause| match pause {
+                Pause::Until(end) => Some(end),
+                Pause::UntilResumed => None,
+            }),
+            waiting_for: self.waiting.get(&key).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The next runs of a plan, as far as its schedule tells them.
+    #[must_use]
+    pub fn next_runs(&self, plan: &Plan, count: usize) -> Vec<Timestamp> {
+        let key = TaskKey::Plan(plan.id.clone());
+        let Some(first) = self.book.record(&key).and_then(next_due) else { return Vec::new() };
+        let put_off = key.put_off(&self.instance, plan.schedule.jitter());
+        plan.schedule.next_runs(first, count, put_off, &Zone::of_this_machine())
+    }
+}
+
+/// One that is due and was not tried yet comes before those that will be.
+fn next_due(record: &Record) -> Option<Timestamp> {
+    let due = record.pending.filter(|pending| pending.attempt == 1).map(|pending| pending.due);
+    due.or(record.next_due)
+}
+
+fn zone_name(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Cron { zone: Some(zone), .. } => zone.to_string(),
+        Schedule::Cron { zone: None, .. } => Zone::of_this_machine().to_string(),
+        Schedule::Manual | Schedule::Every { .. } | Schedule::After { .. } => String::new(),
+    }
+}
+
+impl Scheduler {
+    /// With what `trust.db` knows.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(trust: Arc<Trust>, instance: KeyId) -> Result<Self, StoreError> {
+        let book = Book::new(trust.tasks()?);
+        let agenda = watch::Sender::new(Agenda { instance, book, waiting: BTreeMap::new() });
+        Ok(Self { trust, writing: Mutex::default(), agenda, nudges: watch::Sender::new(()) })
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn agenda(&self) -> Agenda {
+        self.agenda.borrow().clone()
+    }
+
+    /// Changes whenever what is shown does.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Agenda> {
+        self.agenda.subscribe()
+    }
+
+    /// Changes when a person changed something: it is looked at again.
+    pub(super) fn nudges(&self) -> watch::Receiver<()> {
+        self.nudges.subscribe()
+    }
+
+    /// What the book has as running, and since when.
+    pub(super) fn running(&self) -> Vec<(TaskKey, Timestamp)> {
+        let agenda = self.agenda.borrow();
+        let records = agenda.book.records().iter();
+        records.filter_map(|(key, record)| Some((key.clone(), record.running?.at))).collect()
+    }
+
+    pub(super) async fn look(
+        &self,
+        now: Timestamp,
+        local: Zone,
+        around: Surroundings,
+        entries: Vec<Entry>,
+    ) -> Result<Outlook, StoreError> {
+        let look = |book: &mut Book| book.look(now, &local, &around, &entries);
+        let outlook = self.change(look).await?;
+        self.agenda.send_if_modified(|agenda| {
+            let differs = agenda.waiting != outlook.waiting;
+            agenda.waiting.clone_from(&outlook.waiting);
+            differs
+        });
+        Ok(outlook)
+    }
+
+    pub(super) async fn ended(
+        &self,
+        key: TaskKey,
+        end: Ended,
+        retry: Retry,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change(|book| book.ended(&key, end, retry, now)).await
+    }
+
+    /// A person pauses a task.
+    ///
+    /// # Errors
+    /// It was not kept; nothing has changed.
+    pub async fn pause(&self, key: &TaskKey, pause: Pause) -> Result<(), StoreError> {
+        self.change(|book| book.pause(key, pause)).await?;
+        self.nudges.send_replace(());
+        Ok(())
+    }
+
+    /// A person resumes a task.
+    ///
+    /// # Errors
+    /// It was not kept; nothing has changed.
+    pub async fn resume(&self, key: &TaskKey) -> Result<(), StoreError> {
+        self.change(|book| book.resume(key)).await?;
+        self.nudges.send_replace(());
+        Ok(())
+    }
+
+    /// Changes the book, once the change is kept.
+    async fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> Result<T, StoreError> {
+        let _turn = self.writing.lock().await;
+        let before = self.agenda.borrow().book.clone();
+        let mut after = before.clone();
+        let done = change(&mut after);
+        let changed = differences(&before, &after);
+        if !changed.is_empty() {
+            let trust = Arc::clone(&self.trust);
+            let kept = tokio::task::spawn_blocking(move || trust.keep_tasks(&changed)).await;
+            kept.unwrap_or(Err(StoreError::Closed))?;
+            self.agenda.send_modify(|agenda| agenda.book = after);
+        }
+        Ok(done)
+    }
+}
+
+fn differences(before: &Book, after: &Book) -> Vec<(TaskKey, Option<Record>)> {
+    let (before, after) = (before.records(), after.records());
+    let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key.clone(), None));
+    let changed = after.iter().filter(|(key, record)| before.get(*key) != Some(*record));
+    gone.chain(changed.map(|(key, record)| (key.clone(), Some(record.clone())))).collect()
+}
