@@ -3,10 +3,11 @@
 use std::io::Result;
 use std::path::Path;
 
-const PROTOS: [&str; 3] = [
+const PROTOS: [&str; 4] = [
     "proto/holdfast/log/v1/log.proto",
     "proto/holdfast/sync/v1/sync.proto",
     "proto/holdfast/api/v1/api.proto",
+    "proto/holdfast/api/v1/upkeep.proto",
 ];
 
 /// Messages of the API that carry a secret: they cannot be printed (invariant C2).

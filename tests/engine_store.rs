@@ -169,6 +169,7 @@ fn running(id: OperationId, started_at: Timestamp) -> Operation {
         plan: Some(plan_id()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at,
         ended_at: None,
         message: String::new(),

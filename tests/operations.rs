@@ -43,6 +43,7 @@ fn backup(n: u16, instance: &str, plan: &str) -> Operation {
         plan: Some(plan.parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at(n),
         ended_at: Some(at(n)),
         message: String::new(),

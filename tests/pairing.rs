@@ -397,6 +397,7 @@ fn backup(instance: &InstanceId, n: u8) -> Operation {
         plan: Some("home".parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: format!("backup {n}"),

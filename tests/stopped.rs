@@ -57,6 +57,7 @@ fn backup(instance: &str, n: u8) -> Operation {
         plan: Some("home".parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: String::new(),

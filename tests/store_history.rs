@@ -170,6 +170,21 @@ async fn retention_takes_a_prefix_and_leaves_what_is_younger() {
 }
 
 #[tokio::test]
+async fn retention_leaves_the_last_success_however_old_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let history = open(dir.path());
+    append(&history, 1, "home", Status::Succeeded).await;
+    append(&history, 2, "home", Status::Warning).await;
+    append(&history, 3, "home", Status::Failed).await;
+    append(&history, 4, "etc", Status::Failed).await;
+    let late = Timestamp::from_millis(i64::MAX);
+    let gone = history.write(move |tx| tx.own()?.retain(late)).await.expect("retained");
+    assert_eq!(gone, 2, "the first of home and the failure of etc");
+    assert_eq!(listed(&history, Filter::default()).await, ["operation 2", "operation 3"]);
+    assert_eq!(history.write(move |tx| tx.own()?.retain(late)).await.expect("retained"), 0);
+}
+
+#[tokio::test]
 async fn followers_see_each_change_and_are_woken() {
     let dir = tempfile::tempdir().expect("a folder");
     let history = open(dir.path());

@@ -5,7 +5,9 @@
 mod store;
 
 use bytes::Bytes;
-use holdfast::model::{Epoch, KeyId, OperationId, Status, Timestamp};
+use holdfast::daemon::ports::StoredHistory;
+use holdfast::job::History as _;
+use holdfast::model::{Epoch, KeyId, Operation, OperationId, RepoGuid, Status, Timestamp};
 use holdfast::reconcile::memory::MemoryHub;
 use holdfast::reconcile::{
     ArchiveReason, Checkpoint, Entry, EntryKind, Found, Head, HubLog, Shard, chain_zero, digest,
@@ -335,6 +337,43 @@ fn why_a_shard_is_stopped_is_kept_until_it_is_taken_again_or_the_store_is_opened
 }
 
 #[test]
+fn a_peer_is_gone_from_a_repository_when_its_own_log_says_that_all_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = open(dir.path());
+    let guid: RepoGuid = "cd".repeat(32).parse().unwrap();
+    let run = |n, status| {
+        let run = Operation { repo_guid: Some(guid.clone()), ..operation(n, "home", status) };
+        (EntryKind::First, run)
+    };
+    let append = |from: Head, states: &[(EntryKind, Operation)]| {
+        let entries = chained(from, states);
+        let head = entries.last().and_then(|entry| entry.chain).unwrap();
+        let append = move |tx: &mut HistoryTx<'_>| {
+            let mut hub = tx.hub(peer().1)?;
+            if hub.epoch()?.is_none() {
+                hub.begin_epoch(EPOCH)?;
+                hub.adopt_base(&shard("home"), from, ArchiveReason::Fork)?;
+            }
+            hub.append(&shard("home"), entries)
+        };
+        history.write_blocking(append).unwrap();
+        Head { seq: from.seq + states.len() as u64, chain: head }
+    };
+    let stored = StoredHistory::new(history.clone());
+    let ended = |name: &str, guid: &RepoGuid, at| {
+        stored.has_ended(name, guid, Timestamp::from_millis(NOON + at)).unwrap()
+    };
+    let head = append(zero(&shard("home"), EPOCH), &[run(1, Status::Lost)]);
+    // It began at 1 ms past noon and ended a minute later.
+    assert!(ended("nas", &guid, 30_000));
+    assert!(!ended("nas", &guid, 600_000), "a lock that is younger is of something else");
+    assert!(!ended("laptop", &guid, 30_000), "of another peer nothing is known");
+    assert!(!ended("nas", &"ef".repeat(32).parse().unwrap(), 30_000), "nor of another repository");
+    append(head, &[run(2, Status::Running)]);
+    assert!(!ended("nas", &guid, 30_000), "it may be the lock of what still runs");
+}
+
+#[test]
 fn hidden_shards_are_kept_and_not_listed() {
     let dir = tempfile::tempdir().unwrap();
     let history = open(dir.path());
@@ -363,10 +402,10 @@ fn retention_on_a_hub_takes_live_and_archived_entries() {
     assert_eq!(presences(&history).len(), 5);
     let late = Timestamp::from_millis(i64::MAX);
     let job = move |tx: &mut HistoryTx<'_>| tx.hub(peer().1)?.retain(late);
-    assert_eq!(history.write_blocking(job).unwrap(), 5);
+    assert_eq!(history.write_blocking(job).unwrap(), 4);
     let summary = history.read_blocking(|reader| reader.summary(peer().1)).unwrap().unwrap();
-    assert_eq!((summary.usage.entries, summary.usage.payload_bytes), (0, 0));
-    assert!(presences(&history).is_empty());
+    assert_eq!(summary.usage.entries, 1);
+    assert_eq!(presences(&history).len(), 1, "the last good backup stays, however old");
 }
 
 #[test]

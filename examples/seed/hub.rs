@@ -188,6 +188,7 @@ fn backup(shard: &Shard, number: u32, ended: Timestamp) -> Operation {
         plan: shard.plan.parse().ok(),
         repo_guid: None,
         snapshot: Some("5eed".repeat(16)),
+        snapshot_gone: None,
         started_at,
         ended_at: Some(ended),
         message: String::new(),

@@ -76,6 +76,7 @@ fn template(instance: InstanceId) -> Operation {
         plan: None,
         repo_guid: None,
         snapshot: Some("5eed".repeat(16)),
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: String::new(),

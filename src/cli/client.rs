@@ -9,6 +9,7 @@ use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::snapshot_service_client::SnapshotServiceClient;
 use crate::api::status_service_client::StatusServiceClient;
 use crate::api::token_service_client::TokenServiceClient;
+use crate::api::upkeep_service_client::UpkeepServiceClient;
 use crate::net::local::{self, LocalError};
 use std::path::{Path, PathBuf};
 use tonic::transport::Channel;
@@ -41,6 +42,7 @@ services!(
     operations: OperationServiceClient,
     snapshots: SnapshotServiceClient,
     config: ConfigServiceClient,
+    upkeep: UpkeepServiceClient,
 );
 
 impl Client {

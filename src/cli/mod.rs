@@ -27,6 +27,7 @@ pub mod run;
 mod snapshots;
 mod status;
 mod token;
+mod upkeep;
 mod watch;
 mod words;
 

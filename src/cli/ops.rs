@@ -192,6 +192,18 @@ pub(crate) enum OpCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// Remove one operation of this instance from the history
+    ///
+    /// An entry of the log says that it was removed, and peers that have it keep it as archived. No
+    /// snapshot is touched.
+    #[command(after_help = "Example:\n  holdfast op remove 019aa4e2-7d1c")]
+    Remove {
+        /// Its id; a unique prefix will do
+        operation: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Which operation.
@@ -228,8 +240,29 @@ impl OpCommand {
                 })?;
             }
             Self::Log { named, follow } => log(&client, output, named, follow).await?,
+            Self::Remove { operation, yes } => {
+                if !yes && output.is_interactive() {
+                    confirm(output, &operation)?;
+                }
+                let named = OperationRequest { operation, peer: None };
+                let removed = client.operations().remove(named).await?.into_inner();
+                output.show(&removed, || {
+                    format!(
+                        "{} of {} is removed from the history",
+                        removed.kind, removed.started_at
+                    )
+                })?;
+            }
         }
         Ok(Exit::Done)
+    }
+}
+
+fn confirm(output: Output, operation: &str) -> Result<(), Failure> {
+    let answer = output.ask(&format!("Remove operation {operation} from the history? [yes/no]"))?;
+    match answer.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::local("declined", "nothing was removed", "")),
     }
 }
 

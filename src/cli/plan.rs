@@ -1,12 +1,12 @@
 //! `holdfast plan` and `holdfast fleet`.
 
-use super::{Context, Exit, Failure, Output, parse, watch, words};
+use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
     PlanRequest, TextList,
 };
 use crate::clock;
-use crate::model::{PlanId, RepoId, Timestamp};
+use crate::model::{PlanId, RepoId, Retention, Timestamp};
 use crate::schedule::{Schedule, Zone};
 use std::path::Path;
 use std::time::Duration;
@@ -74,6 +74,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: watch::Wait,
     },
+    /// Forget snapshots by the plan's retention now
+    ///
+    /// It happens after each backup anyway. Only snapshots of this plan made by this instance are weighed.
+    #[command(after_help = "Example:\n  holdfast plan forget home --dry-run")]
+    Forget {
+        #[command(flatten)]
+        named: Named,
+        /// Only show what would be kept and forgotten, and why
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        wait: watch::Wait,
+    },
 }
 
 /// Which plan.
@@ -109,6 +122,9 @@ pub(crate) struct Add {
     /// Stay on the file systems of the paths
     #[arg(long)]
     one_file_system: bool,
+    /// What of its snapshots stays: none, keep-all, or rules such as last=3,daily=30,within=90d
+    #[arg(long, value_name = "RULES")]
+    retention: Option<Retention>,
     /// How old the newest good backup may be, such as 36h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     max_age: Option<Duration>,
@@ -153,6 +169,9 @@ pub(crate) struct Edit {
     /// Whether to stay on the file systems of the paths
     #[arg(long, value_name = "BOOL", group = "change")]
     one_file_system: Option<bool>,
+    /// What of its snapshots stays: none, keep-all, or rules such as last=3,daily=30,within=90d
+    #[arg(long, value_name = "RULES", group = "change")]
+    retention: Option<Retention>,
     /// How old the newest good backup may be, such as 36h; 0s: as for this class of machine
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, group = "change")]
     max_age: Option<Duration>,
@@ -187,6 +206,7 @@ impl From<Add> for AddPlanRequest {
             exclude_if_present: add.exclude_if_present,
             one_file_system: add.one_file_system,
             max_age_s: add.max_age.map(|age| age.as_secs()),
+            retention: add.retention.map(|retention| retention.to_string()),
             schedule: add.schedule.map(|schedule| schedule.to_string()),
             time_zone: add.time_zone.map(|zone| zone.to_string()),
             jitter_s: add.jitter.map(|jitter| jitter.as_secs()),
@@ -213,6 +233,7 @@ impl From<Edit> for EditPlanRequest {
             exclude_if_present: replaced(edit.exclude_if_present),
             one_file_system: edit.one_file_system,
             max_age_s: edit.max_age.map(|age| age.as_secs()),
+            retention: edit.retention.map(|retention| retention.to_string()),
             schedule: edit.schedule.map(|schedule| schedule.to_string()),
             time_zone: edit.time_zone,
             jitter_s: edit.jitter.map(|jitter| jitter.as_secs()),
@@ -275,6 +296,10 @@ impl Command {
                 output.show(&removed, || {
                     format!("{} is removed; its snapshots and history stay", removed.plan)
                 })?;
+            }
+            Self::Forget { named, dry_run, wait } => {
+                let plan = named.plan.to_string();
+                return upkeep::forget_plan(&client, output, plan, (dry_run, wait)).await;
             }
             Self::Backup { named, wait } => {
                 let pending = plans.backup(PlanRequest::from(named)).await?.into_inner();
@@ -347,7 +372,8 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
     };
     let header = ["instance", "plan", "state", "age of allowed", "last good", "next run", "repo"];
     let table = output.table(header, plans.iter().map(row));
-    let reasons: Vec<_> = plans.iter().filter_map(disabled).collect();
+    let inactive = plans.iter().filter_map(inactive);
+    let reasons: Vec<_> = plans.iter().filter_map(disabled).chain(inactive).collect();
     if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
 }
 
@@ -372,6 +398,11 @@ fn marked(plan: &Plan, text: &str) -> String {
 fn disabled(plan: &Plan) -> Option<String> {
     let reason = plan.disabled_reason.as_ref().filter(|_| !plan.enabled)?;
     Some(words::marked("disabled", &format!("{}: {reason}", plan.id)))
+}
+
+fn inactive(plan: &Plan) -> Option<String> {
+    let reason = plan.retention_inactive.as_ref()?;
+    Some(format!("  {}: its retention is not applied: {reason}", plan.id))
 }
 
 fn next(plan: &Plan, now: Timestamp) -> String {

@@ -1,13 +1,13 @@
 //! `holdfast repo`.
 
-use super::{Context, Exit, Failure, Output, parse, watch, words};
+use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
     AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource,
-    RemovedRepo, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest,
+    RemovedRepo, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest, UpkeepSettings,
 };
 use crate::clock;
-use crate::model::{RepoId, Timestamp};
+use crate::model::{OperationKind, RepoId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tonic::transport::Channel;
@@ -44,6 +44,36 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: watch::Wait,
     },
+    /// Forget snapshots by the retention of the repo, each plan of each instance by itself
+    ///
+    /// A plan forgets by its own retention after each of its backups. This is for what has none of its
+    /// own, and in a shared repo for the plans of its members.
+    #[command(after_help = "Example:\n  holdfast repo forget vault --dry-run")]
+    Forget(upkeep::ForgetRepo),
+    /// Remove data that no snapshot needs any more
+    #[command(after_help = "Example:\n  holdfast repo prune vault")]
+    Prune(upkeep::Work),
+    /// Verify the repository, and read the next part of its data if `check` says so
+    #[command(after_help = "Example:\n  holdfast repo check vault")]
+    Check(upkeep::Work),
+    /// Measure the repository
+    #[command(after_help = "Example:\n  holdfast repo stats vault")]
+    Stats(upkeep::Work),
+    /// List what is in the repository again, and mark backups whose snapshot is gone
+    #[command(after_help = "Example:\n  holdfast repo index vault")]
+    Index(upkeep::Work),
+    /// Remove locks whose process is known to be gone
+    #[command(
+        after_help = "Example:\n  holdfast repo unlock vault\n  holdfast repo unlock vault --all"
+    )]
+    Unlock(upkeep::Unlock),
+    /// Run a restic command on the repository; what it prints is in the operation's log
+    ///
+    /// Location and password are the repo's. Commands that have one of their own here, or that could
+    /// reach another repository or run a program, are refused.
+    #[command(after_help = "Example:\n  holdfast repo run vault -- snapshots --group-by tags\n  \
+        holdfast repo run vault -- forget 1a2b3c4d")]
+    Run(upkeep::ByHand),
 }
 
 /// Which repo.
@@ -92,6 +122,8 @@ pub(crate) struct Add {
     /// Adopt only: an absent repository is an error
     #[arg(long)]
     no_init: bool,
+    #[command(flatten)]
+    upkeep: upkeep::Settings,
     /// Take a repo again that this peer shares and that was removed here
     #[arg(long, value_name = "PEER", conflicts_with_all = ["uri", "password", "env", "shared", "no_init"])]
     from: Option<String>,
@@ -109,7 +141,7 @@ pub(crate) struct Members {
 }
 
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 17] = [
     "uri",
     "password_file",
     "password_command",
@@ -118,6 +150,15 @@ const CHANGES: [&str; 8] = [
     "unset_env",
     "member_uri",
     "member_password_file",
+    "forget",
+    "forget_schedule",
+    "prune",
+    "max_unused",
+    "check",
+    "read_data",
+    "stats",
+    "parallel",
+    "lock_wait",
 ];
 
 /// Change a repo; what is not given stays
@@ -142,6 +183,8 @@ pub(crate) struct Edit {
     unset_env: Vec<String>,
     #[command(flatten)]
     members: Members,
+    #[command(flatten)]
+    upkeep: upkeep::Settings,
 }
 
 /// Share a repo with the peers that may take it
@@ -215,6 +258,7 @@ impl Add {
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
             no_init: self.no_init,
+            upkeep: Some(self.upkeep.into()),
         };
         Ok(repos.add(request).await?.into_inner())
     }
@@ -246,6 +290,7 @@ impl Edit {
             env_removed: self.unset_env,
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
+            upkeep: Some(self.upkeep.into()),
         })
     }
 }
@@ -265,6 +310,13 @@ impl Command {
                 let pending = repos.init(RepoRequest::from(named)).await?.into_inner();
                 return wait.follow(&client, output, pending).await;
             }
+            Self::Forget(forget) => return forget.run(&client, output).await,
+            Self::Prune(work) => return work.run(&client, output, OperationKind::Prune).await,
+            Self::Check(work) => return work.run(&client, output, OperationKind::Check).await,
+            Self::Stats(work) => return work.run(&client, output, OperationKind::Stats).await,
+            Self::Index(work) => return work.run(&client, output, OperationKind::Index).await,
+            Self::Unlock(unlock) => return unlock.run(&client, output).await,
+            Self::Run(by_hand) => return by_hand.run(&client, output).await,
             Self::Remove { named, yes } => {
                 remove(output, &mut repos, named, yes).await?;
                 return Ok(Exit::Done);
@@ -376,10 +428,29 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
     lines.extend(
         repo.last_prune.as_ref().map(|at| format!("last prune  {}", words::relative(at, now))),
     );
+    lines.extend(repo.upkeep.iter().flat_map(kept));
     lines.extend(
         repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),
     );
     lines.join("\n")
+}
+
+/// How it is kept in order, in a few lines.
+fn kept(upkeep: &UpkeepSettings) -> Vec<String> {
+    let line = |name: &str, when: &Option<String>, what: &Option<String>| {
+        let when = when.as_ref()?;
+        let what = what.as_ref().map(|what| format!(", {what}")).unwrap_or_default();
+        Some(format!("{name:<12}{when}{what}"))
+    };
+    [
+        line("forget", &upkeep.forget_schedule, &upkeep.forget),
+        line("prune", &upkeep.prune_schedule, &upkeep.max_unused),
+        line("check", &upkeep.check_schedule, &upkeep.read_data),
+        line("stats", &upkeep.stats_schedule, &None),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

@@ -310,6 +310,10 @@ fn put(table: &mut Table, key: &str, value: Option<Value>) {
         table.remove(key);
         return;
     };
+    let as_table = table.get(key).filter(|item| item.is_table()).cloned();
+    if as_table.and_then(|item| item.into_value().ok()).is_some_and(|old| same(&old, &value)) {
+        return;
+    }
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) if same(old, &value) => {}
         Some(old) => {

@@ -4,6 +4,7 @@ use super::schedules;
 use super::secret::{SecretSource, Template};
 use super::tuning;
 use super::units::Span;
+use super::upkeep;
 use super::valid::{Config, DeclaredPeer, History, Plan, Repo, Tls};
 use crate::grant::Grants;
 use crate::model::PeerRole;
@@ -47,6 +48,7 @@ pub(super) fn repo(repo: &Repo) -> Fields {
         ("member-password-file", repo.member.password.as_ref().and_then(file)),
         ("auto-init", set(repo.auto_init, true)),
     ]);
+    fields.extend(upkeep::fields(&repo.upkeep));
     fields.extend(tuning::encode(&repo.tuning));
     fields
 }
@@ -86,6 +88,7 @@ pub(super) fn plan(plan: &Plan) -> Fields {
             "schedule",
             (plan.schedule != Schedule::Manual).then(|| schedules::encoded(&plan.schedule)),
         ),
+        ("retention", upkeep::retention_as_written(&plan.retention)),
         ("only-when", schedules::encoded_only_when(&plan.only_when)),
         ("retry", schedules::encoded_retry(&plan.retry)),
         ("read-concurrency", concurrency),
@@ -152,6 +155,7 @@ fn settings(config: &Config) -> Fields {
         ("history", Some(history(&config.history))),
         ("tls", tls(&config.tls)),
         ("restic", config.restic.as_ref().map(|path| text(path.display()))),
+        ("parallel", Some(Value::from(i64::from(config.parallel)))),
     ]
 }
 

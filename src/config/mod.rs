@@ -27,6 +27,7 @@ mod secret;
 mod tables;
 mod tuning;
 mod units;
+mod upkeep;
 mod valid;
 mod values;
 mod watch;
@@ -35,6 +36,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Retention;
 pub use crate::schedule::Schedule;
 pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
@@ -49,5 +51,6 @@ pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
 pub use units::{ByteSize, Span, TrustedProxy};
-pub use valid::{Config, DeclaredPeer, History, Member, Plan, Repo, Retention, Revision, Tls};
+pub use upkeep::{CheckTask, ForgetTask, PruneTask, StatsTask, Upkeep};
+pub use valid::{Config, DeclaredPeer, History, Member, Plan, Repo, Revision, Tls};
 pub use watch::watch;

@@ -4,6 +4,7 @@ use super::check::check;
 use super::problem::{Problem, Problems};
 use super::tables::{AUTHORIZED_CLIENT, KNOWN_HOST, PLAN, REPO, peer, plan, repo};
 use super::units::{ByteSize, Span};
+use super::upkeep::parallel;
 use super::valid::{Config, History, Revision, Tls};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Findings, Keys, Place, Section};
@@ -31,6 +32,7 @@ const TOP: Keys = Keys {
         "history",
         "tls",
         "restic",
+        "parallel",
         "repo",
         "plan",
         "known-host",
@@ -46,9 +48,12 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
     use super::schedules::{ONLY_WHEN, RETRY, SCHEDULE};
     use super::tables::GRANT;
     use super::tuning::LIMITS;
+    use super::upkeep::{CHECK, FORGET, PRUNE, RETENTION, STATS};
+    let upkeep = [&FORGET, &PRUNE, &CHECK, &STATS, &RETENTION];
     let peers = [&KNOWN_HOST, &AUTHORIZED_CLIENT, &GRANT];
     let of_plans = [&SCHEDULE, &ONLY_WHEN, &RETRY, &LIMITS];
     let tables = [&TOP, &HISTORY, &TLS, &REPO, &PLAN].into_iter().chain(peers).chain(of_plans);
+    let tables = tables.chain(upkeep);
     tables.flat_map(|keys| keys.known.iter().copied())
 }
 
@@ -146,6 +151,7 @@ fn settings(top: &Section<'_>, instance: Option<InstanceId>) -> Option<Config> {
         history: top.field("history").and_then(|f| history(&f)).unwrap_or_default(),
         tls: top.field("tls").and_then(|f| tls(&f)).unwrap_or_default(),
         restic: top.field("restic").and_then(|f| f.text()).map(PathBuf::from),
+        parallel: top.field("parallel").and_then(|f| parallel(&f)).unwrap_or(base.parallel),
         ..base
     };
     named.then_some(config)

@@ -55,7 +55,6 @@ pub(super) fn schedule(field: &Field<'_>) -> Option<Schedule> {
 }
 
 /// As [`schedule`], for what no run of a plan is the cause of.
-#[allow(dead_code, reason = "the upkeep of repos reads its schedules with it")]
 pub(super) fn schedule_of_repo(field: &Field<'_>) -> Option<Schedule> {
     let schedule = schedule(field)?;
     if matches!(schedule, Schedule::After { .. }) {

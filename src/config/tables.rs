@@ -4,7 +4,8 @@ use super::schedules::{grace, only_when, retry, schedule};
 use super::secret::{SecretSource, Template, is_variable};
 use super::tuning;
 use super::units::Span;
-use super::valid::{DeclaredPeer, Member, Plan, Repo, Retention};
+use super::upkeep::{retention, upkeep};
+use super::valid::{DeclaredPeer, Member, Plan, Repo};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Keys, Place, Section};
 use crate::grant::Grants;
@@ -29,13 +30,19 @@ pub(super) const REPO: Keys = Keys {
         "member-uri",
         "member-password-file",
         "auto-init",
+        "forget",
+        "prune",
+        "check",
+        "stats",
+        "parallel",
+        "lock-wait",
         "limits",
         "compression",
         "pack-size",
         "stall-after",
         "max-run",
     ],
-    later: &["forget", "prune", "check", "hook"],
+    later: &["hook"],
 };
 pub(super) const PLAN: Keys = Keys {
     known: &[
@@ -91,6 +98,7 @@ pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
         shared: flag("shared", false),
         member: member(&section),
         auto_init: flag("auto-init", true),
+        upkeep: upkeep(&section),
         tuning: tuning::read(&section),
         ..Repo::new(id?, uri?, password?)
     };
@@ -211,6 +219,7 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         exclude_caches: flag("exclude-caches", false),
         one_file_system: flag("one-file-system", false),
         schedule: section.field("schedule").and_then(|f| schedule(&f)).unwrap_or(Schedule::Manual),
+        retention: section.field("retention").and_then(|f| retention(&f)).unwrap_or_default(),
         only_when: section.field("only-when").and_then(|f| only_when(&f)).unwrap_or_default(),
         retry: section.field("retry").and_then(|f| retry(&f)).unwrap_or_default(),
         grace: section.field("grace").and_then(|f| grace(&f)),
@@ -218,7 +227,6 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
         skip_if_unchanged: flag("skip-if-unchanged", false),
         host: section.field("host").and_then(|f| host(&f)),
         tuning: tuning::read(&section),
-        retention: retention(&section),
         max_age: section.field("max-age").and_then(|f| max_age(&f)),
         enabled: flag("enabled", true),
         ..Plan::new(id?, repo?, paths?)
@@ -248,20 +256,6 @@ fn host(field: &Field<'_>) -> Option<String> {
 fn paths(field: &Field<'_>) -> Vec<String> {
     at_least_one(field, "[\"/home\"]");
     field.list(|item| absolute(item).map(str::to_owned))
-}
-
-fn retention(section: &Section<'_>) -> Retention {
-    if let Some(field) = section.field("retention") {
-        only_word(&field, Retention::None.as_str(), "snapshots are not forgotten");
-    }
-    Retention::None
-}
-
-fn only_word(field: &Field<'_>, word: &str, why: &str) {
-    if !field.is_string() || field.text().is_some_and(|text| text != word) {
-        let message = format!("this version of holdfast has only {word:?} here ({why})");
-        field.report(message, Some(format!("write {word:?} or remove the key")));
-    }
 }
 
 fn max_age(field: &Field<'_>) -> Option<Span> {

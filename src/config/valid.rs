@@ -2,9 +2,10 @@
 
 use super::secret::{SecretError, SecretSource, Template};
 use super::units::{ByteSize, Span, TrustedProxy};
+use super::upkeep::Upkeep;
 use crate::grant::Grants;
 use crate::model::{
-    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Tuning, words,
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention, Tuning,
 };
 use crate::pairing::PeerUrl;
 use crate::schedule::{OnlyWhen, Retry, Schedule};
@@ -12,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Which text a configuration was read from: equal texts, equal revisions.
@@ -71,6 +71,8 @@ pub struct Config {
     pub tls: Tls,
     /// The restic binary, where it is not the one on PATH.
     pub restic: Option<PathBuf>,
+    /// How many pieces of work may run restic at once.
+    pub parallel: u32,
     /// The repos, in the order of the file.
     pub repos: Vec<Repo>,
     /// The plans, in the order of the file.
@@ -97,12 +99,15 @@ impl Config {
             history: History::default(),
             tls: Tls::Off,
             restic: None,
+            parallel: Self::PARALLEL,
             repos: Vec::new(),
             plans: Vec::new(),
             peers: Vec::new(),
         }
     }
 
+    /// The default of [`Config::parallel`].
+    pub const PARALLEL: u32 = 4;
     /// The default of [`Config::heartbeat`]; three of them are the default of `dead_after`.
     pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -206,6 +211,8 @@ pub struct Repo {
     pub member: Member,
     /// Whether it is created if it does not exist and was never known.
     pub auto_init: bool,
+    /// How it is kept in order.
+    pub upkeep: Upkeep,
     /// How restic is run for it.
     pub tuning: Tuning,
 }
@@ -233,6 +240,7 @@ impl Repo {
             shared: false,
             member: Member { uri: None, password: None },
             auto_init: true,
+            upkeep: Upkeep::NONE,
             tuning: Tuning::NONE,
         }
     }
@@ -267,14 +275,6 @@ impl Repo {
         self.env.iter().map(|(name, value)| Ok((name.clone(), value.resolve()?))).collect()
     }
 }
-
-words!(
-    /// What of a plan's snapshots is forgotten. This version forgets nothing.
-    Retention, "retention", {
-        /// Nothing is.
-        None = "none",
-    }
-);
 
 /// What to back up, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -158,6 +158,7 @@ mod tests {
             plan: Some("home".parse().unwrap()),
             repo_guid: None,
             snapshot: None,
+            snapshot_gone: None,
             started_at: at(i64::from(n)),
             ended_at: None,
             message: String::new(),

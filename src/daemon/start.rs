@@ -8,7 +8,7 @@ use super::node::Node;
 use super::ports;
 use super::presence::Presences;
 use super::roster::Roster;
-use super::scheduler::{self, PlanTasks, Scheduler, Tasks};
+use super::scheduler::{self, PlanTasks, RepoTasks, Scheduler, Tasks};
 use super::sharing::{self, Sharing};
 use super::{promises, services, upkeep, warden};
 use crate::config::{
@@ -238,7 +238,10 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
-        let kinds: Vec<Arc<dyn Tasks>> = vec![Arc::new(PlanTasks::new(Arc::clone(node)))];
+        let kinds: Vec<Arc<dyn Tasks>> = vec![
+            Arc::new(PlanTasks::new(Arc::clone(node))),
+            Arc::new(RepoTasks::new(Arc::clone(node))),
+        ];
         tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
         tracing::info!(

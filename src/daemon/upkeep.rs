@@ -179,6 +179,7 @@ async fn retain(node: &Node) -> Result<(), StoreError> {
         }
     }
     if trimmed > 0 {
+        tracing::info!(trimmed, "entries of the history older than `history` keeps were removed");
         node.restart_troubled();
     }
     while node.history.write(move |tx| tx.retain_logs(own)).await? > 0 {

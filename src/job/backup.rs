@@ -3,6 +3,8 @@
 use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::journal::Journal;
+use super::locks::Site;
+use super::queue::Mode;
 use super::run_by::{Begun, By};
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
@@ -10,7 +12,8 @@ use crate::model::{
     FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
 };
 use crate::restic::{
-    Backup, Command, Completeness, Failure, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
+    Backup, Command, Completeness, Failure, Outcome, Reason, Restic, Snapshot, SnapshotFilter,
+    SnapshotId,
 };
 use std::sync::Arc;
 
@@ -45,6 +48,7 @@ impl Engine {
             Added::Waiting(id) => return Ok(Begun { id, active: inner.board.find(id) }),
             Added::New(active) => active,
         };
+        active.ranks(by.priority());
         let id = active.operation().id;
         let (engine, begun) = (self.clone(), Begun { id, active: Some(Arc::clone(&active)) });
         inner.spawn(task, async move { engine.back_up(&active, &plan, by).await });
@@ -68,7 +72,10 @@ impl Engine {
         let end = self.steps(active, plan, &mut listed).await;
         let end = end.or_else(|error| failed_early(active, error)).map(|end| by.counted(end));
         let ended = self.inner.finish(active, end).await;
-        if let Some(listed) = listed {
+        if let Some(mut listed) = listed {
+            if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.priority())).await {
+                listed = self.list_again(plan).await;
+            }
             let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;
             if let Err(error) = indexed {
                 tracing::warn!(%error, plan = %plan.id, "no index after the backup");
@@ -84,17 +91,15 @@ impl Engine {
     ) -> Result<End, JobError> {
         let inner = &self.inner;
         let mut cancel = active.cancelled();
-        let turn = cancel.run(inner.queue.plan(&plan.id)).await;
-        let _plan_turn = turn.ok_or(JobError::Cancelled)?;
+        let _plan_turn = self.plan_turn(active, &plan.id).await?;
         let restic = inner.locator.restic().await?;
         let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
+        let keeping = inner.ports.keeping(&plan.repo).await?;
+        let _repo_turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
         let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
-        let turn = cancel.run(inner.queue.shared(&repo.id)).await;
-        let _repo_turn = turn.ok_or(JobError::Cancelled)?;
         active.amend_silently(|op| op.repo_guid = Some(guid));
-        inner.now_running(active).await;
         let command = Command::Backup(Backup {
             plan: plan.id.clone(),
             instance: active.operation().instance,
@@ -102,7 +107,8 @@ impl Engine {
             exclusions: plan.exclusions.clone(),
             manner: plan.manner.clone(),
         });
-        let (journal, outcome) = inner.run(active, &restic, &repo, &command).await;
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let (journal, outcome) = self.run_unlocked(active, site, (Mode::Shared, &command)).await;
         match outcome {
             Ok(outcome) => {
                 let list = self.list(&restic, &repo, &plan.id).await;
@@ -116,6 +122,13 @@ impl Engine {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    async fn list_again(&self, plan: &PlanSpec) -> Listed {
+        let unusable = |error: JobError| Failure::new(Reason::Unreadable, &error.to_string());
+        let restic = self.inner.locator.restic().await.map_err(|e| unusable(e.into()))?;
+        let repo = self.inner.ports.repo(&plan.repo).await.map_err(|e| unusable(e.into()))?;
+        self.list(&restic, &repo, &plan.id).await
     }
 
     async fn list(&self, restic: &Restic, repo: &RepoSpec, plan: &PlanId) -> Listed {
@@ -148,6 +161,7 @@ impl Engine {
                 let noun = if of_plan == 1 { "snapshot" } else { "snapshots" };
                 index.message = format!("{of_plan} {noun} of plan {plan}");
                 self.find_lost(&repo, &plan, &snapshots).await;
+                self.mark_gone(&repo, &plan, &snapshots).await;
             }
             Err(failure) => {
                 index.status = Status::Failed;
@@ -242,5 +256,5 @@ fn failed(failure: &Failure, journal: Journal) -> End {
 }
 
 fn interrupted() -> Failure {
-    Failure::new(crate::restic::Reason::Interrupted, "")
+    Failure::new(Reason::Interrupted, "")
 }

@@ -1,5 +1,6 @@
 //! What is pending or running now, for everyone who watches: current state, latest wins.
 
+use super::queue::Priority;
 use crate::model::{Operation, OperationId, OperationKind, PlanId, Progress, Status};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(super) struct Active {
     live: watch::Sender<Live>,
     cancel: Shutdown,
     why: OnceLock<Why>,
+    priority: OnceLock<Priority>,
     needs_a_person: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ impl Active {
             live: watch::Sender::new(live),
             cancel: Shutdown::default(),
             why: OnceLock::new(),
+            priority: OnceLock::new(),
             needs_a_person: AtomicBool::new(false),
         }
     }
@@ -75,6 +78,16 @@ impl Active {
         self.cancel.guard()
     }
 
+    /// Says what comes first; what nothing was said of was asked for by a person.
+    pub(super) fn ranks(&self, priority: Priority) {
+        // Said once.
+        let _ = self.priority.set(priority);
+    }
+
+    pub(super) fn priority(&self) -> Priority {
+        self.priority.get().copied().unwrap_or_default()
+    }
+
     /// It failed, and whether only a person can mend that.
     pub(super) fn needs_a_person(&self, needs: bool) {
         self.needs_a_person.store(needs, Ordering::Relaxed);
@@ -100,7 +113,7 @@ pub(super) struct Board {
 pub(super) enum Added {
     /// It is there now.
     New(Arc<Active>),
-    /// A run of the same plan waits already.
+    /// A run of the same plan waits already, or the same upkeep waits or runs.
     Waiting(OperationId),
 }
 
@@ -124,12 +137,25 @@ impl Board {
                 None => {}
             }
         }
+        if let Some(same) =
+            all.values().map(|active| active.operation()).find(|op| is_same_upkeep(op, &operation))
+        {
+            return Added::Waiting(same.id);
+        }
         let id = operation.id;
         let active = Arc::new(Active::new(operation));
         all.insert(id, Arc::clone(&active));
         drop(all);
         self.changed();
         Added::New(active)
+    }
+
+    /// Whether another run of the plan of this one waits.
+    pub(super) fn another_waits(&self, operation: &Operation) -> bool {
+        let Some(plan) = operation.plan.as_ref() else { return false };
+        let backups = backups_of(&self.all(), plan);
+        let waits = |(id, status): &(_, Status)| *id != operation.id && *status == Status::Pending;
+        operation.kind == OperationKind::Backup && backups.iter().any(waits)
     }
 
     pub(super) fn remove(&self, id: OperationId) {
@@ -161,6 +187,24 @@ impl Board {
     pub(super) fn live(&self) -> Vec<Live> {
         self.all().values().map(|active| active.live.borrow().clone()).collect()
     }
+}
+
+/// Whether two operations do one thing, so that one is enough.
+fn is_same_upkeep(a: &Operation, b: &Operation) -> bool {
+    let is_upkeep = match b.kind {
+        OperationKind::Forget
+        | OperationKind::Prune
+        | OperationKind::Check
+        | OperationKind::Stats
+        | OperationKind::Index => true,
+        OperationKind::Backup
+        | OperationKind::Restore
+        | OperationKind::Hook
+        | OperationKind::Command
+        | OperationKind::Unlock
+        | OperationKind::Init => false,
+    };
+    is_upkeep && a.kind == b.kind && a.repo == b.repo && a.plan == b.plan
 }
 
 /// The backups of a plan, oldest first (ids are ordered by time).

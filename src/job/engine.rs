@@ -2,12 +2,14 @@
 
 use super::board::{Active, Added, Board, Why};
 use super::journal::Journal;
+use super::locks::Locked;
 use super::queue::Queue;
 use super::{JobError, Live, Ports, RepoSpec, Run};
 use crate::clock;
 use crate::model::{FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status};
 use crate::restic::{Command, Failure, Locator, OwnRun, Restic, Unlocking};
 use crate::shutdown::{self, Shutdown};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +34,10 @@ pub(super) struct Inner {
     pub(super) ports: Ports,
     pub(super) queue: Queue,
     pub(super) board: Board,
+    /// Repos being created, one at a time each.
+    creating: Mutex<BTreeMap<RepoId, Arc<tokio::sync::Mutex<()>>>>,
+    /// By whom repos are locked, as far as something waits for it.
+    pub(super) locked: Mutex<BTreeMap<RepoId, Locked>>,
     /// Held by every task; gone once the engine stops.
     tasks: Mutex<Option<Shutdown>>,
 }
@@ -60,7 +66,8 @@ impl Engine {
     pub fn new(locator: Locator, ports: Ports) -> Self {
         let (queue, board) = (Queue::default(), Board::new());
         let tasks = Mutex::new(Some(Shutdown::default()));
-        Self { inner: Arc::new(Inner { locator, ports, queue, board, tasks }) }
+        let (creating, locked) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { locator, ports, queue, board, creating, locked, tasks }) }
     }
 
     /// Whether it takes no more work.
@@ -124,6 +131,15 @@ impl Inner {
         tasks.as_ref().map(Shutdown::guard).ok_or(JobError::Stopping)
     }
 
+    /// Waits until nobody else creates that repo.
+    pub(super) async fn alone(&self, repo: &RepoId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut creating = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(creating.entry(repo.clone()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     /// Runs `work` beside the caller; a stop of the engine waits for it.
     pub(super) fn spawn(
         &self,
@@ -167,6 +183,7 @@ impl Inner {
             plan: about.plan,
             repo_guid,
             snapshot: None,
+            snapshot_gone: None,
             started_at: now,
             ended_at: None,
             message: String::new(),
@@ -185,6 +202,7 @@ impl Inner {
             let begun = |op: &mut Operation| {
                 op.status = Status::Running;
                 op.started_at = clock::now();
+                op.message.clear();
             };
             self.record(active.amend(begun)).await;
             self.board.changed();
@@ -317,7 +335,11 @@ impl Inner {
         let removal = restic.remove_own_locks(&repo.access, runs, &mut cancel);
         match timeout(UNLOCK_WITHIN, removal).await {
             Ok(Ok(Unlocking::NoneFound)) => (true, "it left no lock".to_owned()),
-            Ok(Ok(Unlocking::Removed)) => (true, "its own lock was removed".to_owned()),
+            Ok(Ok(Unlocking::Removed)) => {
+                let message = "removed the lock of a run of this instance, whose process is gone";
+                self.record_unlock(&repo.id, None, message.to_owned()).await;
+                (true, "its own lock was removed".to_owned())
+            }
             Ok(Ok(Unlocking::Left(others))) => {
                 let others: Vec<_> = others.iter().map(ToString::to_string).collect();
                 let others = others.join("; ");

@@ -1,7 +1,7 @@
 //! Why something was not done.
 
 use super::{StoreFault, Unusable};
-use crate::model::{OperationId, RepoGuid, RepoId};
+use crate::model::{OperationId, PlanId, RepoGuid, RepoId};
 use crate::restic::{Failure, Reason, VersionError};
 use std::path::PathBuf;
 
@@ -70,6 +70,32 @@ pub enum JobError {
         /// The folder.
         target: PathBuf,
     },
+    /// Only the owner of a received repo keeps it in order.
+    #[error(
+        "repo {repo} is shared by another instance, and {what} is its owner's. Ask there, or wait for its schedule"
+    )]
+    OwnersWork {
+        /// The repo.
+        repo: RepoId,
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Nothing would be forgotten.
+    #[error(
+        "plan {plan} keeps all its snapshots. Give it a retention, such as `holdfast plan edit {plan} --retention daily=30`"
+    )]
+    KeepsAll {
+        /// Which plan.
+        plan: PlanId,
+    },
+    /// No retention says what to forget in a repo.
+    #[error(
+        "repo {repo} has no retention of its own. Give it one, such as `holdfast repo edit {repo} --forget daily=30`"
+    )]
+    NoRetention {
+        /// The repo.
+        repo: RepoId,
+    },
     /// There is nothing to restore.
     #[error("repo {repo} has no such snapshot. `holdfast snapshots` lists those that it has")]
     NoSnapshot {
@@ -102,6 +128,9 @@ impl JobError {
             | Self::OwnerCreates { .. }
             | Self::NotInitialised { .. }
             | Self::NothingToAdopt { .. }
+            | Self::OwnersWork { .. }
+            | Self::KeepsAll { .. }
+            | Self::NoRetention { .. }
             | Self::TargetInUse { .. }
             | Self::NoSnapshot { .. }
             | Self::NoRestic(_) => true,

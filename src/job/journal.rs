@@ -16,6 +16,7 @@ pub(super) struct Journal {
     item_bytes: usize,
     pub(super) item_errors: ItemErrors,
     pub(super) summary: Option<Summary>,
+    pub(super) freed: Option<String>,
 }
 
 impl Journal {
@@ -25,6 +26,7 @@ impl Journal {
             Event::Progress(progress) => return Some(progress),
             Event::ItemError(error) => self.item_error(error),
             Event::Summary(summary) => self.summary = Some(summary),
+            Event::Freed(size) => self.freed = Some(size),
             Event::Said => {}
         }
         self.log(&line.text);

@@ -15,7 +15,11 @@ mod backup;
 mod board;
 mod engine;
 mod error;
+mod forget;
 mod journal;
+mod keep;
+mod locks;
+mod maintain;
 mod ports;
 mod queue;
 mod recover;
@@ -23,13 +27,20 @@ mod repository;
 mod restore;
 mod run_by;
 mod trouble;
+mod turns;
 
 pub use board::Live;
 pub use engine::Engine;
 pub use error::JobError;
+pub use forget::Pick;
+pub use keep::Oddity;
+pub use locks::Locked;
+pub use maintain::{Task, UnlockScope};
 pub use ports::{
-    Catalogue, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault, Unusable,
+    Catalogue, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault,
+    Unusable,
 };
+pub use queue::Priority;
 pub use restore::{Choice, RestoreRequest};
 pub use run_by::{Begun, By, RunEnded};
 pub use trouble::Trouble;

@@ -1,11 +1,13 @@
 //! What the engine needs of the configuration and of the store.
 
 use crate::model::{
-    InstanceId, Operation, OperationId, PlanId, RepoAccess, RepoGuid, RepoId, Status, Timestamp,
-    Tuning,
+    InstanceId, MaxUnused, Operation, OperationId, PlanId, ReadData, RepoAccess, RepoGuid, RepoId,
+    Retention, Rules, Status, Subset, Timestamp, Tuning,
 };
 use crate::restic::{Exclusions, Manner};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A repo, ready to be used.
 #[derive(Clone)]
@@ -59,6 +61,62 @@ pub struct PlanSpec {
     pub tuning: Tuning,
 }
 
+/// How a repo is kept in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keeping {
+    /// The names under which this instance made snapshots, that of now first.
+    pub own_names: Vec<String>,
+    /// The names of peers whose snapshots in it the retention of the repo may see.
+    pub peer_names: Vec<String>,
+    /// This instance's plans on it, each with its own retention.
+    pub plans: BTreeMap<PlanId, Retention>,
+    /// The retention of the repo, for whatever has none of its own.
+    pub rules: Option<Rules>,
+    /// How much unused data a prune leaves.
+    pub max_unused: Option<MaxUnused>,
+    /// How much of the data a check reads.
+    pub read_data: Option<ReadData>,
+    /// How many backups may run on it at once.
+    pub at_once: Option<u32>,
+    /// How many pieces of work may run at once on all repos together.
+    pub all_at_once: Option<u32>,
+    /// How long work waits for somebody else's lock.
+    pub lock_wait: Duration,
+}
+
+impl Keeping {
+    /// Who is meant by the name in a tag: every name of this instance is its name of now.
+    #[must_use]
+    pub fn maker(&self, name: &str) -> String {
+        let is_own = self.own_names.iter().any(|own| own == name);
+        let own = self.own_names.first().filter(|_| is_own);
+        own.map_or_else(|| name.to_owned(), Clone::clone)
+    }
+
+    /// Whether that is this instance.
+    #[must_use]
+    pub fn is_own(&self, maker: &str) -> bool {
+        self.own_names.iter().any(|own| own == maker)
+    }
+
+    /// What is kept of the snapshots of a plan and its maker; `None`: all, or they are not ours to
+    /// forget.
+    #[must_use]
+    pub fn rules_of(&self, plan: &PlanId, maker: &str) -> Option<&Rules> {
+        if !self.is_own(maker) {
+            return self
+                .rules
+                .as_ref()
+                .filter(|_| self.peer_names.iter().any(|name| name == maker));
+        }
+        match self.plans.get(plan) {
+            Some(Retention::Keep(rules)) => Some(rules),
+            Some(Retention::KeepAll) => None,
+            Some(Retention::None) | None => self.rules.as_ref(),
+        }
+    }
+}
+
 /// A repo or plan cannot be used: unknown, disabled, or its secret was not resolved. One sentence,
 /// which names it and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +142,11 @@ pub trait Catalogue: Send + Sync {
     /// # Errors
     /// Unknown or disabled.
     fn plan(&self, id: &PlanId) -> Result<PlanSpec, Unusable>;
+    /// How a repo is kept in order.
+    ///
+    /// # Errors
+    /// What was received, or who the peers are, cannot be read.
+    fn keeping(&self, repo: &RepoId) -> Result<Keeping, Unusable>;
     /// Which repository a repo is, where that is known: without its secrets, and without asking it.
     fn guid(&self, id: &RepoId) -> Option<RepoGuid>;
 }
@@ -111,6 +174,22 @@ pub trait History: Send + Sync {
     /// # Errors
     /// They cannot be read.
     fn lost(&self, repo: &RepoId, plan: &PlanId) -> Result<Vec<Operation>, StoreFault>;
+    /// The backups of that plan into that repo whose snapshot is not known to be gone.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn with_snapshot(&self, repo: &RepoId, plan: &PlanId) -> Result<Vec<Operation>, StoreFault>;
+    /// Whether the log of the peer of that name says that it was at work on that repository at that
+    /// time, and that everything it has begun there has ended.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn has_ended(
+        &self,
+        instance: &str,
+        repository: &RepoGuid,
+        at: Timestamp,
+    ) -> Result<bool, StoreFault>;
 }
 
 /// A restic process of ours.
@@ -160,6 +239,16 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// It was not stored.
     fn closed(&self, operation: OperationId) -> Result<(), StoreFault>;
+    /// The part of a repo that a check has read last.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn part_read(&self, repo: &RepoId) -> Result<Option<Subset>, StoreFault>;
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn keep_part_read(&self, repo: &RepoId, part: Subset) -> Result<(), StoreFault>;
     /// Every run not closed, of this life of the daemon and of earlier ones.
     ///
     /// # Errors
@@ -202,6 +291,12 @@ impl Ports {
     pub(super) async fn repo(&self, id: &RepoId) -> Result<RepoSpec, Unusable> {
         let (ports, repo) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || ports.catalogue.repo(&repo)).await;
+        done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
+    }
+
+    pub(super) async fn keeping(&self, id: &RepoId) -> Result<Keeping, Unusable> {
+        let (ports, repo) = (self.clone(), id.clone());
+        let done = tokio::task::spawn_blocking(move || ports.catalogue.keeping(&repo)).await;
         done.unwrap_or_else(|_| Err(Unusable(format!("repo {id} was not resolved; try again"))))
     }
 

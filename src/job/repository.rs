@@ -16,6 +16,8 @@ enum Wish {
     Adopt,
     /// Work that needs it.
     BeforeUse,
+    /// Upkeep, which makes no sense of one that is not there yet.
+    Upkeep,
 }
 
 impl Engine {
@@ -80,6 +82,16 @@ impl Engine {
         self.settle(restic, repo, (Wish::BeforeUse, flow), cancel).await
     }
 
+    /// The repository of a repo that is to be kept in order; creates none.
+    pub(super) async fn standing(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<RepoGuid, JobError> {
+        self.settle(restic, repo, (Wish::Upkeep, None), cancel).await
+    }
+
     async fn settle(
         &self,
         restic: &Restic,
@@ -92,7 +104,7 @@ impl Engine {
             return same(&repo.id, known, found);
         }
         // Never known here: one at a time, so that two first backups create it once.
-        let turn = cancel.run(self.inner.queue.alone(&repo.id)).await;
+        let turn = cancel.run(self.inner.alone(&repo.id)).await;
         let _alone = turn.ok_or(JobError::Cancelled)?;
         let known = self.known(repo).await?;
         let found = restic.guid(&repo.access, cancel).await;
@@ -156,7 +168,9 @@ fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {
     match (repo.standing, wish) {
         (Standing::Received, _) => Err(JobError::OwnerCreates { repo: repo_id }),
         (_, Wish::Adopt) => Err(JobError::NothingToAdopt { repo: repo_id }),
-        (Standing::OwnByHand, Wish::BeforeUse) => Err(JobError::NotInitialised { repo: repo_id }),
+        (_, Wish::Upkeep) | (Standing::OwnByHand, Wish::BeforeUse) => {
+            Err(JobError::NotInitialised { repo: repo_id })
+        }
         (Standing::Own, _) | (Standing::OwnByHand, Wish::Explicit) => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
+use super::queue::Mode;
 use super::{Engine, JobError, RepoSpec};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
 use crate::restic::{Command, Restic, Restore, SnapshotFilter, SnapshotId};
@@ -85,8 +86,8 @@ impl Engine {
         let mut cancel = active.cancelled();
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(&request.repo).await?;
-        let turn = cancel.run(self.inner.queue.shared(&repo.id)).await;
-        let _turn = turn.ok_or(JobError::Cancelled)?;
+        let keeping = self.inner.ports.keeping(&repo.id).await?;
+        let _turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let id = self.chosen(&restic, &repo, &request.snapshot, &mut cancel).await?;
         check_target(&request.target).await?;
         let command = Command::Restore(Restore {

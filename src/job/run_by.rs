@@ -2,6 +2,7 @@
 
 use super::board::Active;
 use super::engine::End;
+use super::queue::Priority;
 use crate::model::{FlowId, Operation, OperationId, Status};
 use std::sync::Arc;
 
@@ -22,6 +23,13 @@ pub enum By {
 }
 
 impl By {
+    pub(super) const fn priority(self) -> Priority {
+        match self {
+            Self::Person => Priority::Wanted,
+            Self::Schedule { .. } => Priority::Due,
+        }
+    }
+
     pub(super) const fn flow(self) -> Option<FlowId> {
         match self {
             Self::Person => None,

@@ -4,9 +4,11 @@
 
 mod expectation;
 mod id;
+mod maintenance;
 mod operation;
 mod peer;
 mod repo;
+mod retention;
 mod secret;
 mod span;
 mod time;
@@ -14,11 +16,13 @@ mod tuning;
 
 pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
+pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{
     ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
+pub use retention::{Retention, RetentionError, Rules, Within};
 pub use secret::Secret;
 pub use span::{Span, SpanError};
 pub use time::Timestamp;

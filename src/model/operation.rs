@@ -142,6 +142,8 @@ pub struct Operation {
     pub repo_guid: Option<RepoGuid>,
     /// The snapshot made or used: 64 hexadecimal digits.
     pub snapshot: Option<String>,
+    /// When the snapshot was found to be no longer in the repository.
+    pub snapshot_gone: Option<Timestamp>,
     /// When it began (while pending: when it was asked for).
     pub started_at: Timestamp,
     /// When it ended.

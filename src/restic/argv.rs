@@ -1,7 +1,8 @@
 //! Commands as data, and the argument list and environment that each becomes.
 
-use super::{Feature, SnapshotId, Version, tuning};
-use crate::model::{InstanceId, PlanId, RepoAccess, Secret, Tuning};
+use super::maintain::{self, Choose, Measure};
+use super::{Feature, Guarded, SnapshotId, Version, tuning};
+use crate::model::{InstanceId, MaxUnused, PlanId, RepoAccess, Secret, Subset, Tuning};
 use std::ffi::OsString;
 
 /// What restic is asked to do. `Debug` shows no secret, because there is none in a command.
@@ -25,6 +26,20 @@ pub enum Command {
     CatLock(String),
     /// Removes the locks that restic itself takes as stale.
     Unlock,
+    /// Removes every lock, whoever holds it.
+    UnlockAll,
+    /// Says what rules keep; removes nothing.
+    Choose(Choose),
+    /// Removes these snapshots.
+    Forget(Vec<SnapshotId>),
+    /// Removes data that no snapshot needs, but for as much as may stay.
+    Prune(Option<MaxUnused>),
+    /// Verifies the repository, and reads a part of its data.
+    Check(Option<Subset>),
+    /// Counts what is stored.
+    Stats(Measure),
+    /// What a person gave word by word.
+    Guarded(Guarded),
 }
 
 /// What a backup saves, and how it is tagged.
@@ -150,6 +165,13 @@ impl Command {
             Self::ListLocks => words(&["list", "locks", "--no-lock", "--quiet"]),
             Self::CatLock(id) => words(&["cat", "lock", "--no-lock", "--json", "--", id]),
             Self::Unlock => words(&["unlock", "--json"]),
+            Self::UnlockAll => words(&["unlock", "--remove-all"]),
+            Self::Choose(choose) => choose.arguments(),
+            Self::Forget(snapshots) => maintain::forget(snapshots),
+            Self::Prune(max_unused) => maintain::prune(max_unused.as_ref()),
+            Self::Check(subset) => maintain::check(*subset),
+            Self::Stats(measure) => maintain::stats(*measure),
+            Self::Guarded(guarded) => guarded.arguments(),
         }
     }
 
@@ -171,16 +193,33 @@ impl Command {
             | Self::Restore(_)
             | Self::ListLocks
             | Self::CatLock(_)
-            | Self::Unlock => Vec::new(),
+            | Self::Unlock
+            | Self::UnlockAll
+            | Self::Choose(_)
+            | Self::Forget(_)
+            | Self::Prune(_)
+            | Self::Check(_)
+            | Self::Stats(_)
+            | Self::Guarded(_) => Vec::new(),
         }
     }
 
     pub(super) const fn reading(&self) -> Reading {
         match self {
-            Self::Backup(_) | Self::Restore(_) | Self::Init | Self::Unlock => Reading::Lines,
-            Self::Version | Self::CatConfig | Self::CatLock(_) => Reading::Document(64 << 10),
+            Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Init
+            | Self::Unlock
+            | Self::UnlockAll
+            | Self::Forget(_)
+            | Self::Prune(_)
+            | Self::Check(_)
+            | Self::Guarded(_) => Reading::Lines,
+            Self::Version | Self::CatConfig | Self::CatLock(_) | Self::Stats(_) => {
+                Reading::Document(64 << 10)
+            }
             Self::ListLocks => Reading::Document(1 << 20),
-            Self::Snapshots(_) => Reading::Document(32 << 20),
+            Self::Snapshots(_) | Self::Choose(_) => Reading::Document(64 << 20),
         }
     }
 }

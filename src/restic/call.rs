@@ -1,13 +1,14 @@
 //! restic as the rest of the program calls it.
 
 use super::argv::environment;
+use super::maintain::{chosen, measured};
 use super::output::{guid, snapshots};
 use super::process::{not_started, start};
 use super::redact::Redaction;
 use super::tuning;
 use super::{
-    Command, Failure, Guard, Line, Outcome, Reason, Running, Snapshot, SnapshotFilter, Version,
-    VersionError,
+    Choose, Chosen, Command, Failure, Guard, Line, Measure, Measured, Outcome, Reason, Running,
+    Snapshot, SnapshotFilter, Version, VersionError,
 };
 use crate::model::{RepoAccess, RepoGuid, Tuning};
 use crate::shutdown::{self, Shutdown};
@@ -159,6 +160,34 @@ impl Restic {
     ) -> Result<RepoGuid, Failure> {
         let outcome = self.run(access, &Command::CatConfig, cancel).await?;
         guid(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+    }
+
+    /// What the rules keep of the snapshots of one plan and its maker. Removes nothing.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    pub async fn choose(
+        &self,
+        access: &RepoAccess,
+        choose: Choose,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Chosen, Failure> {
+        let outcome = self.run(access, &Command::Choose(choose), cancel).await?;
+        chosen(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    pub async fn measure(
+        &self,
+        access: &RepoAccess,
+        measure: Measure,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Measured, Failure> {
+        let outcome = self.run(access, &Command::Stats(measure), cancel).await?;
+        measured(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
     }
 
     /// The snapshots that meet the filter, in restic's order (oldest first).

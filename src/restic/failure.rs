@@ -66,6 +66,8 @@ pub enum Reason {
         /// Its number.
         signal: i32,
     },
+    /// A check found damage.
+    Damaged,
     /// What it printed is not what this command prints.
     Unreadable,
     /// Anything else.
@@ -115,6 +117,9 @@ impl Reason {
             Self::Killed { .. } => {
                 "Check whether the machine ran out of memory, then start it again"
             }
+            Self::Damaged => {
+                "See what is damaged with `holdfast op log`; keep a copy of the repository before you repair it with restic"
+            }
             Self::Unreadable => "Check that the program is restic, and its version",
             Self::Unknown { .. } => "The operation's log has all that restic said",
         }
@@ -135,6 +140,7 @@ impl Reason {
             | Self::NoIonice
             | Self::NothingToSave
             | Self::NoSuchSnapshot
+            | Self::Damaged
             | Self::Unreadable => true,
             Self::Locked { .. }
             | Self::NoSpace
@@ -180,6 +186,7 @@ impl fmt::Display for Reason {
             Self::Killed { signal } => {
                 write!(f, "restic was ended from outside by signal {signal}")
             }
+            Self::Damaged => f.write_str("the repository is damaged"),
             Self::Unreadable => f.write_str("restic printed something unexpected"),
             Self::Unknown { code } => write!(f, "restic failed with exit code {code}"),
         }
@@ -261,6 +268,7 @@ const PHRASES: &[(Phrase, Reason)] = &[
     (&["all source directories/files do not exist"], Reason::NothingToSave),
     (&["no matching id found"], Reason::NoSuchSnapshot),
     (&["no snapshot found"], Reason::NoSuchSnapshot),
+    (&["fatal: repository contains errors"], Reason::Damaged),
     (&["no space left on device"], Reason::NoSpace),
     (&["disk quota exceeded"], Reason::NoSpace),
     // The runtime of Go.
@@ -402,6 +410,13 @@ mod tests {
                 assert!(!failure.said.is_empty() && !failure.said.starts_with('{'), "{failure}");
             }
         }
+    }
+
+    #[test]
+    fn a_recorded_check_that_finds_damage_says_so() {
+        let fixture = include_str!("../../tests/fixtures/restic/keep/check-damaged.err");
+        let (_, stderr) = fixture.split_once('\n').unwrap();
+        assert_eq!(Failure::of_exit(1, stderr).reason, Reason::Damaged);
     }
 
     #[test]

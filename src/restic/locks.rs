@@ -1,4 +1,4 @@
-//! Locks: whose they are, and the removal of our own when its process is gone.
+//! Locks: whose they are, and the removal of those whose process is gone.
 
 use super::call::unreadable;
 use super::output::LockDocument;
@@ -53,16 +53,25 @@ pub enum Unlocking {
     Left(Vec<Lock>),
 }
 
+/// What became of the locks whose processes are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cleared {
+    /// These were removed.
+    pub removed: Vec<Lock>,
+    /// These are still there.
+    pub left: Vec<Lock>,
+}
+
 /// restic takes a lock as stale when it is older than this, whoever holds it.
 const STALE_AFTER: Duration = Duration::from_secs(30 * 60);
 /// The clock may have been set between the record of a run and its lock.
 const CLOCK_STEP: Duration = Duration::from_secs(60);
 
-/// Whose a lock is, as far as the removal of ours is concerned.
+/// Whose a lock is, as far as the removal of those of the gone is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// Of a run of ours that has ended.
-    Ours,
+    /// Of a process that is known to be gone, and that is to be removed.
+    Gone,
     /// Of somebody else, and `restic unlock` would remove it.
     StaleElse,
     /// Of somebody else, who may be at work.
@@ -87,7 +96,7 @@ fn decide<'a>(
     local: Option<&Path>,
 ) -> Decision<'a> {
     let of = |wanted| locks.iter().filter(|&lock| owner(lock) == wanted).collect::<Vec<_>>();
-    let ours = of(Owner::Ours);
+    let ours = of(Owner::Gone);
     let endangered = of(Owner::StaleElse);
     match (ours.is_empty(), local, endangered.is_empty()) {
         (true, _, _) => Decision::Nothing,
@@ -101,11 +110,25 @@ fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
     let recorded = |run: &OwnRun| run.pid == lock.pid && lock.time >= run.since.minus(CLOCK_STEP);
     let gone = lock.host == here.host && !(here.is_restic)(lock.pid);
     if gone && runs.iter().any(recorded) {
-        Owner::Ours
+        Owner::Gone
     } else if gone || here.now.since(lock.time) > STALE_AFTER {
         Owner::StaleElse
     } else {
         Owner::LiveElse
+    }
+}
+
+/// Of any process, also one that is not on record: gone is one of this host that does not run, and one
+/// of which `told` says so.
+fn any_owner_of(lock: &Lock, told: impl Fn(&Lock) -> bool, here: &Here<'_>) -> Owner {
+    let is_old = here.now.since(lock.time) > STALE_AFTER;
+    if lock.host == here.host {
+        return if (here.is_restic)(lock.pid) { Owner::LiveElse } else { Owner::Gone };
+    }
+    match (is_old, is_old && told(lock)) {
+        (_, true) => Owner::Gone,
+        (true, false) => Owner::StaleElse,
+        (false, false) => Owner::LiveElse,
     }
 }
 
@@ -146,9 +169,15 @@ impl Restic {
         access: &RepoAccess,
         cancel: &mut shutdown::Guard,
     ) -> Result<Vec<String>, Failure> {
-        let listed = self.run(access, &Command::ListLocks, cancel).await?;
         // An id becomes a file name below: nothing else than one is taken.
         let is_id = |line: &&str| line.parse::<model::RepoGuid>().is_ok();
+        if let Some(local) = local_path(access.uri.expose())
+            && is_empty(&local.join("locks")).await
+        {
+            // Mostly there is none, and no process is needed to see it.
+            return Ok(Vec::new());
+        }
+        let listed = self.run(access, &Command::ListLocks, cancel).await?;
         Ok(listed.document.lines().map(str::trim).filter(is_id).map(str::to_owned).collect())
     }
 
@@ -167,24 +196,97 @@ impl Restic {
     ) -> Result<Unlocking, Failure> {
         let locks = self.locks(access, cancel).await?;
         let is_restic = |pid| runs_as(pid, self.program());
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let here = Here { host, now: crate::clock::now(), is_restic: &is_restic };
+        let here = Here { host: host(), now: crate::clock::now(), is_restic: &is_restic };
         let local = local_path(access.uri.expose());
-        match decide(&locks, |lock| owner_of(lock, runs, &here), local.as_deref()) {
-            Decision::Nothing => Ok(Unlocking::NoneFound),
-            Decision::Leave(others) => Ok(Unlocking::Left(others.into_iter().cloned().collect())),
-            Decision::Unlock => {
-                self.run(access, &Command::Unlock, cancel).await.map(|_| Unlocking::Removed)
-            }
-            Decision::Delete(ours) => {
-                let folder = local.unwrap_or_default().join("locks");
-                for lock in ours {
-                    delete(&folder.join(&lock.id)).await?;
+        let decision = decide(&locks, |lock| owner_of(lock, runs, &here), local.as_deref());
+        self.carry_out(&decision, access, cancel).await?;
+        Ok(match decision {
+            Decision::Nothing => Unlocking::NoneFound,
+            Decision::Leave(others) => Unlocking::Left(others.into_iter().cloned().collect()),
+            Decision::Unlock | Decision::Delete(_) => Unlocking::Removed,
+        })
+    }
+
+    /// Removes every lock of these whose process is gone: of this host, where it does not run (any more), and
+    /// of another where `told` says so and the lock was not refreshed for half an hour. As in
+    /// [`Restic::remove_own_locks`], where only `restic unlock` can remove it, it stays if that would
+    /// take others along.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or a lock not be removed.
+    pub async fn clear_locks(
+        &self,
+        access: &RepoAccess,
+        locks: Vec<Lock>,
+        told: &(dyn Fn(&Lock) -> bool + Sync),
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Cleared, Failure> {
+        let is_restic = |pid| runs_as(pid, self.program());
+        let here = Here { host: host(), now: crate::clock::now(), is_restic: &is_restic };
+        let local = local_path(access.uri.expose());
+        let decision = decide(&locks, |lock| any_owner_of(lock, told, &here), local.as_deref());
+        if matches!(decision, Decision::Nothing | Decision::Leave(_)) {
+            return Ok(Cleared { removed: Vec::new(), left: locks });
+        }
+        self.carry_out(&decision, access, cancel).await?;
+        self.cleared(locks, access, cancel).await
+    }
+
+    /// Removes every lock, whoever holds it.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the locks not be removed.
+    pub async fn remove_all_locks(
+        &self,
+        access: &RepoAccess,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Cleared, Failure> {
+        let locks = self.locks(access, cancel).await?;
+        self.run(access, &Command::UnlockAll, cancel).await?;
+        self.cleared(locks, access, cancel).await
+    }
+
+    async fn cleared(
+        &self,
+        before: Vec<Lock>,
+        access: &RepoAccess,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Cleared, Failure> {
+        let left = self.lock_ids(access, cancel).await?;
+        let (left, removed) = before.into_iter().partition(|lock| left.contains(&lock.id));
+        Ok(Cleared { removed, left })
+    }
+
+    async fn carry_out(
+        &self,
+        decision: &Decision<'_>,
+        access: &RepoAccess,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<(), Failure> {
+        match decision {
+            Decision::Nothing | Decision::Leave(_) => Ok(()),
+            Decision::Unlock => self.run(access, &Command::Unlock, cancel).await.map(drop),
+            Decision::Delete(gone) => {
+                let local = local_path(access.uri.expose()).unwrap_or_default();
+                for lock in gone {
+                    delete(&local.join("locks").join(&lock.id)).await?;
                 }
-                Ok(Unlocking::Removed)
+                Ok(())
             }
         }
     }
+}
+
+/// Whether that is a folder with nothing in it.
+async fn is_empty(folder: &Path) -> bool {
+    match tokio::fs::read_dir(folder).await {
+        Ok(mut entries) => matches!(entries.next_entry().await, Ok(None)),
+        Err(_) => false,
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 async fn delete(file: &Path) -> Result<(), Failure> {
@@ -255,8 +357,8 @@ mod tests {
     #[test]
     fn a_lock_is_ours_by_host_recorded_pid_and_a_process_that_is_gone() {
         for (lock, expected) in [
-            (lock("nas", 5, 1), Owner::Ours),
-            (lock("nas", 5, 59), Owner::Ours),
+            (lock("nas", 5, 1), Owner::Gone),
+            (lock("nas", 5, 59), Owner::Gone),
             // The same pid in an earlier life of the machine.
             (lock("nas", 5, 70), Owner::StaleElse),
             (lock("other", 5, 1), Owner::LiveElse),
@@ -266,6 +368,22 @@ mod tests {
             (lock("nas", 7, 1), Owner::LiveElse),
         ] {
             assert_eq!(owner(&lock), expected, "{lock:?}");
+        }
+    }
+
+    #[test]
+    fn before_a_run_a_lock_goes_whose_process_is_known_to_be_gone() {
+        let here = Here { host: "nas".to_owned(), now: NOW, is_restic: &|pid| pid == 7 };
+        for (lock, told, expected) in [
+            (lock("nas", 6, 1), false, Owner::Gone),
+            (lock("nas", 7, 1), true, Owner::LiveElse),
+            (lock("nas", 7, 300), false, Owner::LiveElse),
+            (lock("other", 5, 31), true, Owner::Gone),
+            // A restic at work refreshes its lock; what its log says may be of another one.
+            (lock("other", 5, 29), true, Owner::LiveElse),
+            (lock("other", 5, 31), false, Owner::StaleElse),
+        ] {
+            assert_eq!(any_owner_of(&lock, |_| told, &here), expected, "{lock:?} {told}");
         }
     }
 

@@ -8,7 +8,7 @@
 //! 2. restic's text is matched in `failure` only; could-not-read is never not-there.
 //! 3. No line, document or tail is kept beyond its limit, whatever restic prints.
 //! 4. A restic that we started does not outlive us, and is interrupted before it is killed.
-//! 5. A lock is removed only if it is that of a run of ours whose process is gone.
+//! 5. A lock is removed only if its process is known to be gone, or if a person says so.
 
 mod argv;
 mod call;
@@ -16,7 +16,9 @@ mod exit;
 mod failure;
 mod feature;
 pub mod guard;
+mod guarded;
 mod locks;
+mod maintain;
 mod output;
 mod process;
 mod redact;
@@ -31,7 +33,9 @@ pub use exit::Completeness;
 pub use failure::{Failure, Reason};
 pub use feature::Feature;
 pub use guard::Guard;
-pub use locks::{Lock, OwnRun, Unlocking};
+pub use guarded::{Guarded, NotAllowed, Reach};
+pub use locks::{Cleared, Lock, OwnRun, Unlocking};
+pub use maintain::{Choose, Chosen, Measure, Measured};
 pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};
 pub use process::{Line, Outcome, Running};
 pub use version::{Version, VersionError};

@@ -1,7 +1,10 @@
 //! What restic prints, as types: the JSON lines of a backup or restore, and whole documents.
 
 use super::failure::skipped_path;
+use super::maintain::{freed, ticked};
 use crate::model::{InstanceId, ItemError, PlanId, Progress, RepoGuid, Stats, Timestamp};
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use serde::Deserialize;
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +18,8 @@ pub enum Event {
     ItemError(ItemError),
     /// It is done.
     Summary(Summary),
+    /// A prune says how much it frees.
+    Freed(String),
     /// A line for the log and nothing else.
     Said,
 }
@@ -79,6 +84,8 @@ pub struct Snapshot {
     pub id: SnapshotId,
     /// When the backup that made it began.
     pub time: Timestamp,
+    /// The same by the clock on its wall: restic sorts by it into hours, days and so on.
+    pub wall: DateTime,
     /// The host it says it is from.
     pub host: String,
     /// Its tags.
@@ -164,6 +171,17 @@ pub fn decode_line(line: &str) -> Event {
     if let Some(path) = skipped_path(line) {
         return Event::ItemError(item_error(path, "it does not exist"));
     }
+    if let Some((permille, files_done, files_total)) = ticked(line) {
+        return Event::Progress(Progress {
+            permille,
+            files_done,
+            files_total,
+            ..Progress::default()
+        });
+    }
+    if let Some(size) = freed(line) {
+        return Event::Freed(size.to_owned());
+    }
     match serde_json::from_str(line) {
         Ok(Message::Status(status)) if status.action.is_none() => Event::Progress(status.into()),
         Ok(Message::Error(error)) => {
@@ -234,7 +252,7 @@ impl From<SummaryMessage> for Summary {
 }
 
 #[derive(Deserialize)]
-struct SnapshotDocument {
+pub(super) struct SnapshotDocument {
     id: String,
     time: String,
     #[serde(default)]
@@ -252,16 +270,22 @@ struct SnapshotSummary {
 }
 
 impl SnapshotDocument {
-    fn read(self) -> Option<Snapshot> {
+    pub(super) fn read(self) -> Option<Snapshot> {
         Some(Snapshot {
             id: self.id.parse().ok().filter(SnapshotId::is_whole)?,
             time: Timestamp::parse(&self.time)?,
+            wall: wall(&self.time)?,
             host: self.hostname,
             tags: self.tags,
             paths: self.paths,
             size: self.summary.and_then(|summary| summary.total_bytes_processed),
         })
     }
+}
+
+fn wall(time: &str) -> Option<DateTime> {
+    let pieces = Pieces::parse(time).ok()?;
+    Some(pieces.date().to_datetime(pieces.time().unwrap_or_default()))
 }
 
 /// Reads the document of `snapshots --json`. `None` if it is not that.

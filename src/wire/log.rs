@@ -46,7 +46,7 @@ pub struct Outline {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// The snapshot made or used: 64 hexadecimal digits.
+    /// The snapshot made or used, while it is in the repository: 64 hexadecimal digits.
     pub snapshot: Option<String>,
 }
 
@@ -69,7 +69,8 @@ pub fn outline(payload: &[u8]) -> Option<Outline> {
         revision: message.revision,
         started_at: Timestamp::from_millis(message.started_at_ms),
         ended_at: message.ended_at_ms.map(Timestamp::from_millis),
-        snapshot: is_hash(&message.snapshot).then_some(message.snapshot),
+        snapshot: Some(message.snapshot)
+            .filter(|id| is_hash(id) && message.snapshot_gone_ms.is_none()),
     })
 }
 
@@ -114,6 +115,7 @@ pub fn decode_operation(
         plan: optional(&shard.plan)?,
         repo_guid: optional(&message.repo_guid)?,
         snapshot: is_hash(&message.snapshot).then_some(message.snapshot),
+        snapshot_gone: message.snapshot_gone_ms.map(Timestamp::from_millis),
         started_at: Timestamp::from_millis(message.started_at_ms),
         ended_at: message.ended_at_ms.map(Timestamp::from_millis),
         message: message.message,
@@ -218,6 +220,7 @@ fn to_proto(operation: &Operation) -> proto::Operation {
         status: status_number(operation.status) as i32,
         repo_guid: operation.repo_guid.as_ref().map(ToString::to_string).unwrap_or_default(),
         snapshot: operation.snapshot.clone().unwrap_or_default(),
+        snapshot_gone_ms: operation.snapshot_gone.map(Timestamp::as_millis),
         started_at_ms: operation.started_at.as_millis(),
         ended_at_ms: operation.ended_at.map(Timestamp::as_millis),
         message: operation.message.clone(),
@@ -316,6 +319,7 @@ mod tests {
             plan: Some("home".parse().expect("a plan id")),
             repo_guid: Some("ab".repeat(32).parse().expect("a guid")),
             snapshot: Some("cd".repeat(32)),
+            snapshot_gone: Some(Timestamp::from_millis(7)),
             started_at: Timestamp::from_millis(1_795_233_600_000),
             ended_at: Some(Timestamp::from_millis(1_795_233_660_000)),
             message: "3 files could not be read".into(),

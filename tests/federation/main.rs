@@ -150,6 +150,7 @@ fn backup(instance: &holdfast::model::InstanceId, n: u8) -> Operation {
         plan: Some("home".parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: String::new(),

@@ -1,12 +1,12 @@
 //! The ports of the engine in memory, and a machine to run it on.
 
 use holdfast::job::{
-    Catalogue, Engine, History, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault,
-    Unusable,
+    Catalogue, Engine, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing,
+    StoreFault, Unusable,
 };
 use holdfast::model::{
     InstanceId, Operation, OperationId, OperationKind, PlanId, RepoAccess, RepoGuid, RepoId,
-    Secret, Status, Timestamp, Tuning,
+    Secret, Status, Subset, Timestamp, Tuning,
 };
 use holdfast::restic::{Exclusions, Guard, Locator, Manner};
 use std::collections::BTreeMap;
@@ -25,6 +25,10 @@ pub(crate) struct Memory {
     pub(crate) guids: Mutex<BTreeMap<RepoId, RepoGuid>>,
     pub(crate) open: Mutex<Vec<Run>>,
     pub(crate) ended: Mutex<Vec<(OperationId, Status)>>,
+    pub(crate) keeping: Mutex<Keeping>,
+    pub(crate) parts: Mutex<BTreeMap<RepoId, Subset>>,
+    /// Of which peers the log says that they have ended.
+    pub(crate) told: Mutex<Vec<String>>,
     /// Says on standard output what it is told, for another process to read.
     pub(crate) echo: bool,
 }
@@ -64,6 +68,9 @@ impl Catalogue for Memory {
         let plans = self.plans.lock().unwrap();
         plans.get(id).cloned().ok_or_else(|| Unusable(format!("there is no plan {id}")))
     }
+    fn keeping(&self, _: &RepoId) -> Result<Keeping, Unusable> {
+        Ok(self.keeping.lock().unwrap().clone())
+    }
     fn guid(&self, id: &RepoId) -> Option<RepoGuid> {
         self.guids.lock().unwrap().get(id).cloned()
     }
@@ -93,9 +100,29 @@ impl History for Memory {
         };
         Ok(self.newest().into_iter().filter(is_lost).collect())
     }
+    fn with_snapshot(&self, repo: &RepoId, plan: &PlanId) -> Answer<Vec<Operation>> {
+        let has_one = |op: &Operation| {
+            op.kind == OperationKind::Backup
+                && op.snapshot.is_some()
+                && op.snapshot_gone.is_none()
+                && op.repo.as_ref() == Some(repo)
+                && op.plan.as_ref() == Some(plan)
+        };
+        Ok(self.newest().into_iter().filter(has_one).collect())
+    }
+    fn has_ended(&self, instance: &str, _: &RepoGuid, _: Timestamp) -> Answer<bool> {
+        Ok(self.told.lock().unwrap().iter().any(|name| name == instance))
+    }
 }
 
 impl Runs for Memory {
+    fn part_read(&self, repo: &RepoId) -> Answer<Option<Subset>> {
+        Ok(self.parts.lock().unwrap().get(repo).copied())
+    }
+    fn keep_part_read(&self, repo: &RepoId, part: Subset) -> Answer<()> {
+        self.parts.lock().unwrap().insert(repo.clone(), part);
+        Ok(())
+    }
     fn guid(&self, repo: &RepoSpec) -> Answer<Option<RepoGuid>> {
         Ok(self.guids.lock().unwrap().get(&repo.id).cloned())
     }

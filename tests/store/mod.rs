@@ -48,6 +48,7 @@ pub fn operation(n: u64, plan: &str, status: Status) -> Operation {
         plan: Some(plan.parse().expect("a plan id")),
         repo_guid: None,
         snapshot: status.is_finished().then(|| "ab".repeat(32)),
+        snapshot_gone: None,
         started_at,
         ended_at: status.is_finished().then(|| started_at.plus(Duration::from_secs(60))),
         message: format!("operation {n}"),

@@ -120,6 +120,7 @@ fn finished(instance: &str, number: u32, began: Timestamp) -> Operation {
         plan: Some(format!("plan-{}", number % 10).parse().unwrap()),
         repo_guid: None,
         snapshot: Some("ab".repeat(32)),
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: "x".repeat(700),

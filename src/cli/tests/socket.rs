@@ -108,6 +108,10 @@ impl OperationService for Scripted {
         not_asked()
     }
 
+    async fn remove(&self, _: Request<OperationRequest>) -> Answer<Operation> {
+        not_asked()
+    }
+
     async fn log(&self, _: Request<OperationLogRequest>) -> Answer<Self::LogStream> {
         not_asked()
     }

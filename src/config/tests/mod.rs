@@ -33,6 +33,7 @@ trusted-proxies = ["127.0.0.1", "10.0.0.0/8"]
 history = {{ keep = "100d", quota-per-peer = "1GiB" }}
 tls = {{ cert = "/c.pem", key = "/k.pem" }}
 restic = "/usr/bin/restic"
+parallel = 8
 
 # the vault
 [[repo]]
@@ -46,6 +47,12 @@ shared = true
 member-uri = "rest:https://{{instance}}:hunter2@vault.example/nas"
 member-password-file = "/etc/member"
 auto-init = false
+forget = {{ schedule = {{ cron = "0 3 * * *" }}, retention = {{ daily = 30, monthly = 12 }} }}
+prune = {{ schedule = {{ cron = "0 4 1 * *" }}, max-unused = "10%" }}
+check = {{ schedule = {{ every = "30d" }}, read-data = "5%" }}
+stats = {{ schedule = {{ every = "7d" }} }}
+parallel = 2
+lock-wait = "2h"
 
 [[repo]]
 id = "disk"
@@ -61,7 +68,7 @@ iexclude = ["*.TMP"]
 exclude-if-present = [".nobackup"]
 one-file-system = true
 schedule = {{ cron = "30 2 * * *", time-zone = "Europe/Rome", jitter = "20m" }}
-retention = "none"
+retention = {{ last = 3, hourly = 24, within = "90d" }}
 max-age = "36h"
 
 [[plan]]
@@ -135,6 +142,21 @@ fn every_key_is_read() {
     assert_eq!(config.restic, Some(PathBuf::from("/usr/bin/restic")));
     let vault = config.repo(&id("vault")).unwrap();
     assert!(vault.shared && !vault.auto_init);
+    let upkeep = &vault.upkeep;
+    assert_eq!(upkeep.forget.as_ref().unwrap().rules.to_string(), "daily=30,monthly=12");
+    assert_eq!(upkeep.prune.as_ref().unwrap().max_unused.as_ref().unwrap().as_str(), "10%");
+    assert_eq!(upkeep.check.as_ref().unwrap().read_data.as_ref().unwrap().parts(), 20);
+    assert_eq!(
+        (upkeep.parallel, upkeep.lock_wait),
+        (Some(2), Some(Span(Duration::from_secs(7200))))
+    );
+    let schedules: Vec<_> =
+        upkeep.schedules().map(|(kind, when)| format!("{kind}: {when}")).collect();
+    assert_eq!(schedules[0], "forget: cron: 0 3 * * *");
+    assert_eq!(schedules[2..], ["check: every 30d", "stats: every 7d"]);
+    assert_eq!(config.parallel, 8);
+    let retention = config.plan(&id("home")).unwrap().retention;
+    assert_eq!(retention.to_string(), "last=3,hourly=24,within=90d");
     assert_eq!((vault.place.as_deref(), vault.kind.as_deref()), (Some("off-site"), Some("server")));
     assert_eq!(vault.env[0].0, "AWS_ACCESS_KEY_ID");
     let home = config.plan(&id("home")).unwrap();
@@ -200,8 +222,8 @@ fn unknown_keys_name_the_nearest_and_later_ones_say_so() {
     assert!(of("trusted_proxies = []").contains("did you mean \"trusted-proxies\"?"));
     assert!(of("zzz = 1").contains("the keys here are instance, class"));
     let repo = "[[repo]]\nid = \"a\"\nuri = \"/a\"\npassword = \"p\"\n";
-    let later = of(&format!("{repo}prune = {{ max-unused = \"10%\" }}"));
-    assert!(later.starts_with("line 6, column 1: repo[a].prune: "), "{later}");
+    let later = of(&format!("{repo}hook = []"));
+    assert!(later.starts_with("line 6, column 1: repo[a].hook: "), "{later}");
     assert!(later.contains("this version of holdfast does not have this yet"), "{later}");
     assert!(of("[[channel]]\nid = \"phone\"").contains("does not have this yet"));
 }
@@ -262,6 +284,14 @@ fn repos_are_checked() {
             "not set by the environment",
         ),
         ("password = \"p\"\nmember-uri = \"rest:{host}\"", "{instance} is the only placeholder"),
+        ("password = \"p\"\nforget = {}", "repo[a].forget: \"retention\" is missing"),
+        ("password = \"p\"\nforget = { retention = \"none\" }", "nothing would ever be forgotten"),
+        ("password = \"p\"\nprune = { max-unused = \"100%\" }", "no amount of unused data"),
+        ("password = \"p\"\nprune = { max-used = \"1%\" }", "did you mean \"max-unused\"?"),
+        ("password = \"p\"\ncheck = { read-data = \"1/300\" }", "no part of the data"),
+        ("password = \"p\"\ncheck = { schedule = { after = \"x\" } }", "only a plan runs after"),
+        ("password = \"p\"\nparallel = 0", "0 is not between 1 and 64"),
+        ("password = \"p\"\nlock-wait = \"8d\"", "8d is not between"),
     ] {
         let problem = repo(lines);
         assert!(problem.contains(part), "{lines}: {problem}");
@@ -296,8 +326,14 @@ fn plans_are_checked() {
         ),
         ("paths = [\"/h\"]\nschedule = { after = \"b\" }", "after plan b, which is not there"),
         ("paths = [\"/h\"]\nschedule = { after = \"a\" }", "wait for itself: a after a"),
-        ("paths = [\"/h\"]\nretention = \"keep-all\"", "has only \"none\" here"),
-        ("paths = [\"/h\"]\nonly-when = { ac-powr = true }", "did you mean"),
+        ("paths = [\"/h\"]\nretention = \"keepall\"", "retention \"keepall\" is not understood"),
+        ("paths = [\"/h\"]\nretention = {}", "retention: this retention would keep nothing"),
+        ("paths = [\"/h\"]\nretention = { daily = 0 }", "would keep nothing"),
+        ("paths = [\"/h\"]\nretention = { daily = -1 }", "retention.daily: -1 is less than 0"),
+        ("paths = [\"/h\"]\nretention = { daily = \"3\" }", "has to be a whole number"),
+        ("paths = [\"/h\"]\nretention = { dayly = 3, last = 1 }", "did you mean \"daily\"?"),
+        ("paths = [\"/h\"]\nretention = { within = \"90\" }", "no time of whole hours"),
+        ("paths = [\"/h\"]\nonly-when = { ac = true }", "did you mean"),
         ("paths = [\"/h\"]\nonly-when = { window = \"22-6\" }", "such as 22:00-06:00"),
         ("paths = [\"/h\"]\nonly-when = { load-below = 0 }", "0 is not between 0.01 and"),
         ("paths = [\"/h\"]\nonly-when = { load-below = \"2\" }", "has to be a number"),

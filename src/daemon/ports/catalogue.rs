@@ -2,8 +2,8 @@
 
 use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
-use crate::config::{Config, LiveConfig, Plan, Repo};
-use crate::job::{Catalogue, PlanSpec, RepoSpec, Standing, Unusable};
+use crate::config::{Config, LiveConfig, Plan, Repo, Upkeep};
+use crate::job::{Catalogue, Keeping, PlanSpec, RepoSpec, Standing, Unusable};
 use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
 use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
@@ -83,6 +83,40 @@ impl Catalogue for LiveCatalogue {
             Named::Received(repo) => Some(repo.guid.clone()),
             Named::Unusable(..) | Named::Unknown => None,
         }
+    }
+
+    fn keeping(&self, repo: &RepoId) -> Result<Keeping, Unusable> {
+        let config = self.config.current();
+        let known = self.trust.peers().map_err(|error| {
+            Unusable(format!("who the peers are cannot be read, so nothing is forgotten: {error}"))
+        })?;
+        let stored = known.into_iter().filter(|peer| peer.removed_at.is_none());
+        let stored = stored.map(|peer| peer.instance.to_string());
+        let declared = config.peers.iter().map(|peer| peer.instance.to_string());
+        Ok(keeping(&config, repo, stored.chain(declared).collect()))
+    }
+}
+
+/// How a repo is kept in order, by its owner's words; of a received one nothing but what is ours.
+fn keeping(config: &Config, repo: &RepoId, mut peer_names: Vec<String>) -> Keeping {
+    let mut own_names = vec![config.instance.to_string()];
+    // A name that somebody else has now is not ours any more.
+    let former = config.formerly.iter().filter(|name| !peer_names.contains(name));
+    own_names.extend(former.cloned());
+    peer_names.retain(|name| !own_names.contains(name));
+    let plans = config.plans.iter().filter(|plan| plan.repo == *repo);
+    let plans = plans.map(|plan| (plan.id.clone(), plan.retention)).collect();
+    let upkeep = config.repo(repo).map_or(Upkeep::NONE, |repo| repo.upkeep.clone());
+    Keeping {
+        own_names,
+        peer_names,
+        plans,
+        rules: upkeep.forget.map(|forget| forget.rules),
+        max_unused: upkeep.prune.and_then(|prune| prune.max_unused),
+        read_data: upkeep.check.and_then(|check| check.read_data),
+        at_once: upkeep.parallel,
+        all_at_once: Some(config.parallel),
+        lock_wait: upkeep.lock_wait.map_or(Upkeep::LOCK_WAIT, |wait| wait.0),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::fault;
 use crate::config::redact_uri;
 use crate::job::{RepoSpec, Run, Runs, StoreFault};
-use crate::model::{OperationId, RepoGuid, Secret, Status, Timestamp};
+use crate::model::{OperationId, RepoGuid, RepoId, Secret, Status, Subset, Timestamp};
 use crate::store::Trust;
 use crate::store::trust::{OpenRun, Place, RunEnd};
 use crate::{clock, freshness};
@@ -27,6 +27,11 @@ impl StoredRuns {
 #[must_use]
 pub fn place(uri: &Secret) -> Place {
     Place::of(&redact_uri(uri.expose()))
+}
+
+/// Where `trust.db` keeps which part of a repo was read last.
+fn part_key(repo: &RepoId) -> String {
+    format!("check-part:{repo}")
 }
 
 impl Runs for StoredRuns {
@@ -58,6 +63,16 @@ impl Runs for StoredRuns {
 
     fn closed(&self, operation: OperationId) -> Result<(), StoreFault> {
         self.trust.run_closed(operation).map_err(fault)
+    }
+
+    fn part_read(&self, repo: &RepoId) -> Result<Option<Subset>, StoreFault> {
+        let kept = self.trust.meta(&part_key(repo)).map_err(fault)?;
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    fn keep_part_read(&self, repo: &RepoId, part: Subset) -> Result<(), StoreFault> {
+        self.trust.set_meta(&part_key(repo), part.to_string().as_bytes()).map_err(fault)
     }
 
     fn open(&self) -> Result<Vec<Run>, StoreFault> {

@@ -242,6 +242,7 @@ fn backup(n: u8, status: Status) -> Operation {
         plan: Some("home".parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at(1),
         ended_at: None,
         message: String::new(),

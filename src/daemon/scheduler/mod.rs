@@ -11,9 +11,11 @@
 mod agenda;
 mod machine;
 mod plans;
+mod repos;
 
 pub use agenda::{Agenda, Scheduler};
 pub use plans::PlanTasks;
+pub use repos::RepoTasks;
 
 use super::node::Node;
 use crate::clock;

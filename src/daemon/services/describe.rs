@@ -53,6 +53,7 @@ pub(super) fn operation(operation: &Operation, origin: &KeyId) -> Document {
         repo: operation.repo.as_ref().map(ToString::to_string),
         repo_guid: operation.repo_guid.as_ref().map(ToString::to_string),
         snapshot: operation.snapshot.clone(),
+        snapshot_gone: operation.snapshot_gone.map(|at| at.to_string()),
         started_at: operation.started_at.to_string(),
         ended_at: operation.ended_at.map(|at| at.to_string()),
         message: Some(operation.message.clone()).filter(|text| !text.is_empty()),

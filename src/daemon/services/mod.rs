@@ -21,6 +21,7 @@ mod started;
 mod status;
 mod stream;
 mod tokens;
+mod upkeep;
 
 use super::expectations;
 use super::node::Node;
@@ -32,6 +33,7 @@ use crate::api::repo_service_server::RepoServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
+use crate::api::upkeep_service_server::UpkeepServiceServer;
 use started::started;
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -45,6 +47,7 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
+        .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 

@@ -41,6 +41,27 @@ impl Service {
         Ok(!first.map_err(refuse::store)?.text.is_empty())
     }
 
+    async fn remove_named(&self, named: &Named) -> Result<Operation, Status> {
+        let names = Names::read(&self.node).await?;
+        if named.origin != self.node.key() {
+            let message =
+                format!("operation {} is {}'s, not ours", named.id, names.of(&named.origin));
+            return Err(refuse::not_now("not-here", message, "remove it there"));
+        }
+        if !named.is_over(self.node.key()) {
+            let message = format!("operation {} has not ended", named.id);
+            let remedy = format!("wait for it, or holdfast op cancel {}", named.id);
+            return Err(refuse::not_now("not-finished", message, &remedy));
+        }
+        let id = named.id;
+        let removed = self.node.history.write(move |tx| tx.own()?.remove(id)).await;
+        if !removed.map_err(refuse::store)? {
+            let message = format!("operation {id} is not in the live history");
+            return Err(refuse::not_found(message, "holdfast ops lists what is"));
+        }
+        Ok(Operation { archived: true, ..named.document(&names) })
+    }
+
     async fn cancel_named(&self, named: &Named) -> Result<Operation, Status> {
         let names = Names::read(&self.node).await?;
         if named.origin != self.node.key() {
@@ -110,6 +131,14 @@ impl OperationService for Service {
     ) -> Result<Response<Operation>, Status> {
         let named = lookup::operation(&self.node, request.get_ref()).await?;
         self.cancel_named(&named).await.map(Response::new)
+    }
+
+    async fn remove(
+        &self,
+        request: Request<OperationRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let named = lookup::operation(&self.node, request.get_ref()).await?;
+        self.remove_named(&named).await.map(Response::new)
     }
 
     async fn log(

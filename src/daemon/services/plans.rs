@@ -7,7 +7,7 @@ use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::clock;
-use crate::config::{Edit, Plan, Span};
+use crate::config::{Edit, Plan, Retention, Span};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
 use crate::model::{PlanId, RepoId};
@@ -164,6 +164,7 @@ fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
         exclude_if_present: request.exclude_if_present,
         one_file_system: request.one_file_system,
         max_age: request.max_age_s.map(max_age).transpose()?.flatten(),
+        retention: request.retention.map(|text| retention(&text)).transpose()?.unwrap_or_default(),
         grace: request.grace_s.map(timed::grace).transpose()?.flatten(),
         schedule: timed::Change {
             schedule: request.schedule,
@@ -194,6 +195,9 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
         }
     }
     plan.one_file_system = request.one_file_system.unwrap_or(plan.one_file_system);
+    if let Some(text) = &request.retention {
+        plan.retention = retention(text)?;
+    }
     if let Some(seconds) = request.max_age_s {
         plan.max_age = max_age(seconds)?;
     }
@@ -207,6 +211,10 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
     };
     plan.schedule = change.of(&plan.schedule)?;
     Ok(plan)
+}
+
+fn retention(text: &str) -> Result<Retention, Status> {
+    text.parse().map_err(|error| refuse::invalid(format!("retention: {error}"), ""))
 }
 
 fn paths(given: Vec<String>) -> Result<Vec<String>, Status> {

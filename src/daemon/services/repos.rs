@@ -6,6 +6,7 @@
 mod document;
 mod opening;
 mod request;
+mod upkeep;
 
 use super::{peers, refuse};
 use crate::api::repo_service_server::RepoService;

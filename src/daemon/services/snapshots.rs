@@ -298,6 +298,7 @@ mod tests {
         Snapshot {
             id: "ab".repeat(32).parse().unwrap(),
             time: Timestamp::EPOCH,
+            wall: jiff::civil::DateTime::default(),
             host: "box".to_owned(),
             tags: tags.iter().map(ToString::to_string).collect(),
             paths: vec!["/home".to_owned()],

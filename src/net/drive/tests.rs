@@ -120,6 +120,7 @@ fn operation(instance: &InstanceId, repo: &str, n: u8) -> Operation {
         plan: Some("home".parse().unwrap()),
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: at,
         ended_at: Some(at),
         message: "x".repeat(usize::from(n) * 4),

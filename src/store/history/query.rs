@@ -7,8 +7,8 @@ use super::archive::newest_state;
 use super::rows::{self, ShardRow};
 use super::tx::HistoryReader;
 use crate::model::{
-    Expectation, FlowId, KeyId, Operation, OperationId, OperationKind, PlanId, RepoId, Status,
-    Timestamp,
+    Expectation, FlowId, KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId,
+    Status, Timestamp,
 };
 use crate::reconcile::{ArchiveReason, Entry, EntryKind, Shard};
 use crate::store::column::{Col, noun};
@@ -283,6 +283,54 @@ impl HistoryReader<'_> {
         let own = (self.own, self.owner);
         keys.map(|position| self.load(&Key { log: own.0, origin: own.1, position: position? }))
             .collect()
+    }
+
+    /// The backups of a shard of this instance whose snapshot is known and not known to be gone.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn backups_with_snapshot(&self, shard: &Shard) -> Result<Vec<Recorded>> {
+        let Some(row) = rows::shard(self.conn, self.own, shard)? else { return Ok(Vec::new()) };
+        let mut select = self.conn.prepare_cached(
+            "SELECT started_at, id, shard FROM operation WHERE shard = ?1 AND seq > 0 \
+             AND NOT removed AND kind = 'backup' AND snapshot IS NOT NULL",
+        )?;
+        let keys = select.query_map([row.id], position)?;
+        let own = (self.own, self.owner);
+        keys.map(|position| self.load(&Key { log: own.0, origin: own.1, position: position? }))
+            .collect()
+    }
+
+    /// What peers of that name did on a repository, begun after one time, and up to another unless it
+    /// has not ended.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn at_work(
+        &self,
+        instance: &str,
+        repository: &RepoGuid,
+        (after, until): (Timestamp, Timestamp),
+    ) -> Result<Vec<Operation>> {
+        let mut found = Vec::new();
+        for (log, origin) in
+            self.logs_of(Whose::All)?.into_iter().filter(|(log, _)| *log != self.own)
+        {
+            let mut select = self.conn.prepare_cached(
+                "SELECT started_at, id, shard FROM operation WHERE log = ?1 AND seq > 0 \
+                 AND NOT removed AND started_at > ?2 \
+                 AND (started_at <= ?3 OR status IN ('pending', 'running'))",
+            )?;
+            let keys = select.query_map((log, Col(after), Col(until)), position)?;
+            for position in keys {
+                let state = self.load(&Key { log, origin, position: position? })?.state;
+                found.extend(state.filter(|operation| {
+                    operation.instance.as_str() == instance
+                        && operation.repo_guid.as_ref() == Some(repository)
+                }));
+            }
+        }
+        Ok(found)
     }
 
     /// The newest expectation of each plan, with whose it is.

@@ -18,6 +18,7 @@ fn operation(n: u8) -> Operation {
         plan: None,
         repo_guid: None,
         snapshot: None,
+        snapshot_gone: None,
         started_at: Timestamp::from_millis(i64::from(n)),
         ended_at: None,
         message: "m".repeat(4_000),

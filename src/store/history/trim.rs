@@ -10,7 +10,7 @@ use crate::model::{OperationId, Timestamp};
 use crate::reconcile::{Head, Shard};
 use crate::store::column::Col;
 use crate::store::error::Result;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 /// Entries that one step of retention takes at most: the writer has others to serve.
 const STEP: usize = 5_000;
@@ -71,13 +71,30 @@ impl HubIntake<'_> {
     }
 }
 
-/// The last position of the prefix that is older than `cutoff`; expectations do not end it.
+/// The newest entry of the last success of a shard: the last good backup of a plan, the last of
+/// anything where there is no plan. It stays, however old it is: without it nobody could say since
+/// when nothing succeeded.
+fn last_success(conn: &Connection, row: &ShardRow) -> Result<Option<u64>> {
+    let mut select = conn.prepare_cached(
+        "SELECT seq FROM operation WHERE shard = ?1 AND seq > 0 AND NOT removed \
+         AND status IN ('succeeded', 'warning') AND (?2 OR kind = 'backup') \
+         ORDER BY id DESC LIMIT 1",
+    )?;
+    let of_any_kind = row.shard.plan.is_empty();
+    let seq = select.query_row((row.id, of_any_kind), |found| rows::seq_out(found, "seq"));
+    Ok(seq.optional()?)
+}
+
+/// The last position of the prefix that is older than `cutoff`; expectations do not end it, the last
+/// success does.
 fn old_prefix(conn: &Connection, row: &ShardRow, cutoff: Timestamp) -> Result<u64> {
+    let success = last_success(conn, row)?;
     let mut last = row.base.seq;
     let mut seen = 0;
     rows::each_after(conn, row.id, row.base.seq, |stored| {
         let id = stored.entry.operation;
-        let old = id == OperationId::EXPECTATION || made_at(&id) < cutoff;
+        let is_old = id == OperationId::EXPECTATION || made_at(&id) < cutoff;
+        let old = is_old && success != Some(stored.seq);
         if old {
             last = stored.seq;
         }

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::{Plan, Retention};
 use crate::daemon::Node;
 use crate::daemon::expectations::promise;
-use crate::daemon::ports::{Repos, disabled_reason};
+use crate::daemon::ports::{Named, Repos, disabled_reason};
 use crate::daemon::presence::Presence;
 use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
@@ -40,6 +40,9 @@ struct Facts<'a> {
     instance: &'a InstanceId,
     expectation: Expectation,
     paths: Vec<String>,
+    retention: Retention,
+    /// Why its own retention is not applied.
+    retention_inactive: Option<String>,
     jitter: Option<Duration>,
     backups: Vec<Backup>,
     since: Timestamp,
@@ -97,8 +100,17 @@ fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> 
     let view = View::of(&presence, peer, clock::now());
     let since = known_at.map_or(view.now, |at| presence.their_time(at));
     let instance = &peer.instance;
-    let (paths, jitter, last_run) = (Vec::new(), None, None);
-    let facts = Facts { instance, expectation, paths, jitter, backups, since, last_run };
+    let facts = Facts {
+        instance,
+        expectation,
+        paths: Vec::new(),
+        retention: Retention::None,
+        retention_inactive: None,
+        jitter: None,
+        backups,
+        since,
+        last_run: None,
+    };
     Some(facts.seen(view))
 }
 
@@ -144,6 +156,8 @@ pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
                 run,
             ),
             paths: plan.paths.clone(),
+            retention: plan.retention,
+            retention_inactive: retention_inactive(plan, &repos),
             jitter: Some(plan.schedule.jitter()),
             backups: with_live(backups, plan, &live),
             since: known_at.unwrap_or(view.now),
@@ -152,6 +166,16 @@ pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
         facts.seen(view)
     };
     Ok(config.plans.iter().zip(known).map(seen).collect())
+}
+
+/// The snapshots in a received repo are its owner's to forget.
+fn retention_inactive(plan: &Plan, repos: &Repos) -> Option<String> {
+    let (Named::Received(repo), Retention::Keep(_)) = (repos.named(&plan.repo), &plan.retention)
+    else {
+        return None;
+    };
+    let owner = repos.origin_name(&repo.origin);
+    Some(format!("repo {} is shared by {owner}, whose retention holds for it", plan.repo))
 }
 
 fn shard(plan: &Plan) -> Shard {
@@ -230,7 +254,8 @@ impl Facts<'_> {
             paths: self.paths,
             schedule,
             // No version of this protocol tells more of a peer's.
-            retention: Retention::None.to_string(),
+            retention: self.retention.to_string(),
+            retention_inactive: self.retention_inactive,
             enabled,
             disabled_reason: Some(disabled_reason).filter(|why| !enabled && !why.is_empty()),
             state: freshness.state.to_string(),
@@ -291,6 +316,8 @@ mod tests {
             instance,
             expectation,
             paths: Vec::new(),
+            retention: Retention::None,
+            retention_inactive: None,
             jitter: None,
             backups: runs.iter().map(backup).collect(),
             since: NOW.minus(HOUR * 1000),

@@ -4,12 +4,14 @@
 //! 2. What its newest operation came to stands until the next one: nothing is tried for a list.
 
 use super::super::refuse;
+use super::upkeep;
 use crate::api;
 use crate::config::{Config, Repo, redact_uri};
 use crate::daemon::Node;
 use crate::daemon::ports::{Obstacle, Repos, place};
 use crate::job::Trouble;
-use crate::model::{KeyId, Operation, RepoGuid, RepoId, Status};
+use crate::model::{KeyId, Operation, OperationKind, RepoGuid, RepoId, Status, Timestamp};
+use crate::reconcile::Shard;
 use crate::store::history::HistoryReader;
 use crate::store::trust::ReceivedRepo;
 use crate::store::{self, Trust};
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 /// How many of a shard's newest operations are looked at for one that has ended.
 const LOOKED_AT: usize = 4;
+/// How many of the newest checks or prunes are looked at for a good one.
+const LOOKED_AT_OF_KIND: usize = 32;
 
 /// Everything about the repos of this instance.
 pub(super) struct Known {
@@ -26,9 +30,16 @@ pub(super) struct Known {
     /// Of the config's repos, where they are now.
     guids: BTreeMap<RepoId, RepoGuid>,
     troubles: BTreeMap<RepoId, (Trouble, String)>,
+    /// Those that something waits for now, with who holds them.
+    locked: BTreeMap<RepoId, String>,
+    /// When the last check and the last prune ended well.
+    kept: BTreeMap<RepoId, Kept>,
     /// Received ones that their connected owner says nothing of.
     unconfirmed: BTreeSet<(KeyId, RepoId)>,
 }
+
+/// When the last check and the last prune ended well.
+type Kept = (Option<Timestamp>, Option<Timestamp>);
 
 /// A state with what there is to say about it.
 #[derive(Default)]
@@ -43,17 +54,20 @@ impl Known {
     pub(super) async fn read(node: &Node) -> Result<Self, tonic::Status> {
         let config = node.config.current();
         let of_trust = Arc::clone(&config);
-        let kept = node.with_trust(move |trust, _| {
+        let stored = node.with_trust(move |trust, _| {
             Ok((guids(&of_trust, trust)?, Repos::read(of_trust, trust)?))
         });
-        let (guids, repos) = kept.await.map_err(refuse::store)?;
+        let (guids, repos) = stored.await.map_err(refuse::store)?;
         let ids = config.repos.iter().map(|repo| repo.id.clone());
         let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
-        let troubles = node.history.read(move |reader| troubles(reader, &ids)).await;
-        let troubles = troubles.map_err(refuse::store)?;
+        let locked = ids.iter().filter_map(|id| Some((id.clone(), node.engine.locked(id)?.by)));
+        let locked = locked.collect();
+        let told =
+            node.history.read(move |reader| Ok((troubles(reader, &ids)?, kept_of(reader, &ids)?)));
+        let (troubles, kept) = told.await.map_err(refuse::store)?;
         let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
         let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
-        Ok(Self { config, repos, guids, troubles, unconfirmed })
+        Ok(Self { config, repos, guids, troubles, locked, kept, unconfirmed })
     }
 
     /// This machine's in the order of its file, then the received ones; not what was removed here.
@@ -65,7 +79,7 @@ impl Known {
     pub(super) fn own(&self, repo: &Repo) -> api::Repo {
         let guid = self.guids.get(&repo.id);
         let standing = match (guid, self.troubles.get(&repo.id)) {
-            (Some(_), trouble) => Standing::of(trouble),
+            (Some(_), trouble) => self.locked(&repo.id).unwrap_or_else(|| Standing::of(trouble)),
             (None, trouble) => {
                 let reason = trouble.map(|(_, message)| message.clone());
                 Standing { state: "uninitialised", reason, ..Standing::default() }
@@ -76,13 +90,32 @@ impl Known {
             guid: guid.map(ToString::to_string),
             uri: redact_uri(repo.uri.as_written()),
             shared: repo.shared,
-            ..api::Repo::default()
+            upkeep: upkeep::document(&repo.upkeep),
+            ..self.dates(&repo.id)
         })
+    }
+
+    /// As an operation that waits for a lock says it now.
+    fn locked(&self, repo: &RepoId) -> Option<Standing> {
+        let by = self.locked.get(repo)?;
+        let reason = Some(format!("locked by {by}; what is to be done there waits"));
+        let locked_by = Some(by.clone());
+        Some(Standing { state: "locked", conflict: None, reason, locked_by })
+    }
+
+    fn dates(&self, repo: &RepoId) -> api::Repo {
+        let (check, prune) = self.kept.get(repo).copied().unwrap_or_default();
+        api::Repo {
+            last_check: check.map(|at| at.to_string()),
+            last_prune: prune.map(|at| at.to_string()),
+            ..api::Repo::default()
+        }
     }
 
     /// Absence means unknown: what an owner says nothing of stays usable, and says so.
     fn usable(&self, repo: &ReceivedRepo) -> Standing {
-        let standing = Standing::of(self.troubles.get(&repo.id));
+        let trouble = || Standing::of(self.troubles.get(&repo.id));
+        let standing = self.locked(&repo.id).unwrap_or_else(trouble);
         let silent = self.unconfirmed.contains(&(repo.origin, repo.id.clone()));
         let says = || {
             "its owner is connected and does not offer it now. \
@@ -173,6 +206,22 @@ fn troubles(
         }
     }
     Ok(troubles)
+}
+
+/// When each repo was last checked and pruned with success.
+fn kept_of(reader: &HistoryReader<'_>, ids: &[RepoId]) -> store::Result<BTreeMap<RepoId, Kept>> {
+    let last = |id: &RepoId, kind| {
+        let shard = Shard { repo: id.to_string(), plan: String::new() };
+        let newest = reader.newest(reader.owner(), &shard, Some(kind), LOOKED_AT_OF_KIND)?;
+        let good = newest.into_iter().find(|recorded| recorded.status == Some(Status::Succeeded));
+        let state = good.and_then(|recorded| recorded.state);
+        store::Result::Ok(state.and_then(|operation| operation.ended_at))
+    };
+    let dates = |id: &RepoId| {
+        let dates = (last(id, OperationKind::Check)?, last(id, OperationKind::Prune)?);
+        Ok((id.clone(), dates))
+    };
+    ids.iter().map(dates).collect()
 }
 
 /// The operation on a repo that ended last and says something of it.

@@ -88,6 +88,7 @@ const fn word(reason: &Reason) -> &'static str {
         | Reason::NoSuchSnapshot
         | Reason::Interrupted
         | Reason::Killed { .. }
+        | Reason::Damaged
         | Reason::Unreadable
         | Reason::Unknown { .. } => "not-opened",
     }

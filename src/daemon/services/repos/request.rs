@@ -4,6 +4,7 @@
 //! the daemon; a password given as text stands for itself.
 
 use super::super::refuse;
+use super::upkeep;
 use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
 use crate::config::{Repo, SecretSource, Template};
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
     let mut repo = Repo::new(id, template("uri", &request.uri)?, password);
     repo.shared = request.shared;
     set_variables(&mut repo, request.env)?;
+    upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
 
@@ -39,6 +41,7 @@ pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, S
         }
     }
     set_variables(&mut repo, request.env)?;
+    upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
 

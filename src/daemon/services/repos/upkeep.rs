@@ -1,0 +1,172 @@
+//! The upkeep of a repo, as texts of a request and of a document.
+
+use super::super::refuse;
+use crate::api::UpkeepSettings;
+use crate::config::{CheckTask, ForgetTask, PruneTask, Schedule, Span, StatsTask, Upkeep};
+use crate::model::Rules;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+use tonic::Status;
+
+/// No longer wait is of use to anybody.
+const LONGEST_WAIT_S: u64 = 7 * 24 * 3600;
+
+/// What is absent stays, what is empty is removed.
+pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Status> {
+    forget(upkeep, given.forget, given.forget_schedule)?;
+    if let Some(text) = given.prune_schedule {
+        let max_unused = upkeep.prune.take().and_then(|prune| prune.max_unused);
+        let schedule = schedule("prune", &text)?;
+        upkeep.prune = schedule.map(|schedule| PruneTask { schedule, max_unused });
+    }
+    if let Some(text) = given.max_unused {
+        let max_unused = parsed("max-unused", &text)?;
+        let prune = PruneTask { schedule: Schedule::Manual, max_unused: None };
+        upkeep.prune.get_or_insert(prune).max_unused = max_unused;
+    }
+    if let Some(text) = given.check_schedule {
+        let read_data = upkeep.check.take().and_then(|check| check.read_data);
+        let schedule = schedule("check", &text)?;
+        upkeep.check = schedule.map(|schedule| CheckTask { schedule, read_data });
+    }
+    if let Some(text) = given.read_data {
+        let read_data = parsed("read-data", &text)?;
+        let check = CheckTask { schedule: Schedule::Manual, read_data: None };
+        upkeep.check.get_or_insert(check).read_data = read_data;
+    }
+    if let Some(text) = given.stats_schedule {
+        upkeep.stats = schedule("stats", &text)?.map(|schedule| StatsTask { schedule });
+    }
+    limits(upkeep, given.parallel, given.lock_wait_s)
+}
+
+fn forget(upkeep: &mut Upkeep, rules: Option<String>, when: Option<String>) -> Result<(), Status> {
+    if let Some(text) = rules {
+        let rules: Option<Rules> = parsed("forget", &text)?;
+        let before = upkeep.forget.take().map(|forget| forget.schedule);
+        let schedule = before.unwrap_or(Schedule::Manual);
+        upkeep.forget = rules.map(|rules| ForgetTask { schedule, rules });
+    }
+    if let Some(text) = when {
+        let Some(forget) = &mut upkeep.forget else {
+            let message = "forget-schedule: the repo has no retention of its own";
+            return Err(refuse::invalid(message, "give it one: --forget daily=30"));
+        };
+        forget.schedule = schedule("forget", &text)?.unwrap_or(Schedule::Manual);
+    }
+    Ok(())
+}
+
+fn limits(upkeep: &mut Upkeep, parallel: Option<u32>, wait: Option<u64>) -> Result<(), Status> {
+    match parallel {
+        None => {}
+        Some(0) => upkeep.parallel = None,
+        Some(count @ 1..=64) => upkeep.parallel = Some(count),
+        Some(count) => {
+            return Err(refuse::invalid(format!("parallel {count}: at most 64"), ""));
+        }
+    }
+    match wait {
+        None => Ok(()),
+        Some(seconds @ 0..=LONGEST_WAIT_S) => {
+            upkeep.lock_wait = Some(Span(Duration::from_secs(seconds)));
+            Ok(())
+        }
+        Some(seconds) => Err(refuse::invalid(format!("lock-wait {seconds}s: at most 7 days"), "")),
+    }
+}
+
+/// `None` of an empty text.
+fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<Option<T>, Status> {
+    match text {
+        "" => Ok(None),
+        text => {
+            text.parse().map(Some).map_err(|error| refuse::invalid(format!("{name}: {error}"), ""))
+        }
+    }
+}
+
+fn schedule(name: &str, text: &str) -> Result<Option<Schedule>, Status> {
+    match parsed(name, text)? {
+        Some(Schedule::After { .. }) => {
+            let message = format!("{name}: only a plan runs after a plan");
+            Err(refuse::invalid(message, "write \"cron: 0 4 * * *\", \"every 30d\" or manual"))
+        }
+        schedule => Ok(schedule),
+    }
+}
+
+/// As a document; `None` where nothing is said.
+pub(super) fn document(upkeep: &Upkeep) -> Option<UpkeepSettings> {
+    let Upkeep { forget, prune, check, stats, parallel, lock_wait } = upkeep;
+    let text = |value: &dyn Display| Some(value.to_string());
+    let document = UpkeepSettings {
+        forget: forget.as_ref().and_then(|task| text(&task.rules)),
+        forget_schedule: forget.as_ref().and_then(|task| text(&task.schedule)),
+        prune_schedule: prune.as_ref().and_then(|task| text(&task.schedule)),
+        max_unused: prune.as_ref().and_then(|task| task.max_unused.as_ref()).and_then(|m| text(m)),
+        check_schedule: check.as_ref().and_then(|task| text(&task.schedule)),
+        read_data: check.as_ref().and_then(|task| task.read_data.as_ref()).and_then(|d| text(d)),
+        stats_schedule: stats.as_ref().and_then(|task| text(&task.schedule)),
+        parallel: *parallel,
+        lock_wait_s: lock_wait.map(|wait| wait.0.as_secs()),
+    };
+    (*upkeep != Upkeep::NONE).then_some(document)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn given() -> UpkeepSettings {
+        let text = |text: &str| Some(text.to_owned());
+        UpkeepSettings {
+            forget: text("daily=30"),
+            forget_schedule: text("cron: 0 3 * * *"),
+            prune_schedule: text("every 30d"),
+            max_unused: text("10%"),
+            check_schedule: text("manual"),
+            read_data: text("5%"),
+            stats_schedule: text("every 7d"),
+            parallel: Some(2),
+            lock_wait_s: Some(60),
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_shown_and_an_empty_text_removes_it() {
+        let mut upkeep = Upkeep::NONE;
+        set(&mut upkeep, given()).unwrap();
+        assert_eq!(document(&upkeep), Some(given()));
+        set(&mut upkeep, UpkeepSettings::default()).unwrap();
+        assert_eq!(document(&upkeep), Some(given()), "what is absent stays");
+        let empty = || Some(String::new());
+        let none = UpkeepSettings {
+            forget: empty(),
+            prune_schedule: empty(),
+            check_schedule: empty(),
+            stats_schedule: empty(),
+            parallel: Some(0),
+            ..UpkeepSettings::default()
+        };
+        set(&mut upkeep, none).unwrap();
+        assert_eq!(Upkeep { lock_wait: None, ..upkeep }, Upkeep::NONE);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let refused =
+            |given| set(&mut Upkeep::NONE.clone(), given).unwrap_err().message().to_owned();
+        let text = |text: &str| Some(text.to_owned());
+        let nothing = UpkeepSettings { forget: text("daily=0"), ..Default::default() };
+        assert!(refused(nothing).contains("keep nothing"));
+        let after = UpkeepSettings { prune_schedule: text("after home"), ..Default::default() };
+        assert!(refused(after).contains("prune: only a plan"));
+        let alone = UpkeepSettings { forget_schedule: text("every 1d"), ..Default::default() };
+        assert!(refused(alone).contains("no retention"));
+        let all = UpkeepSettings { read_data: text("200%"), ..Default::default() };
+        assert!(refused(all).contains("read-data"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Forgetting snapshots by retention: which ones, why, and then exactly those.
+//!
+//! 1. Only snapshots of one plan of one instance are weighed against each other, and only those whose
+//!    maker is this instance or, by the retention of a repo of ours, a peer.
+//! 2. What is removed was listed before, by its id; nothing is removed that was set apart.
+//! 3. What is set apart is said before anything is removed, and makes the end a warning.
+
+use super::board::{Active, Added};
+use super::engine::{About, End};
+use super::keep::{self, Oddity, Pair, Pile, piles};
+use super::locks::Site;
+use super::queue::{Mode, Priority};
+use super::{Engine, JobError, Standing};
+use crate::clock;
+use crate::model::{FlowId, OperationKind, PlanId, RepoId, Rules, Status};
+use crate::restic::{
+    Choose, Chosen, Command, Failure, Reason, Snapshot, SnapshotFilter, SnapshotId,
+};
+use crate::shutdown;
+use std::collections::BTreeSet;
+
+/// How many snapshots one restic removes: its arguments have a limit.
+const AT_ONCE: usize = 500;
+/// How many of what is set apart a message names; the log names all.
+const NAMED: usize = 5;
+
+/// What a retention does with the snapshots of one plan of one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    /// Which plan.
+    pub plan: PlanId,
+    /// Who made them.
+    pub instance: String,
+    /// By which rules.
+    pub rules: Rules,
+    /// What stays, newest first, with the rules that keep it in restic's words.
+    pub keep: Vec<(Snapshot, Vec<String>)>,
+    /// What is forgotten, newest first.
+    pub remove: Vec<Snapshot>,
+    /// What no rule is applied to, and why.
+    pub apart: Vec<(Snapshot, Oddity)>,
+}
+
+impl Engine {
+    /// What a forget would do now: of a plan of this instance, or of the whole repo. Changes nothing.
+    ///
+    /// # Errors
+    /// Nothing would be forgotten by rule, it is not ours to do, or the repository cannot be read.
+    pub async fn preview_forget(
+        &self,
+        repo: &RepoId,
+        plan: Option<&PlanId>,
+    ) -> Result<Vec<Pick>, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        let keeping = self.inner.ports.keeping(&repo.id).await?;
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        site.may_forget(plan)?;
+        Ok(self.picks(site, plan, &mut cancel).await?)
+    }
+
+    /// Forgets by a plan's own retention, where it has one and the repo is ours. Whether it did.
+    pub(super) async fn forget_after(
+        &self,
+        plan: &PlanId,
+        repo: &RepoId,
+        why: (FlowId, Priority),
+    ) -> bool {
+        let (flow, priority) = why;
+        let Ok(_task) = self.inner.task() else { return false };
+        let Ok(keeping) = self.inner.ports.keeping(repo).await else { return false };
+        let has_rules = keeping.plans.get(plan).is_some_and(|own| own.rules().is_some());
+        let is_ours = |standing| standing != Standing::Received;
+        let repo = self.inner.ports.repo(repo).await.ok().filter(|repo| is_ours(repo.standing));
+        let Some(repo) = repo.filter(|_| has_rules) else { return false };
+        let kind = OperationKind::Forget;
+        let about = About { kind, repo: repo.id, plan: Some(plan.clone()), flow: Some(flow) };
+        let Ok(Added::New(active)) = self.inner.begin(about).await else { return false };
+        active.ranks(priority);
+        let end = self.upkeep_steps(&active, &super::Task::Forget(Some(plan.clone()))).await;
+        self.inner.finish(&active, end).await;
+        true
+    }
+
+    /// Forgets, under the turn and with the repository known.
+    pub(super) async fn forget_steps(
+        &self,
+        active: &Active,
+        site: Site<'_>,
+        plan: Option<&PlanId>,
+    ) -> Result<End, JobError> {
+        site.may_forget(plan)?;
+        let picks = self.picks(site, plan, &mut active.cancelled()).await?;
+        self.append_log(active, picks.iter().map(told).collect::<String>()).await;
+        let gone: Vec<_> =
+            picks.iter().flat_map(|pick| &pick.remove).map(|s| s.id.clone()).collect();
+        for part in gone.chunks(AT_ONCE) {
+            let command = Command::Forget(part.to_vec());
+            self.run_unlocked(active, site, (Mode::Alone, &command)).await.1?;
+        }
+        let apart: Vec<_> = picks.iter().flat_map(|pick| &pick.apart).collect();
+        let status = if apart.is_empty() { Status::Succeeded } else { Status::Warning };
+        let message = summary(&picks, gone.len(), &apart);
+        Ok(End { status: Some(status), message, ..End::default() })
+    }
+
+    async fn picks(
+        &self,
+        site: Site<'_>,
+        plan: Option<&PlanId>,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Vec<Pick>, Failure> {
+        let filter = SnapshotFilter { plan: plan.cloned(), ..SnapshotFilter::default() };
+        let snapshots = site.restic.snapshots(&site.repo.access, filter, cancel).await?;
+        let mut picks = Vec::new();
+        for (pair, pile) in piles(snapshots, clock::now(), |name| site.keeping.maker(name)) {
+            let is_wanted = plan.is_none() || site.keeping.is_own(&pair.1);
+            let rules = site.keeping.rules_of(&pair.0, &pair.1).filter(|_| is_wanted);
+            if let Some(rules) = rules {
+                picks.push(site.pick(pair, pile, *rules, cancel).await?);
+            }
+        }
+        Ok(picks)
+    }
+}
+
+impl Site<'_> {
+    /// Whether a forget is ours to do and would do anything.
+    fn may_forget(self, plan: Option<&PlanId>) -> Result<(), JobError> {
+        let repo = self.repo.id.clone();
+        if self.repo.standing == Standing::Received {
+            return Err(JobError::OwnersWork { repo, what: "forgetting snapshots" });
+        }
+        let own = self.keeping.own_names.first().map_or("", String::as_str);
+        match plan {
+            Some(plan) if self.keeping.rules_of(plan, own).is_none() => {
+                Err(JobError::KeepsAll { plan: plan.clone() })
+            }
+            None if self.keeping.rules.is_none() => Err(JobError::NoRetention { repo }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// restic decides, unless it would see what is set apart.
+    async fn pick(
+        self,
+        (plan, instance): Pair,
+        pile: Pile,
+        rules: Rules,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Pick, Failure> {
+        let Pile { seen, apart, names } = pile;
+        let ids: BTreeSet<SnapshotId> = seen.iter().map(|snapshot| snapshot.id.clone()).collect();
+        let chosen = match apart.is_empty() && names.iter().all(|name| is_plain(name)) {
+            true => {
+                let made_by = names.into_iter().collect();
+                let choose = Choose { plan: plan.clone(), made_by, rules };
+                self.restic.choose(&self.repo.access, choose, cancel).await?
+            }
+            false => keep::choose(&rules, self.restic.version().into(), seen),
+        };
+        let Chosen { keep, mut remove } = chosen;
+        remove.retain(|snapshot| ids.contains(&snapshot.id));
+        // Rules that keep nothing do not exist.
+        if keep.is_empty() && !remove.is_empty() {
+            return Err(Failure::new(Reason::Unreadable, "no rule would keep any snapshot"));
+        }
+        Ok(Pick { plan, instance, rules, keep, remove, apart })
+    }
+}
+
+/// Whether a name stands for itself in a list of tags.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// For the log: each snapshot with what becomes of it, and why.
+fn told(pick: &Pick) -> String {
+    let Pick { plan, instance, rules, keep, remove, apart } = pick;
+    let line = |what: &str, snapshot: &Snapshot, why: &str| {
+        let id: String = snapshot.id.as_str().chars().take(8).collect();
+        format!("{what}  {id}  {}  {why}\n", snapshot.time)
+    };
+    let mut text = format!("plan {plan} of {instance}, {rules}:\n");
+    for (snapshot, oddity) in apart {
+        text.push_str(&line("apart ", snapshot, &oddity.to_string()));
+    }
+    for (snapshot, reasons) in keep {
+        text.push_str(&line("keep  ", snapshot, &reasons.join(", ")));
+    }
+    for snapshot in remove {
+        text.push_str(&line("forget", snapshot, "no rule keeps it"));
+    }
+    text
+}
+
+fn summary(picks: &[Pick], gone: usize, apart: &[&(Snapshot, Oddity)]) -> String {
+    let all = gone + picks.iter().map(|pick| pick.keep.len()).sum::<usize>();
+    let noun = if all == 1 { "snapshot" } else { "snapshots" };
+    let mut text = match picks {
+        [] | [_] => format!("{gone} of {all} {noun} forgotten"),
+        several => format!("{gone} of {all} {noun} of {} plans forgotten", several.len()),
+    };
+    if !apart.is_empty() {
+        let first = apart.iter().take(NAMED).map(|(snapshot, oddity)| {
+            let id: String = snapshot.id.as_str().chars().take(8).collect();
+            format!("{id} ({oddity})")
+        });
+        let first: Vec<_> = first.collect();
+        let more = apart.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        text.push_str(&format!(
+            "; {} set apart and kept: {}{more}. Remove what should not be there with `holdfast repo run`",
+            apart.len(),
+            first.join(", ")
+        ));
+    }
+    text
+}
