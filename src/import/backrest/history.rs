@@ -348,6 +348,7 @@ fn read(
         plan,
         repo_guid: row.guid.parse().ok(),
         snapshot: snapshot(&row, kind),
+        snapshot_gone: gone(&row, kind),
         started_at,
         ended_at: ended_at(&row, status),
         message: message(&row, kind),
@@ -454,6 +455,12 @@ fn snapshot(row: &Row, kind: &Kind) -> Option<String> {
     };
     let is_id = |text: &&String| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     Some(&row.snapshot).filter(is_id).or(told.filter(is_id)).map(|id| id.to_ascii_lowercase())
+}
+
+/// When a snapshot was found to be no longer there is not told: at the latest when its operation ended.
+fn gone(row: &Row, kind: &Kind) -> Option<Timestamp> {
+    let is_gone = matches!(kind, Kind::Index(index) if index.forgotten);
+    is_gone.then(|| Timestamp::from_millis(row.end_ms.max(row.start_ms)))
 }
 
 fn ended_at(row: &Row, status: Status) -> Option<Timestamp> {
