@@ -18,6 +18,7 @@ pub mod wire;
 pub mod session;
 pub mod api;
 pub mod config;
+pub mod import;
 pub mod store;
 pub mod restic;
 pub mod job;

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["model", "grant", "pairing", "crypto", "reconcile", "wire"]),
     ("api", &[]),
     ("config", &["model", "clock", "shutdown", "grant", "pairing", "schedule", "notify", "crypto"]),
+    ("import", &["model", "clock", "config"]),
     ("store", &["model", "clock", "grant", "pairing", "schedule", "reconcile", "wire"]),
     ("restic", &["model", "clock", "shutdown"]),
     (
@@ -93,6 +94,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "wire",
             "api",
             "config",
+            "import",
             "store",
             "restic",
             "job",

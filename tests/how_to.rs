@@ -200,6 +200,7 @@ macro_rules! pages {
 pages! {
     append_only_server = "append-only-server.md",
     first_backup = "first-backup.md",
+    moving_from_backrest = "moving-from-backrest.md",
     restore_on_a_new_machine = "restore-on-a-new-machine.md",
 }
 

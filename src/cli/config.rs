@@ -19,6 +19,7 @@ pub(crate) enum Command {
     /// Print where the config file is
     #[command(after_help = "Example:\n  $EDITOR \"$(holdfast config path)\"")]
     Path,
+    ImportBackrest(super::import::Args),
 }
 
 impl Command {
@@ -31,6 +32,7 @@ impl Command {
                 context.output.show(&serde_json::json!({ "path": path }), || path.clone())?;
                 Ok(Exit::Done)
             }
+            Self::ImportBackrest(args) => args.run(context).await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The command line: what is typed, calls to the local daemon, and how the answers look.
 //!
 //! Decides nothing about backups or peers: all of that is the daemon's. Works offline only where a
-//! command says so (`init`, `config check`, `ops verify`, completions, man pages).
+//! command says so (`init`, `config check`, `config import-backrest`, `ops verify`, completions, man pages).
 //!
 //! 1. Under `--json` the documents of the machine-readable contract are printed as they arrived.
 //! 2. Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable.
@@ -14,6 +14,7 @@ mod dump;
 mod failure;
 mod hook;
 mod identity;
+mod import;
 mod init;
 mod join;
 mod look;

@@ -39,7 +39,7 @@ pub fn default_text(instance: &InstanceId) -> String {
 /// # Errors
 /// The system does not let it be written.
 pub fn create_default(path: &Path, instance: &InstanceId) -> Result<bool, LoadError> {
-    match create(path, &default_text(instance)) {
+    match write_new(path, &default_text(instance)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => {
@@ -56,8 +56,12 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Whole or not at all; with mode 0600, as the owner may write secrets into it.
-fn create(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that is not there: whole or not at all, for its owner alone, as there may be secrets
+/// in it. Folders are made where they are missing.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`], or the system does not let it be written.
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     if path.exists() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }

@@ -43,6 +43,7 @@ pub use edit::{Edit, EditError, Editor, TopLevel};
 pub use encode::redact_uri;
 pub use first::{
     create_default, create_private_dir, default_text, instance_from_host, instance_of_this_host,
+    write_new,
 };
 pub use hooks::{Channel, Deed, Hook, Level, Listener, Manner, OnError, Recipient, Written};
 pub use identity_file::{IdentityFileError, read_or_create_identity};

@@ -44,6 +44,20 @@ impl<'t> OwnLog<'t> {
         Ok(revision)
     }
 
+    /// Appends an operation that came from elsewhere, unless its id was here before: as it is, or
+    /// removed. `false` if it was.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn append_once(&mut self, operation: &Operation) -> Result<bool> {
+        let shard = self.shard(&shard_of(operation))?;
+        let is_known = indexed(self.tx.conn, shard.id, &operation.id)?.is_some();
+        if !is_known {
+            self.append(operation)?;
+        }
+        Ok(!is_known)
+    }
+
     /// Appends an expectation if it differs from the newest of its plan. `false` if it does not.
     ///
     /// # Errors
