@@ -4,6 +4,7 @@
 use holdfast::config::{LiveConfig, Reload};
 use holdfast::daemon::expectations::refresh;
 use holdfast::daemon::ports::{connect, place};
+use holdfast::daemon::scheduler::Agenda;
 use holdfast::job::Engine;
 use holdfast::model::{
     ItemErrors, KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Secret,
@@ -151,7 +152,8 @@ impl Daemon {
     }
 
     async fn refresh(&self) -> usize {
-        refresh(self.config.current(), &self.trust, &self.history).await.unwrap()
+        let agenda = Agenda::new(KeyId::from_bytes([0; 32]));
+        refresh((self.config.current(), agenda), &self.trust, &self.history).await.unwrap()
     }
 }
 
