@@ -1,6 +1,7 @@
 //! The engine with the real restic, over a real config file and the two databases.
 #![allow(clippy::unwrap_used)] // a test may fail
 
+use holdfast::clock;
 use holdfast::config::{LiveConfig, Reload};
 use holdfast::daemon::expectations::refresh;
 use holdfast::daemon::ports::{connect, place};
@@ -223,7 +224,8 @@ async fn a_repository_is_created_once_and_every_state_of_a_backup_is_recorded() 
 async fn what_a_killed_daemon_left_is_marked_lost_at_the_next_start() {
     let mut machine = Machine::new();
     machine.back_up().await;
-    let now = Timestamp::from_millis(1_795_262_400_000);
+    // After the snapshot of the backup above, which is not that of this run.
+    let now = clock::now();
     let id = OperationId::new(now, [7; 10]);
     let daemon = machine.daemon();
     daemon.history.write(move |tx| tx.own()?.append(&running(id, now))).await.unwrap();
