@@ -80,7 +80,10 @@ impl Bench {
         fs::create_dir(&files).unwrap();
         let files = files.to_str().unwrap();
         let retention = ["--retention", "last=3"];
-        nas.ask(&[&["plan", "add", "home", "--repo", "vault", "--path", files], &retention[..]].concat());
+        nas.ask(
+            &[&["plan", "add", "home", "--repo", "vault", "--path", files], &retention[..]]
+                .concat(),
+        );
         Self { nas, random: Random(seed) }
     }
 
@@ -93,8 +96,8 @@ impl Bench {
     }
 
     fn round(&mut self, round: u32) {
-        let work = [Work::Backup, Work::Backup, Work::Forget, Work::Prune]
-            [self.random.below(4) as usize];
+        let work =
+            [Work::Backup, Work::Backup, Work::Forget, Work::Prune][self.random.below(4) as usize];
         let victim = [Victim::Daemon, Victim::Restic][self.random.below(2) as usize];
         let moment = Duration::from_millis(self.random.below(LATEST));
         println!("round {round}: {victim:?} is killed {moment:?} into {work:?}");
@@ -138,8 +141,7 @@ impl Bench {
             restic.stdout
         };
         run(&["check", "--read-data"]);
-        let snapshots: Vec<Value> =
-            serde_json::from_slice(&run(&["snapshots", "--json"])).unwrap();
+        let snapshots: Vec<Value> = serde_json::from_slice(&run(&["snapshots", "--json"])).unwrap();
         assert!(!snapshots.is_empty());
         let locks = String::from_utf8(run(&["list", "locks", "--no-lock", "--quiet"])).unwrap();
         assert_eq!(locks.trim(), "", "nothing is left locked");
