@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  holdfast config import-backrest ~/.config/backrest/config.json\n  \
-    holdfast config import-backrest ~/.config/backrest/config.json --write \\\n    \
+    holdfast config import-backrest ~/.config/backrest/config.json --write \
     --operations ~/.local/share/backrest/oplog.sqlite"
 )]
 pub(crate) struct Args {

@@ -1,6 +1,6 @@
 //! `holdfast plan` and `holdfast fleet`.
 
-use super::tuning::Tuning;
+use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
@@ -173,10 +173,36 @@ pub(crate) struct Exclusions {
     host: Option<String>,
 }
 
+/// Of a plan, what can be changed.
+const CHANGES: [&str; 19] = [
+    "repo",
+    "path",
+    "exclude",
+    "iexclude",
+    "exclude_if_present",
+    "exclude_file",
+    "iexclude_file",
+    "exclude_larger_than",
+    "exclude_caches",
+    "one_file_system",
+    "read_concurrency",
+    "host",
+    "skip_if_unchanged",
+    "retention",
+    "max_age",
+    "schedule",
+    "time_zone",
+    "jitter",
+    "grace",
+];
+
 /// Change a plan; what is not given stays
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h"
+    after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h",
+    group = clap::ArgGroup::new("change").required(true).multiple(true)
+        .args(CHANGES)
+        .args(tuning::OPTIONS)
 )]
 pub(crate) struct Edit {
     #[command(flatten)]
@@ -341,16 +367,7 @@ impl Command {
                 })?;
             }
             Self::Edit(edit) => {
-                let request = EditPlanRequest::from(*edit);
-                let unchanged =
-                    EditPlanRequest { plan: request.plan.clone(), ..Default::default() };
-                if request == unchanged {
-                    return Err(Failure::usage(
-                        "nothing to change is given",
-                        "holdfast plan edit --help",
-                    ));
-                }
-                let plan = plans.edit(request).await?.into_inner();
+                let plan = plans.edit(EditPlanRequest::from(*edit)).await?.into_inner();
                 output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
             }
             Self::Remove { named, yes } => {

@@ -2,7 +2,7 @@
 
 mod storage;
 
-use super::tuning::Tuning;
+use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
@@ -180,12 +180,13 @@ pub(crate) struct Members {
 }
 
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 17] = [
+const CHANGES: [&str; 18] = [
     "uri",
     "password_file",
     "password_command",
     "password_stdin",
     "env",
+    "env_file",
     "unset_env",
     "member_uri",
     "member_password_file",
@@ -204,7 +205,9 @@ const CHANGES: [&str; 17] = [
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  holdfast repo edit vault --password-file /etc/holdfast/new.pass",
-    group = clap::ArgGroup::new("change").required(true).multiple(true).args(CHANGES)
+    group = clap::ArgGroup::new("change").required(true).multiple(true)
+        .args(CHANGES)
+        .args(tuning::OPTIONS)
 )]
 pub(crate) struct Edit {
     #[command(flatten)]

@@ -2,6 +2,20 @@
 
 use std::collections::BTreeMap;
 
+/// The names of [`Tuning`]'s options, for what asks that one of several is given.
+pub(super) const OPTIONS: [&str; 10] = [
+    "limit_upload",
+    "limit_download",
+    "nice",
+    "io",
+    "memory",
+    "gogc",
+    "compression",
+    "pack_size",
+    "stall_after",
+    "max_run",
+];
+
 /// What restic may use up, and how long it may take.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "How restic is run (as in the config; an empty text removes one)")]

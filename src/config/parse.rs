@@ -42,10 +42,9 @@ const TOP: Keys = Keys {
         "channel",
         "hook",
     ],
-    later: &[],
 };
-const HISTORY: Keys = Keys { known: &["keep", "keep-peers", "quota-per-peer"], later: &[] };
-const TLS: Keys = Keys { known: &["cert", "key"], later: &[] };
+const HISTORY: Keys = Keys { known: &["keep", "keep-peers", "quota-per-peer"] };
+const TLS: Keys = Keys { known: &["cert", "key"] };
 /// Every key of this version, for the test of the manual.
 #[cfg(test)]
 pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {

@@ -9,12 +9,10 @@ use std::time::Duration;
 use toml_edit::Value;
 
 pub(super) const SCHEDULE: Keys =
-    Keys { known: &["cron", "time-zone", "jitter", "every", "after"], later: &[] };
-pub(super) const ONLY_WHEN: Keys = Keys {
-    known: &["ac-power", "unmetered", "network", "window", "load-below", "force-after"],
-    later: &[],
-};
-pub(super) const RETRY: Keys = Keys { known: &["attempts", "wait"], later: &[] };
+    Keys { known: &["cron", "time-zone", "jitter", "every", "after"] };
+pub(super) const ONLY_WHEN: Keys =
+    Keys { known: &["ac-power", "unmetered", "network", "window", "load-below", "force-after"] };
+pub(super) const RETRY: Keys = Keys { known: &["attempts", "wait"] };
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -44,7 +44,6 @@ pub(super) const REPO: Keys = Keys {
         "stall-after",
         "max-run",
     ],
-    later: &[],
 };
 pub(super) const PLAN: Keys = Keys {
     known: &[
@@ -78,17 +77,13 @@ pub(super) const PLAN: Keys = Keys {
         "stall-after",
         "max-run",
     ],
-    later: &[],
 };
 pub(super) const KNOWN_HOST: Keys = Keys {
     known: &["instance", "key-id", "urls", "grants", "allow-remote-commands", "allowed-paths"],
-    later: &[],
 };
-pub(super) const AUTHORIZED_CLIENT: Keys = Keys {
-    known: &["instance", "key-id", "grants", "allow-remote-commands", "allowed-paths"],
-    later: &[],
-};
-pub(super) const GRANT: Keys = Keys { known: &["permission", "scopes"], later: &[] };
+pub(super) const AUTHORIZED_CLIENT: Keys =
+    Keys { known: &["instance", "key-id", "grants", "allow-remote-commands", "allowed-paths"] };
+pub(super) const GRANT: Keys = Keys { known: &["permission", "scopes"] };
 
 pub(super) fn repo(section: Section<'_>, place: &mut Place) -> Option<Repo> {
     let id = name(&section, "id", place);

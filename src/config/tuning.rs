@@ -10,11 +10,11 @@ use toml::de::DeTable;
 use toml_edit::{Item, Value};
 
 pub(super) const LIMITS: Keys =
-    Keys { known: &["upload", "download", "nice", "io", "memory", "gogc"], later: &[] };
+    Keys { known: &["upload", "download", "nice", "io", "memory", "gogc"] };
 
 /// The keys that a repo and a plan have in common.
 const KEYS: Keys =
-    Keys { known: &["limits", "compression", "pack-size", "stall-after", "max-run"], later: &[] };
+    Keys { known: &["limits", "compression", "pack-size", "stall-after", "max-run"] };
 
 /// Written where no time is a limit.
 const NEVER: &str = "never";

@@ -9,14 +9,12 @@ use crate::schedule::Schedule;
 use std::time::Duration;
 use toml_edit::Value;
 
-pub(super) const RETENTION: Keys = Keys {
-    known: &["last", "hourly", "daily", "weekly", "monthly", "yearly", "within"],
-    later: &[],
-};
-pub(super) const FORGET: Keys = Keys { known: &["schedule", "retention"], later: &[] };
-pub(super) const PRUNE: Keys = Keys { known: &["schedule", "max-unused"], later: &[] };
-pub(super) const CHECK: Keys = Keys { known: &["schedule", "read-data"], later: &[] };
-pub(super) const STATS: Keys = Keys { known: &["schedule"], later: &[] };
+pub(super) const RETENTION: Keys =
+    Keys { known: &["last", "hourly", "daily", "weekly", "monthly", "yearly", "within"] };
+pub(super) const FORGET: Keys = Keys { known: &["schedule", "retention"] };
+pub(super) const PRUNE: Keys = Keys { known: &["schedule", "max-unused"] };
+pub(super) const CHECK: Keys = Keys { known: &["schedule", "read-data"] };
+pub(super) const STATS: Keys = Keys { known: &["schedule"] };
 
 /// How a repo is kept in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -67,8 +67,6 @@ impl<'a> Findings<'a> {
 /// The keys of one kind of table.
 pub(super) struct Keys {
     pub(super) known: &'static [&'static str],
-    /// Keys of the product that this version does not have.
-    pub(super) later: &'static [&'static str],
 }
 
 /// One table of the file.
@@ -98,15 +96,8 @@ impl<'a> Section<'a> {
             }
             let name = key.get_ref().as_ref();
             let place = Place { span: key.span(), key: self.path_of(name) };
-            if keys.later.contains(&name) {
-                let cure = "remove it; it comes with a later version".to_owned();
-                self.findings.report(
-                    &place,
-                    "this version of holdfast does not have this yet",
-                    Some(cure),
-                );
-            } else if !keys.known.contains(&name) {
-                let near = nearest(name, keys.known.iter().chain(keys.later).copied());
+            if !keys.known.contains(&name) {
+                let near = nearest(name, keys.known.iter().copied());
                 let cure = near
                     .map(|near| format!("did you mean {near:?}?"))
                     .or_else(|| Some(format!("the keys here are {}", keys.known.join(", "))));

@@ -24,9 +24,8 @@ macro_rules! keys {
     };
 }
 
-pub(in crate::config) const CHANNEL: Keys = Keys { known: keys!("id"), later: &[] };
-pub(in crate::config) const HOOK: Keys =
-    Keys { known: keys!("on", "channel", "on-error"), later: &[] };
+pub(in crate::config) const CHANNEL: Keys = Keys { known: keys!("id") };
+pub(in crate::config) const HOOK: Keys = Keys { known: keys!("on", "channel", "on-error") };
 
 pub(in crate::config) fn channel(section: Section<'_>, place: &mut Place) -> Option<Channel> {
     let id = section.required("id", "\"NAME\"").and_then(|field| {
