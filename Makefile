@@ -1,8 +1,9 @@
 # The one place that says how holdfast is built and proved. Everything here runs on a fresh clone.
 SEEDS ?= 1000
+KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build demo test lint sim bench
+.PHONY: build demo test lint sim faults bench
 
 build: ## target/release/holdfast
 	cargo build --release --locked
@@ -27,6 +28,9 @@ sim: ## random histories of log sync, of whole sessions, then of schedules (DECA
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test reconcile_histories -- --nocapture
 	HOLDFAST_SEEDS=$(SEEDS) cargo test --locked --test session_histories -- --nocapture
 	HOLDFAST_SEEDS=$(DECADES) cargo test --locked --test schedule_histories -- --nocapture
+
+faults: ## daemon and restic killed at random moments of backup, forget and prune; KILLS=n, HOLDFAST_SEED=s
+	HOLDFAST_KILLS=$(KILLS) cargo test --locked --test faults -- --nocapture
 
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures
