@@ -444,13 +444,17 @@ fn g4_the_log_of_a_peers_operation_is_asked_from_it_where_granted() {
     assert!(hub.cli(&["op", "log", &secret]).stdout.contains("nobody else's"));
     assert_eq!(hub.cli(&["op", "cancel", &open]).refused(), "not-here");
 
-    // What happens there is followed here; without its repo a restore ends at once.
+    // What happens there is followed here; without its repository a check ends at once.
+    let password = nas.folder().join("password");
+    fs::write(&password, "swordfish").unwrap();
+    let password = password.to_str().unwrap();
+    let add = ["repo", "add", "gone", "/nowhere/at-all", "--password-file", password];
+    nas.ask(&[&add[..], &["--no-test", "--no-init"]].concat());
     let mut following = Following::start(&hub, &["ops", "--peer", "nas", "--follow"]);
     following.until(|one| one["id"] == secret);
-    let there = ["restore", "0123abcd", "--repo", "gone", "--to", "/nowhere/at-all", "--no-wait"];
-    let begun = nas.ask(&there);
+    let begun = nas.ask(&["repo", "check", "gone", "--no-wait"]);
     let seen = following.until(|one| one["id"] == begun["id"] && one["status"] == "failed");
-    assert_eq!(seen["kind"], "restore");
+    assert_eq!(seen["kind"], "check");
     drop(following);
 
     // The grant shrinks: what is hidden is neither listed nor told.
