@@ -406,8 +406,10 @@ mod tests {
                         "summary" => matches!(event, Event::Summary(_)),
                         "error" => matches!(event, Event::ItemError(_)),
                         "initialized" | "exit_error" => event == Event::Said,
-                        // Of `diff`, which `entries` decodes.
-                        "change" | "statistics" => event == Event::Said,
+                        // Of `diff`, `ls` and a rehearsed restore, which `entries` decodes.
+                        "change" | "statistics" | "node" | "snapshot" | "verbose_status" => {
+                            event == Event::Said
+                        }
                         _ => false,
                     };
                     assert!(is_as_told, "{:?}: {line}: {event:?}", file.path());
