@@ -5,8 +5,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod machine;
+#[allow(dead_code, unreachable_pub)] // of all its ways to choose, a few are needed here
+#[path = "histories/random.rs"]
+mod random;
 
 use machine::{Machine, PATIENCE};
+use random::Random;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -19,27 +23,6 @@ const KILLS: u32 = 12;
 /// Later than this nothing is left to kill.
 const LATEST: u64 = 900;
 const POLL: Duration = Duration::from_millis(50);
-
-/// SplitMix64 (Steele, Lea, Flood 2014): moments and contents that a printed seed brings back.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(count).collect()
-    }
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Work {
@@ -85,7 +68,7 @@ impl Bench {
             &[&["plan", "add", "home", "--repo", "vault", "--path", files], &retention[..]]
                 .concat(),
         );
-        Self { nas, random: Random(seed) }
+        Self { nas, random: Random::new(seed) }
     }
 
     /// Something new to save, so that every run has something to do.

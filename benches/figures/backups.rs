@@ -2,6 +2,7 @@
 //! their own, in turns, within one run.
 
 use crate::process::{Daemon, Home};
+use crate::random::Random;
 use crate::report::{Goal, Report};
 use crate::scale::Scale;
 use anyhow::ensure;
@@ -39,25 +40,14 @@ fn memory(daemon: &Daemon, idle: u64, report: &mut Report) {
     report.add("backups: peak of the daemon", peak as f64 / MB, "MB", Goal::AtMost(30.0));
 }
 
-/// Bytes that do not compress and are never the same twice: a counter, mixed.
-fn fill(file: &mut File, length: usize, state: &mut u64) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(length.next_multiple_of(8));
-    while bytes.len() < length {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bytes.extend_from_slice(&(mixed ^ (mixed >> 27)).to_le_bytes());
-    }
-    file.write_all(&bytes[..length])
-}
-
 fn small_files(folder: &Path, count: u32) -> anyhow::Result<PathBuf> {
-    let mut state = 1;
+    let mut random = Random::new(1);
     for number in 0..count {
         let below = folder.join((number / 1000).to_string());
         if number % 1000 == 0 {
             fs::create_dir_all(&below)?;
         }
-        fill(&mut File::create(below.join(number.to_string()))?, SMALL, &mut state)?;
+        fs::write(below.join(number.to_string()), random.bytes(SMALL))?;
     }
     Ok(folder.to_owned())
 }
@@ -65,9 +55,9 @@ fn small_files(folder: &Path, count: u32) -> anyhow::Result<PathBuf> {
 fn large_file(folder: &Path, bytes: u64) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let mut file = File::create(folder.join("large"))?;
-    let mut state = 2;
+    let mut random = Random::new(2);
     for _ in 0..bytes / CHUNK as u64 {
-        fill(&mut file, CHUNK, &mut state)?;
+        file.write_all(&random.bytes(CHUNK))?;
     }
     Ok(folder.to_owned())
 }

@@ -25,6 +25,9 @@ mod machine;
 mod node;
 mod process;
 mod proxy;
+#[path = "../../tests/histories/random.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod random;
 mod report;
 mod scale;
 mod talk;

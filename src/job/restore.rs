@@ -8,7 +8,8 @@ use super::queue::Mode;
 use super::{Engine, JobError};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
 use crate::restic::{
-    Command, Extra, Overwrite, Restore, Snapshot, SnapshotFilter, SnapshotId, Verify, Version,
+    Command, Extra, Feature, Overwrite, Restore, Snapshot, SnapshotFilter, SnapshotId, Verify,
+    Version,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,11 +46,12 @@ pub enum Place {
     Original,
 }
 
-/// restic says what it would do, and is told what to do with what is there, from this version on.
-const OVERWRITES: Version = Version { major: 0, minor: 17, patch: 0 };
-
-fn needs(what: &'static str, needed: Version, found: Version) -> Result<(), JobError> {
-    if found >= needed { Ok(()) } else { Err(JobError::NeedsNewer { what, needed, found }) }
+/// Refuses in the words of who asked, before there is an operation; [`Feature`] has the versions.
+fn needs(what: &'static str, feature: Feature, found: Version) -> Result<(), JobError> {
+    if found.has(feature) {
+        return Ok(());
+    }
+    Err(JobError::NeedsNewer { what, needed: feature.since(), found })
 }
 
 impl RestoreRequest {
@@ -76,19 +78,23 @@ impl RestoreRequest {
 
     fn check(&self, found: Version) -> Result<(), JobError> {
         if self.place == Place::Original {
-            needs("restore in place", OVERWRITES, found)?;
+            needs("restore in place", Feature::RestoreOverwrite, found)?;
         }
         if self.overwrite.is_some() {
-            needs("be told what to overwrite (--overwrite)", OVERWRITES, found)?;
+            needs("be told what to overwrite (--overwrite)", Feature::RestoreOverwrite, found)?;
         }
         if self.extra == Extra::Delete {
-            needs("delete what a snapshot does not have (--delete)", OVERWRITES, found)?;
+            needs(
+                "delete what a snapshot does not have (--delete)",
+                Feature::RestoreDelete,
+                found,
+            )?;
         }
         Ok(())
     }
 
     pub(super) fn check_rehearsal(&self, found: Version) -> Result<(), JobError> {
-        needs("say what a restore would do (--dry-run)", OVERWRITES, found)?;
+        needs("say what a restore would do (--dry-run)", Feature::RestoreDryRun, found)?;
         self.check(found)
     }
 

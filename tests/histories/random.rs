@@ -25,6 +25,12 @@ impl Random {
         self.next() % end
     }
 
+    /// As a file that does not compress has them.
+    #[allow(dead_code)] // the simulations write no files
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(count).collect()
+    }
+
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[at(self.unit(), from.len())]
     }
