@@ -11,3 +11,7 @@ mod generated {
     tonic::include_proto!("holdfast.api.v1");
 }
 pub use generated::*;
+
+/// The `FileDescriptorSet` of everything in `proto/`, with its comments: for reflection, the JSON
+/// form of the API and the UI's messages.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

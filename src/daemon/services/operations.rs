@@ -101,6 +101,13 @@ impl OperationService for Service {
         Ok(streamed(|outlet| listing::list(node, query, outlet)))
     }
 
+    async fn page(
+        &self,
+        _: Request<crate::api::OperationPageRequest>,
+    ) -> Result<Response<crate::api::OperationPage>, Status> {
+        Err(Status::unimplemented("page"))
+    }
+
     async fn show(
         &self,
         request: Request<OperationRequest>,
