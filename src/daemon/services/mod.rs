@@ -9,6 +9,7 @@
 mod addresses;
 mod config;
 mod describe;
+mod drafts;
 mod grants;
 mod hooks;
 mod lookup;
@@ -17,6 +18,8 @@ mod peers;
 mod plans;
 mod refuse;
 mod repos;
+mod revision;
+mod settings;
 mod snapshots;
 mod started;
 mod status;
@@ -29,11 +32,13 @@ pub(super) use plans::fleet;
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::draft_service_server::DraftServiceServer;
 use crate::api::hook_service_server::HookServiceServer;
 use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
 use crate::api::repo_service_server::RepoServiceServer;
+use crate::api::settings_service_server::SettingsServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
@@ -53,6 +58,8 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
         .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
         .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
+        .add_service(DraftServiceServer::new(drafts::Service::new(Arc::clone(&node))))
+        .add_service(SettingsServiceServer::new(settings::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
 }
 
