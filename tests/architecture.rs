@@ -73,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "session",
             "api",
             "config",
+            "import",
             "store",
             "restic",
             "job",

@@ -1,5 +1,7 @@
 //! `holdfast plan` and `holdfast fleet`.
 
+mod conditions;
+
 use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::{
@@ -149,6 +151,12 @@ pub(crate) struct Add {
     /// How long after its due time a run is late
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     grace: Option<Duration>,
+    /// What a due run waits for: ac-power,unmetered,network,window=22:00-06:00,load-below=1.5,force-after=3d
+    #[arg(long, value_name = "CONDITIONS", value_parser = conditions::only_when)]
+    only_when: Option<conditions::OnlyWhen>,
+    /// How often a failed run is tried in all, and how long after the first: 3,5m; 1: never again
+    #[arg(long, value_name = "ATTEMPTS[,WAIT]", value_parser = conditions::retry)]
+    retry: Option<conditions::Retry>,
     #[command(flatten)]
     tuning: Tuning,
 }
@@ -174,7 +182,9 @@ pub(crate) struct Exclusions {
 }
 
 /// Of a plan, what can be changed.
-const CHANGES: [&str; 19] = [
+const CHANGES: [&str; 21] = [
+    "only_when",
+    "retry",
     "repo",
     "path",
     "exclude",
@@ -251,6 +261,12 @@ pub(crate) struct Edit {
     /// How long after its due time a run is late; 0s: as its schedule says
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     grace: Option<Duration>,
+    /// What a due run waits for: ac-power,unmetered,network,window=22:00-06:00,load-below=1.5,force-after=3d; empty: nothing
+    #[arg(long, value_name = "CONDITIONS", value_parser = conditions::only_when)]
+    only_when: Option<conditions::OnlyWhen>,
+    /// How often a failed run is tried in all, and how long after the first: 3,5m; 1: never again
+    #[arg(long, value_name = "ATTEMPTS[,WAIT]", value_parser = conditions::retry)]
+    retry: Option<conditions::Retry>,
     #[command(flatten)]
     tuning: Tuning,
 }
@@ -285,6 +301,10 @@ impl From<Add> for AddPlanRequest {
             read_concurrency: add.more.read_concurrency,
             host: add.more.host.filter(|host| !host.is_empty()),
             tuning: add.tuning.values(),
+            only_when: add.only_when.map(Into::into),
+            retry: add.retry.map(Into::into),
+            enabled: None,
+            revision: None,
         }
     }
 }
@@ -320,6 +340,10 @@ impl From<Edit> for EditPlanRequest {
             read_concurrency: edit.more.read_concurrency,
             host: edit.more.host,
             tuning: edit.tuning.values(),
+            only_when: edit.only_when.map(Into::into),
+            retry: edit.retry.map(Into::into),
+            enabled: None,
+            revision: None,
         }
     }
 }

@@ -151,6 +151,8 @@ pub(crate) struct Add {
     #[command(flatten)]
     members: Members,
     #[command(flatten)]
+    labels: Labels,
+    #[command(flatten)]
     tuning: Tuning,
     /// Save it without trying the storage; the repository is created at its first use
     #[arg(long)]
@@ -179,8 +181,21 @@ pub(crate) struct Members {
     member_password_file: Option<String>,
 }
 
+/// What the repository is and where: for telling how many copies there are, and how far apart.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Labels {
+    /// What it is, such as disk, server or cloud; empty: not said
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Where it is, such as off-site; empty: not said
+    #[arg(long, value_name = "PLACE")]
+    place: Option<String>,
+}
+
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 18] = [
+const CHANGES: [&str; 20] = [
+    "kind",
+    "place",
     "uri",
     "password_file",
     "password_command",
@@ -225,7 +240,12 @@ pub(crate) struct Edit {
     #[command(flatten)]
     members: Members,
     #[command(flatten)]
+    labels: Labels,
+    #[command(flatten)]
     tuning: Tuning,
+    /// Save a new location, password or environment without trying the storage
+    #[arg(long)]
+    no_test: bool,
     #[command(flatten)]
     upkeep: upkeep::Settings,
 }
@@ -310,6 +330,8 @@ impl Add {
             no_test: self.no_test,
             tuning: self.tuning.values(),
             upkeep: Some(self.upkeep.into()),
+            kind: self.labels.kind,
+            place: self.labels.place,
         };
         let repo = repos.add(request).await?.into_inner();
         Ok(Added { repo, password: made })
@@ -369,6 +391,10 @@ impl Edit {
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
             upkeep: Some(self.upkeep.into()),
+            kind: self.labels.kind,
+            place: self.labels.place,
+            no_test: self.no_test,
+            revision: None,
         })
     }
 }
@@ -428,6 +454,7 @@ impl Share {
             repo: repo.clone(),
             member_uri: self.members.member_uri,
             member_password_file: self.members.member_password_file,
+            revision: None,
         };
         let shared = client.repos().share(request).await?.into_inner();
         for peer in self.with {
@@ -505,6 +532,8 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
         format!("sharing     {}", sharing(repo)),
         format!("guid        {}", repo.guid.as_deref().unwrap_or("not known yet")),
     ];
+    lines.extend(repo.kind.as_ref().map(|kind| format!("kind        {kind}")));
+    lines.extend(repo.place.as_ref().map(|place| format!("place       {place}")));
     let read_only =
         repo.read_only.then_some("read-only here: its owner prunes, checks and forgets");
     lines.extend(read_only.map(ToOwned::to_owned));

@@ -1,6 +1,8 @@
 //! Edits of the file that keep its comments and its order.
 
+use super::edit_hooks::{self, ChannelDraft, HookDraft};
 use super::encode::{self, Fields};
+use super::hooks::Level;
 use super::live::read_text;
 use super::parse::parse;
 use super::problem::Problems;
@@ -50,6 +52,22 @@ pub enum EditError {
         /// What the system says.
         reason: io::Error,
     },
+    /// It is not written by an edit.
+    #[error("{what} is not written here; write it into the configuration file")]
+    ByHand {
+        /// What.
+        what: &'static str,
+    },
+    /// It is not what the edit was based on.
+    #[error(
+        "{kind} {id:?} was changed meanwhile; look at it as it is now, and make the change again"
+    )]
+    Conflict {
+        /// `repo` or `plan`.
+        kind: &'static str,
+        /// Which.
+        id: String,
+    },
     /// Somebody else saved the file at every attempt.
     #[error("configuration {path:?} was changed by somebody else meanwhile; try again")]
     Contended {
@@ -75,6 +93,38 @@ pub enum Edit {
     RemovePlan(PlanId),
     /// A setting of the top level.
     Set(TopLevel),
+    /// A channel, new or all of it but the secrets that stay.
+    PutChannel(ChannelDraft),
+    /// A channel out of the file.
+    RemoveChannel(String),
+    /// A hook, new or another.
+    PutHook(HookDraft),
+    /// A hook out of the file.
+    RemoveHook(Level, usize),
+    /// The repos, plans and channels of another text, all of them new.
+    Merge(String),
+    /// No change: the edits are made only if this is what the file says before them.
+    If(Box<Same>),
+}
+
+/// What has to be as somebody read it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Same {
+    /// A repo.
+    Repo(Repo),
+    /// A plan.
+    Plan(Plan),
+}
+
+impl Same {
+    fn check(&self, config: &Config) -> Result<(), EditError> {
+        let (kind, id, is_same) = match self {
+            Self::Repo(repo) => ("repo", repo.id.as_str(), config.repo(&repo.id) == Some(repo)),
+            Self::Plan(plan) => ("plan", plan.id.as_str(), config.plan(&plan.id) == Some(plan)),
+        };
+        let conflict = || EditError::Conflict { kind, id: id.to_owned() };
+        is_same.then_some(()).ok_or_else(conflict)
+    }
 }
 
 /// A setting of the top level with its value.
@@ -161,6 +211,24 @@ impl Editor {
         Err(EditError::Contended { path: self.path.clone() })
     }
 
+    /// A plan as the file has it, with its comments; `None` where it has none of that id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn plan_text(&self, id: &PlanId) -> Result<Option<String>, EditError> {
+        let text = read_text(&self.path).map_err(|reason| self.io(reason))?;
+        Ok(edit_hooks::cut_out(&text, "plan", id.as_str()))
+    }
+
+    /// The configuration that the edits would make of the file, validated; nothing is written.
+    ///
+    /// # Errors
+    /// Why [`Editor::apply`] would not make them.
+    pub fn rehearse(&self, edits: &[Edit]) -> Result<Config, EditError> {
+        let before = read_text(&self.path).map_err(|reason| self.io(reason))?;
+        Ok(parse(&edited(&before, edits)?)?)
+    }
+
     /// `false` if the file is not what it was when it was read.
     pub(super) fn replace(
         &self,
@@ -219,12 +287,15 @@ fn written(
 /// The text with the edits made.
 fn edited(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     // A file with problems is not edited: the edit would be lost in them, or they in the edit.
-    parse(text)?;
+    let config = parse(text)?;
     let Ok(mut document) = text.parse::<DocumentMut>() else {
         return Err(EditError::Invalid(Problems::default()));
     };
     for edit in edits {
-        make(&mut document, edit)?;
+        match edit {
+            Edit::If(same) => same.check(&config)?,
+            edit => make(&mut document, edit)?,
+        }
     }
     Ok(document.to_string())
 }
@@ -242,6 +313,12 @@ fn make(document: &mut DocumentMut, edit: &Edit) -> Result<(), EditError> {
             put(document.as_table_mut(), key, value);
             Ok(())
         }
+        Edit::PutChannel(draft) => edit_hooks::put_channel(document, draft),
+        Edit::RemoveChannel(id) => edit_hooks::remove_channel(document, id),
+        Edit::PutHook(draft) => edit_hooks::put_hook(document, draft),
+        Edit::RemoveHook(place, index) => edit_hooks::remove_hook(document, place, *index),
+        Edit::Merge(text) => edit_hooks::merge(document, text),
+        Edit::If(_) => Ok(()),
     }
 }
 
@@ -285,7 +362,7 @@ fn remove(document: &mut DocumentMut, kind: &'static str, id: &str) -> Result<()
 }
 
 /// Works on `[[kind]]`, also where it was written `kind = [{ … }]` or not at all.
-fn with_tables(
+pub(super) fn with_tables(
     document: &mut DocumentMut,
     kind: &str,
     work: impl FnOnce(&mut ArrayOfTables) -> Result<(), EditError>,
@@ -300,7 +377,7 @@ fn with_tables(
     worked
 }
 
-fn position(tables: &ArrayOfTables, id: &str) -> Option<usize> {
+pub(super) fn position(tables: &ArrayOfTables, id: &str) -> Option<usize> {
     tables.iter().position(|table| table.get("id").and_then(Item::as_str) == Some(id))
 }
 
@@ -327,7 +404,7 @@ fn put(table: &mut Table, key: &str, value: Option<Value>) {
 }
 
 /// Whether two values mean the same, however they are written.
-fn same(one: &Value, other: &Value) -> bool {
+pub(super) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::String(a), Value::String(b)) => a.value() == b.value(),
         (Value::Boolean(a), Value::Boolean(b)) => a.value() == b.value(),

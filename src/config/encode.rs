@@ -214,9 +214,9 @@ pub(super) fn filled(fields: Fields) -> Table {
     table
 }
 
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
-fn redacted(repo: &Repo) -> Repo {
+pub(super) fn redacted(repo: &Repo) -> Repo {
     let mut shown = repo.clone();
     shown.uri = redacted_uri(&repo.uri);
     shown.member.uri = repo.member.uri.as_ref().map(redacted_uri);

@@ -235,7 +235,8 @@ impl super::Config {
         Some(Listener { key: format!("test/{id}/{event}"), ..listener })
     }
 
-    fn hooks_by_level(&self) -> impl Iterator<Item = (Level, &Hook)> {
+    /// Every hook with where it is written: the top ones first, then those of repos and of plans.
+    pub fn hooks_by_level(&self) -> impl Iterator<Item = (Level, &Hook)> {
         let top = self.hooks.iter().map(|hook| (Level::Instance, hook));
         let of_repo = self
             .repos

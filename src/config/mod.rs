@@ -15,6 +15,7 @@
 
 mod check;
 mod edit;
+mod edit_hooks;
 mod encode;
 mod first;
 mod hooks;
@@ -25,6 +26,7 @@ mod paths;
 mod problem;
 mod schedules;
 mod secret;
+mod show;
 mod tables;
 mod tuning;
 mod units;
@@ -39,7 +41,8 @@ mod tests;
 
 pub use crate::model::Retention;
 pub use crate::schedule::Schedule;
-pub use edit::{Edit, EditError, Editor, TopLevel};
+pub use edit::{Edit, EditError, Editor, Same, TopLevel};
+pub use edit_hooks::{ChannelDraft, Given, HookDraft};
 pub use encode::redact_uri;
 pub use first::{
     create_default, create_private_dir, default_text, instance_from_host, instance_of_this_host,
@@ -52,7 +55,7 @@ pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
-pub use tuning::tune;
+pub use tuning::{tune, tuned_values};
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use upkeep::{CheckTask, ForgetTask, PruneTask, StatsTask, Upkeep};
 pub use valid::{Config, DeclaredPeer, History, Member, Plan, Repo, Revision, Stdin, Tls};

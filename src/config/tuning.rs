@@ -110,6 +110,24 @@ pub fn tune<'a>(
     read_text(&table.to_string())
 }
 
+/// The values that are set, by their keys, as [`tune`] takes them.
+#[must_use]
+pub fn tuned_values(tuning: &Tuning) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut values = Vec::new();
+    for (key, value) in encode(tuning) {
+        match value {
+            Some(Value::InlineTable(limits)) => {
+                let given = LIMITS.known.iter().filter_map(|key| Some((*key, limits.get(key)?)));
+                values.extend(given.map(|(key, value)| (key, text(value).trim().to_owned())));
+            }
+            Some(value) => values.push((key, text(&value).trim().to_owned())),
+            None => {}
+        }
+    }
+    values
+}
+
 /// Reads the keys out of a text of nothing else.
 fn read_text(text: &str) -> Result<Tuning, String> {
     let findings = Findings::new(text);

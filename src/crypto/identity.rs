@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// The length of an Ed25519 signature.
@@ -16,6 +17,7 @@ pub const SIGNATURE_BYTES: usize = 64;
 
 const HANDSHAKE: &[u8] = b"holdfast sync signature";
 const CHECKPOINT: &[u8] = b"holdfast sync checkpoint";
+const MARK: &[u8] = b"holdfast local mark";
 
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
@@ -84,6 +86,17 @@ impl Identity {
     #[must_use]
     pub fn sign_checkpoint(&self, epoch: &Epoch, root: &[u8; 32], time: Timestamp) -> [u8; 64] {
         self.sign(&checkpoint(&self.key_id(), epoch, root, time))
+    }
+
+    /// A mark of a text: equal texts have equal marks, and who lacks this key learns nothing of the
+    /// text from one, also where it is a short secret.
+    #[must_use]
+    pub fn mark(&self, text: &str) -> [u8; 8] {
+        let signature = self.sign(&framed(&[MARK, text.as_bytes()]));
+        let digest: [u8; 32] = Sha256::digest(signature).into();
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&digest[..8]);
+        mark
     }
 
     pub(super) fn sign(&self, statement: &[u8]) -> [u8; SIGNATURE_BYTES] {

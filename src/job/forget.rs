@@ -12,7 +12,7 @@ use super::locks::Site;
 use super::queue::{Mode, Priority};
 use super::{Engine, JobError, Standing};
 use crate::clock;
-use crate::model::{FlowId, OperationKind, PlanId, RepoId, Rules, Status};
+use crate::model::{FlowId, OperationKind, PlanId, RepoId, Retention, Rules, Status};
 use crate::restic::{
     Choose, Chosen, Command, Failure, Reason, Snapshot, SnapshotFilter, SnapshotId,
 };
@@ -55,6 +55,29 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         let keeping = self.inner.ports.keeping(&repo.id).await?;
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        site.may_forget(plan)?;
+        Ok(self.picks(site, plan, &mut cancel).await?)
+    }
+
+    /// As [`Engine::preview_forget`], by other rules: of a plan, which need not have any, or of the repo.
+    ///
+    /// # Errors
+    /// It is not ours to do, or the repository cannot be read.
+    pub async fn preview_rules(
+        &self,
+        repo: &RepoId,
+        plan: Option<&PlanId>,
+        rules: Rules,
+    ) -> Result<Vec<Pick>, JobError> {
+        let mut cancel = self.inner.task()?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(repo).await?;
+        let mut keeping = self.inner.ports.keeping(&repo.id).await?;
+        match plan {
+            Some(plan) => drop(keeping.plans.insert(plan.clone(), Retention::Keep(rules))),
+            None => keeping.rules = Some(rules),
+        }
         let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
         site.may_forget(plan)?;
         Ok(self.picks(site, plan, &mut cancel).await?)

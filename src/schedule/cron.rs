@@ -77,6 +77,26 @@ impl CronPattern {
         self.longest_gap
     }
 
+    /// Whether it comes in every hour that passes, whatever the clocks show.
+    pub(super) const fn follows_hours(&self) -> bool {
+        matches!(self.follows, Follows::Hours)
+    }
+
+    /// The first time of a clock at which it comes, from the one on and before the other.
+    pub(super) fn within(&self, from: DateTime, until: DateTime) -> Option<DateTime> {
+        self.next_civil(from, true).filter(|at| *at < until)
+    }
+
+    /// Its five fields, nicknames spelled out.
+    pub(super) fn fields(&self) -> String {
+        spelled_out(&self.text)
+    }
+
+    /// In words, for any pattern.
+    pub(super) fn described(&self) -> String {
+        self.cron.describe().trim_end_matches('.').to_owned()
+    }
+
     fn next_civil(&self, from: DateTime, inclusive: bool) -> Option<DateTime> {
         self.cron.find_next_occurrence(&from, inclusive).ok()
     }

@@ -22,6 +22,7 @@ mod record;
 mod retry;
 mod task;
 mod times;
+mod words;
 mod zone;
 
 pub use book::{Book, Ended, Entry, Outlook, Start};

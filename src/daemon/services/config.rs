@@ -33,7 +33,7 @@ impl ConfigService for Service {
 }
 
 /// Whether whoever manages the file marked it so; what else may hinder an edit is told by the edit.
-fn is_read_only(path: &Path) -> bool {
+pub(super) fn is_read_only(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.permissions().readonly())
 }
 

@@ -9,6 +9,7 @@
 mod addresses;
 mod config;
 mod describe;
+mod drafts;
 mod grants;
 mod hooks;
 mod lookup;
@@ -18,6 +19,8 @@ mod plans;
 mod reflection;
 mod refuse;
 mod repos;
+mod revision;
+mod settings;
 mod snapshots;
 mod started;
 mod status;
@@ -30,11 +33,13 @@ pub(super) use plans::fleet;
 use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
+use crate::api::draft_service_server::DraftServiceServer;
 use crate::api::hook_service_server::HookServiceServer;
 use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
 use crate::api::repo_service_server::RepoServiceServer;
+use crate::api::settings_service_server::SettingsServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
@@ -54,6 +59,8 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
         .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
         .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
+        .add_service(DraftServiceServer::new(drafts::Service::new(Arc::clone(&node))))
+        .add_service(SettingsServiceServer::new(settings::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)));
     reflection::described(routes)
 }

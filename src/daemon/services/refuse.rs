@@ -48,6 +48,8 @@ pub(super) fn edit(error: EditError) -> Status {
         EditError::Invalid(_) => (Code::InvalidArgument, "invalid", ""),
         EditError::ReadOnly { .. } => (Code::FailedPrecondition, "read-only", ""),
         EditError::Io { .. } => (Code::Internal, "file", ""),
+        EditError::ByHand { .. } => (Code::FailedPrecondition, "by-hand", ""),
+        EditError::Conflict { .. } => (Code::Aborted, "conflict", ""),
         EditError::Contended { .. } => (Code::Aborted, "changed-meanwhile", "try again"),
     };
     Error::new(word, error.to_string(), remedy).into_status(code)

@@ -4,14 +4,14 @@
 //! 2. Nothing here touches what is in a repository, but the creation of one.
 
 mod document;
-mod opening;
+pub(super) mod opening;
 pub(super) mod request;
 mod upkeep;
 
-use super::{peers, refuse};
+use super::{peers, refuse, revision};
 use crate::api::repo_service_server::RepoService;
 use crate::api::{self, RemovedRepo, RepoList};
-use crate::config::{Config, Edit, Repo};
+use crate::config::{Config, Edit, Repo, Same};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Obstacle, Repos, disabled_reason};
 use crate::daemon::sharing::{self, Again};
@@ -78,8 +78,14 @@ impl RepoService for Service {
     async fn edit(&self, request: Request<api::EditRepoRequest>) -> Answer<api::Repo> {
         let request = request.into_inner();
         let id = id(&request.repo)?;
-        let repo = request::edited(self.own(&id).await?, request)?;
-        self.replace(repo).await
+        let before = self.own(&id).await?;
+        let same = revision::same_repo(&self.node, &before, request.revision.as_deref())?;
+        let is_untested = request.no_test;
+        let repo = request::edited(before.clone(), request)?;
+        if !is_untested && opening::is_elsewhere(&before, &repo) {
+            opening::test_edited(&self.node.engine, &repo).await?;
+        }
+        self.replace(repo, same).await
     }
 
     async fn remove(&self, request: Request<api::RepoRequest>) -> Answer<RemovedRepo> {
@@ -93,15 +99,17 @@ impl RepoService for Service {
     async fn share(&self, request: Request<api::ShareRepoRequest>) -> Answer<api::Repo> {
         let request = request.into_inner();
         let id = id(&request.repo)?;
-        let repo = Repo { shared: true, ..self.own(&id).await? };
+        let before = self.own(&id).await?;
+        let same = revision::same_repo(&self.node, &before, request.revision.as_deref())?;
+        let repo = Repo { shared: true, ..before };
         let (uri, password) = (request.member_uri, request.member_password_file);
-        self.replace(request::with_member(repo, uri, password)?).await
+        self.replace(request::with_member(repo, uri, password)?, same).await
     }
 
     async fn unshare(&self, request: Request<api::RepoRequest>) -> Answer<api::Repo> {
         let id = id(&request.into_inner().repo)?;
         let repo = Repo { shared: false, ..self.own(&id).await? };
-        self.replace(repo).await
+        self.replace(repo, None).await
     }
 
     async fn init(&self, request: Request<api::RepoRequest>) -> Answer<api::Operation> {
@@ -199,9 +207,12 @@ impl Service {
         self.node.edit(vec![edit]).await.map_err(refuse::edit)
     }
 
-    async fn replace(&self, repo: Repo) -> Answer<api::Repo> {
+    /// Where it has to be the `same` as before, it is looked at under the lock of the file.
+    async fn replace(&self, repo: Repo, same: Option<Repo>) -> Answer<api::Repo> {
         let id = repo.id.clone();
-        self.write(Edit::ReplaceRepo(Box::new(repo))).await?;
+        let same = same.map(|repo| Edit::If(Box::new(Same::Repo(repo))));
+        let edits = same.into_iter().chain([Edit::ReplaceRepo(Box::new(repo))]).collect();
+        self.node.edit(edits).await.map_err(refuse::edit)?;
         self.shown(&id).await
     }
 

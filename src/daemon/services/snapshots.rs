@@ -162,7 +162,8 @@ fn short(id: &SnapshotId) -> String {
     id.as_str().chars().take(8).collect()
 }
 
-fn document(snapshot: Snapshot, repo: &RepoId) -> Document {
+/// A snapshot as a document.
+pub(super) fn document(snapshot: Snapshot, repo: &RepoId) -> Document {
     Document {
         short_id: short(&snapshot.id),
         id: snapshot.id.to_string(),

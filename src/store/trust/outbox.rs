@@ -124,6 +124,18 @@ impl Trust {
         Ok((count, newest))
     }
 
+    /// Of each hook whose messages wait after a failure, the newest of those.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn failing_hooks(&self) -> Result<Vec<Waiting>> {
+        let conn = self.lock();
+        let sql = "SELECT * FROM outbox WHERE id IN \
+                   (SELECT max(id) FROM outbox WHERE failures > 0 GROUP BY hook)";
+        let mut rows = conn.prepare_cached(sql)?;
+        Ok(rows.query_map([], waiting)?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// How many messages were dropped for want of room, ever.
     ///
     /// # Errors

@@ -9,16 +9,16 @@ use tonic::Status;
 
 /// What of a schedule is to be another; what is absent stays.
 #[derive(Debug, Default)]
-pub(super) struct Change {
-    pub(super) schedule: Option<String>,
-    pub(super) time_zone: Option<String>,
-    pub(super) jitter_s: Option<u64>,
+pub(in crate::daemon::services) struct Change {
+    pub(in crate::daemon::services) schedule: Option<String>,
+    pub(in crate::daemon::services) time_zone: Option<String>,
+    pub(in crate::daemon::services) jitter_s: Option<u64>,
 }
 
 const EXAMPLES: &str = "write it like \"cron: 30 2 * * *\", \"every 6h\", \"after PLAN\" or manual";
 
 impl Change {
-    pub(super) fn of(self, before: &Schedule) -> Result<Schedule, Status> {
+    pub(in crate::daemon::services) fn of(self, before: &Schedule) -> Result<Schedule, Status> {
         let after = match &self.schedule {
             Some(text) => text
                 .parse()
@@ -28,7 +28,12 @@ impl Change {
         self.applied(after, before)
     }
 
-    fn applied(self, after: Schedule, before: &Schedule) -> Result<Schedule, Status> {
+    /// The other schedule, with what stays of this one.
+    pub(in crate::daemon::services) fn applied(
+        self,
+        after: Schedule,
+        before: &Schedule,
+    ) -> Result<Schedule, Status> {
         let put_off = match self.jitter_s {
             Some(seconds) => jitter(seconds)?,
             None => before.jitter(),

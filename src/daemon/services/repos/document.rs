@@ -91,6 +91,8 @@ impl Known {
             uri: redact_uri(repo.uri.as_written()),
             shared: repo.shared,
             upkeep: upkeep::document(&repo.upkeep),
+            kind: repo.kind.clone(),
+            place: repo.place.clone(),
             ..self.dates(&repo.id)
         })
     }

@@ -1,7 +1,7 @@
 //! The repository behind a repo: found or made, when a person says so.
 
 use super::super::refuse;
-use crate::api::{AddRepoRequest, Error};
+use crate::api::{self, AddRepoRequest, Error};
 use crate::config::{Edit, Repo};
 use crate::daemon::Node;
 use crate::job::{Engine, JobError};
@@ -45,6 +45,47 @@ async fn test(engine: &Engine, repo: &Repo, wish: Wish) -> Result<(), Status> {
         (Ok(_), _) => Ok(()),
         (Err(error), _) => Err(not_added(&repo.id, error, false)),
     }
+}
+
+/// Whether an edit changes how the storage is reached.
+pub(super) fn is_elsewhere(before: &Repo, after: &Repo) -> bool {
+    (&before.uri, &before.password, &before.env) != (&after.uri, &after.password, &after.env)
+}
+
+/// As [`test`], before an edit is saved: what is not there is created at its first use, as ever.
+pub(super) async fn test_edited(engine: &Engine, repo: &Repo) -> Result<(), Status> {
+    let access = repo.access().await;
+    let access = access.map_err(|error| refuse::invalid(error.to_string(), ""))?;
+    let tested = engine.probe(&access).await.map(drop);
+    tested.map_err(|error| refused(&format!("repo {} was not changed", repo.id), error))
+}
+
+/// What is found at a repo's location with its credentials; nothing is created or saved.
+pub(in crate::daemon::services) async fn look(engine: &Engine, repo: &Repo) -> api::RepoTest {
+    let access = match repo.access().await {
+        Ok(access) => access,
+        Err(error) => return test_of("secret", error.to_string(), None),
+    };
+    match engine.probe(&access).await {
+        Ok(Some(guid)) => api::RepoTest {
+            ok: true,
+            guid: Some(guid.to_string()),
+            ..test_of("ready", "the repository is there, and opens".to_owned(), None)
+        },
+        Ok(None) => {
+            let message = "the storage answers and has no repository yet".to_owned();
+            let remedy = Some("it is created when the repo is saved or first used".to_owned());
+            api::RepoTest { ok: true, ..test_of("uninitialised", message, remedy) }
+        }
+        Err(error) => {
+            let Error { code, message, remedy } = Error::of_status(&refused("", error));
+            test_of(&code, message.trim_start_matches(": ").to_owned(), remedy)
+        }
+    }
+}
+
+fn test_of(state: &str, message: String, remedy: Option<String>) -> api::RepoTest {
+    api::RepoTest { ok: false, state: state.to_owned(), message, remedy, guid: None }
 }
 
 /// Writes a repo into the config and opens or creates its repository; takes it out again if that

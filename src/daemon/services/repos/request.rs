@@ -6,13 +6,13 @@
 use super::super::refuse;
 use super::upkeep;
 use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
-use crate::config::{Repo, SecretSource, Template, tune};
+use crate::config::{Repo, SecretSource, Template, redact_uri, tune, tuned_values};
 use crate::model::Tuning;
 use std::collections::BTreeMap;
 use tonic::Status;
 
 /// A new repo.
-pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
+pub(in crate::daemon::services) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
     let id = refuse::field("repo", &request.repo)?;
     let Some(password) = request.password.map(source).transpose()?.flatten() else {
         let remedy = "give a password file, a password command or the password";
@@ -24,14 +24,104 @@ pub(super) fn added(request: AddRepoRequest) -> Result<Repo, Status> {
     repo.auto_init = !(request.no_test && request.no_init);
     repo.tuning = tuned(&repo.tuning, &request.tuning)?;
     set_variables(&mut repo, request.env)?;
+    set_labels(&mut repo, request.kind, request.place);
     upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
 }
 
+/// A repo that is there, as the form of its editor says it; secrets that are absent stay.
+pub(in crate::daemon::services) fn formed(
+    before: Repo,
+    form: AddRepoRequest,
+    env_removed: Vec<String>,
+) -> Result<Repo, Status> {
+    let auto_init = !(form.no_test && form.no_init);
+    let (kind, place) = (form.kind.unwrap_or_default(), form.place.unwrap_or_default());
+    let mut repo = Repo { shared: form.shared, auto_init, ..before };
+    // The form says all that is tuned.
+    repo.tuning = Tuning::NONE;
+    edited(
+        repo,
+        EditRepoRequest {
+            repo: form.repo,
+            uri: Some(form.uri),
+            password: form.password,
+            env: form.env,
+            env_removed,
+            member_uri: Some(form.member_uri.unwrap_or_default()),
+            member_password_file: Some(form.member_password_file.unwrap_or_default()),
+            tuning: form.tuning,
+            upkeep: form.upkeep,
+            kind: Some(kind),
+            place: Some(place),
+            ..EditRepoRequest::default()
+        },
+    )
+}
+
+/// The form that says this repo, but for its secrets.
+pub(in crate::daemon::services) fn form(repo: &Repo) -> AddRepoRequest {
+    let shown = repo.redacted();
+    let text = |template: &Template| template.as_written().to_owned();
+    let password = match &shown.password {
+        SecretSource::Inline(_) => None,
+        SecretSource::File(path) => {
+            Some(PasswordSource { file: Some(text(path)), ..PasswordSource::default() })
+        }
+        SecretSource::Command(command) => {
+            Some(PasswordSource { command: Some(command.clone()), ..PasswordSource::default() })
+        }
+    };
+    let env = repo.env.iter().zip(&shown.env).filter(|(own, shown)| own == shown);
+    AddRepoRequest {
+        repo: repo.id.to_string(),
+        uri: text(&shown.uri),
+        password,
+        env: env.map(|((name, value), _)| (name.clone(), text(value))).collect(),
+        shared: repo.shared,
+        member_uri: shown.member.uri.as_ref().map(text),
+        member_password_file: repo
+            .member
+            .password
+            .as_ref()
+            .and_then(|source| source.file())
+            .map(str::to_owned),
+        no_init: !repo.auto_init,
+        no_test: !repo.auto_init,
+        tuning: tuning_values(&repo.tuning),
+        upkeep: upkeep::document(&repo.upkeep),
+        kind: repo.kind.clone(),
+        place: repo.place.clone(),
+    }
+}
+
+/// What is set of how restic is run, by the keys of the config.
+pub(in crate::daemon::services) fn tuning_values(tuning: &Tuning) -> BTreeMap<String, String> {
+    tuned_values(tuning).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Absent stays, empty is removed.
+fn set_labels(repo: &mut Repo, kind: Option<String>, place: Option<String>) {
+    for (label, given) in [(&mut repo.kind, kind), (&mut repo.place, place)] {
+        if let Some(given) = given {
+            *label = Some(given).filter(|text| !text.is_empty());
+        }
+    }
+}
+
+/// Whether a location is the one that is stored, as it is shown.
+fn is_as_shown(stored: &Template, given: &str) -> bool {
+    redact_uri(stored.as_written()) == given
+}
+
 /// A repo changed; what is absent stays.
-pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, Status> {
-    if let Some(uri) = &request.uri {
-        repo.uri = template("uri", uri)?;
+pub(in crate::daemon::services) fn edited(
+    mut repo: Repo,
+    request: EditRepoRequest,
+) -> Result<Repo, Status> {
+    // Who sends back what was shown, without its credentials, changes nothing.
+    if let Some(uri) = request.uri.filter(|given| !is_as_shown(&repo.uri, given)) {
+        repo.uri = template("uri", &uri)?;
     }
     if let Some(password) = request.password.map(source).transpose()?.flatten() {
         repo.password = password;
@@ -45,6 +135,7 @@ pub(super) fn edited(mut repo: Repo, request: EditRepoRequest) -> Result<Repo, S
         }
     }
     set_variables(&mut repo, request.env)?;
+    set_labels(&mut repo, request.kind, request.place);
     repo.tuning = tuned(&repo.tuning, &request.tuning)?;
     upkeep::set(&mut repo.upkeep, request.upkeep.unwrap_or_default())?;
     with_member(repo, request.member_uri, request.member_password_file)
@@ -70,7 +161,9 @@ pub(super) fn with_member(
         "" => Ok(None),
         text => template(name, text).map(Some),
     };
-    if let Some(uri) = uri {
+    let is_new =
+        |given: &String| repo.member.uri.as_ref().is_none_or(|stored| !is_as_shown(stored, given));
+    if let Some(uri) = uri.filter(is_new) {
         repo.member.uri = given("member-uri", uri)?;
     }
     if let Some(file) = password_file {

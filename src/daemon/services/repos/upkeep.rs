@@ -1,5 +1,6 @@
 //! The upkeep of a repo, as texts of a request and of a document.
 
+use super::super::plans::timed::Change;
 use super::super::refuse;
 use crate::api::UpkeepSettings;
 use crate::config::{CheckTask, ForgetTask, PruneTask, Schedule, Span, StatsTask, Upkeep};
@@ -16,8 +17,11 @@ const LONGEST_WAIT_S: u64 = 7 * 24 * 3600;
 pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Status> {
     forget(upkeep, given.forget, given.forget_schedule)?;
     if let Some(text) = given.prune_schedule {
-        let max_unused = upkeep.prune.take().and_then(|prune| prune.max_unused);
-        let schedule = schedule("prune", &text)?;
+        let (before, max_unused) = match upkeep.prune.take() {
+            Some(prune) => (prune.schedule, prune.max_unused),
+            None => (Schedule::Manual, None),
+        };
+        let schedule = schedule("prune", &text, &before)?;
         upkeep.prune = schedule.map(|schedule| PruneTask { schedule, max_unused });
     }
     if let Some(text) = given.max_unused {
@@ -26,8 +30,11 @@ pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Stat
         upkeep.prune.get_or_insert(prune).max_unused = max_unused;
     }
     if let Some(text) = given.check_schedule {
-        let read_data = upkeep.check.take().and_then(|check| check.read_data);
-        let schedule = schedule("check", &text)?;
+        let (before, read_data) = match upkeep.check.take() {
+            Some(check) => (check.schedule, check.read_data),
+            None => (Schedule::Manual, None),
+        };
+        let schedule = schedule("check", &text, &before)?;
         upkeep.check = schedule.map(|schedule| CheckTask { schedule, read_data });
     }
     if let Some(text) = given.read_data {
@@ -36,7 +43,8 @@ pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Stat
         upkeep.check.get_or_insert(check).read_data = read_data;
     }
     if let Some(text) = given.stats_schedule {
-        upkeep.stats = schedule("stats", &text)?.map(|schedule| StatsTask { schedule });
+        let before = upkeep.stats.take().map_or(Schedule::Manual, |stats| stats.schedule);
+        upkeep.stats = schedule("stats", &text, &before)?.map(|schedule| StatsTask { schedule });
     }
     limits(upkeep, given.parallel, given.lock_wait_s)
 }
@@ -53,7 +61,8 @@ fn forget(upkeep: &mut Upkeep, rules: Option<String>, when: Option<String>) -> R
             let message = "forget-schedule: the repo has no retention of its own";
             return Err(refuse::invalid(message, "give it one: --forget daily=30"));
         };
-        forget.schedule = schedule("forget", &text)?.unwrap_or(Schedule::Manual);
+        let before = forget.schedule.clone();
+        forget.schedule = schedule("forget", &text, &before)?.unwrap_or(Schedule::Manual);
     }
     Ok(())
 }
@@ -87,13 +96,15 @@ fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<Option<T>,
     }
 }
 
-fn schedule(name: &str, text: &str) -> Result<Option<Schedule>, Status> {
+/// Zone and jitter, which such a text does not have, stay where the schedule can have them.
+fn schedule(name: &str, text: &str, before: &Schedule) -> Result<Option<Schedule>, Status> {
     match parsed(name, text)? {
         Some(Schedule::After { .. }) => {
             let message = format!("{name}: only a plan runs after a plan");
             Err(refuse::invalid(message, "write \"cron: 0 4 * * *\", \"every 30d\" or manual"))
         }
-        schedule => Ok(schedule),
+        Some(after) => Change::default().applied(after, before).map(Some),
+        None => Ok(None),
     }
 }
 
