@@ -1,0 +1,88 @@
+// Draws pages in a real browser, as a person would see them, and checks them with axe.
+//
+//   npm run build:fixtures && node scripts/shots.mjs [OUT [FIXTURE:/path …]]
+//
+// Every page is drawn wide and on a phone, light and dark. Fails on what axe finds, on anything in
+// the console, and on whatever the page's policy stops.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+import { serve } from './serve.mjs';
+
+const [out = 'shots', ...asked] = process.argv.slice(2);
+const pages =
+  asked.length > 0 ? asked : ['home:/', 'large:/', 'empty:/', 'alone:/', 'limited:/', 'gone:/'];
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SCREENS = [
+  { name: 'desktop-light', viewport: { width: 1400, height: 900 }, colorScheme: 'light' },
+  { name: 'desktop-dark', viewport: { width: 1400, height: 900 }, colorScheme: 'dark' },
+  {
+    name: 'phone-light',
+    viewport: { width: 390, height: 844 },
+    colorScheme: 'light',
+    hasTouch: true,
+    isMobile: true,
+  },
+  {
+    name: 'phone-dark',
+    viewport: { width: 390, height: 844 },
+    colorScheme: 'dark',
+    hasTouch: true,
+    isMobile: true,
+  },
+];
+
+mkdirSync(out, { recursive: true });
+const server = await serve('dist-fixtures');
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium-headless-shell' });
+let wrong = 0;
+
+async function draw(page, screen) {
+  const [fixture, path] = page.split(/:(.*)/s);
+  // axe is put into the page from outside, past its policy; the policy itself holds for the page.
+  const context = await browser.newContext({
+    ...screen,
+    timezoneId: 'Europe/Berlin',
+    locale: 'en-GB',
+  });
+  const tab = await context.newPage();
+  tab.on(
+    'console',
+    (said) => ['error', 'warning'].includes(said.type()) && complain(page, screen, said.text()),
+  );
+  tab.on('pageerror', (error) => complain(page, screen, error.message));
+  const mark = path.includes('?') ? '&' : '?';
+  await tab.goto(`${server.url}${path}${mark}fixture=${fixture}`);
+  await tab.waitForSelector('h1');
+  await tab.waitForTimeout(fixture === 'gone' ? 6000 : 400);
+  const name = `${fixture}${path.replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '')}-${screen.name}`;
+  await tab.screenshot({ path: `${out}/${name}.png`, fullPage: process.env.FULL === '1' });
+  await tab.evaluate(axe);
+  const found = await tab.evaluate(() =>
+    window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
+  for (const each of found.violations) {
+    complain(
+      page,
+      screen,
+      `${each.id}: ${each.help}\n    ${each.nodes
+        .slice(0, 3)
+        .map((node) => node.html.slice(0, 200))
+        .join('\n    ')}`,
+    );
+  }
+  const wider = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (wider > 0) complain(page, screen, `is ${wider} px wider than the window`);
+  await context.close();
+}
+
+function complain(page, screen, text) {
+  wrong += 1;
+  console.error(`${page} ${screen.name}: ${text}`);
+}
+
+for (const page of pages) for (const screen of SCREENS) await draw(page, screen);
+await browser.close();
+await server.stop();
+console.log(`${pages.length} pages drawn ${SCREENS.length} times into ${out}, ${wrong} complaints`);
+process.exit(wrong > 0 ? 1 : 0);

@@ -1,0 +1,91 @@
+// What a cell of a strip looks like, for a day or a run: told apart by shape, not by colour alone.
+
+export type Outcome =
+  'good' | 'warnings' | 'failed' | 'some-failed' | 'missed' | 'running' | 'idle' | 'unseen';
+
+export const OUTCOMES: Outcome[] = [
+  'good',
+  'some-failed',
+  'warnings',
+  'failed',
+  'missed',
+  'running',
+  'idle',
+  'unseen',
+];
+
+/** What is not known is not seen: it is never drawn as good. */
+export function outcome(word: string): Outcome {
+  return OUTCOMES.includes(word as Outcome) ? (word as Outcome) : 'unseen';
+}
+
+export interface Shape {
+  kind: 'rect' | 'dot' | 'line';
+  class: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  round: number;
+}
+
+function rect(
+  name: string,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  round = 1.5,
+): Shape {
+  return { kind: 'rect', class: name, x, y, width, height, round };
+}
+
+/** The shapes of one cell whose upper left corner is at x, 0. */
+export function cell(what: Outcome, x: number, width: number, height: number): Shape[] {
+  const low = Math.round(height * 0.4);
+  const top = height - 2;
+  switch (what) {
+    case 'good':
+      return [rect('k-good', x, 1, width, top)];
+    case 'warnings':
+      return [rect('k-warn', x, 6, width, height - 7), rect('k-warn', x, 1, width, 3.2, 1.2)];
+    case 'failed':
+      return [rect('k-fail', x, height - low - 1, width, low)];
+    case 'some-failed':
+      return [
+        rect('k-good', x, 1, width, top - low - 1.5),
+        rect('k-fail', x, height - low - 1, width, low),
+      ];
+    case 'missed':
+      return [rect('k-miss', x + 0.6, 1.6, width - 1.2, top - 1.2)];
+    case 'running':
+      return [
+        rect('k-runo', x + 0.6, 1.6, width - 1.2, top - 1.2),
+        rect('k-run', x + 0.6, height / 2, width - 1.2, height / 2 - 1.6, 1),
+      ];
+    case 'idle':
+      return [
+        {
+          kind: 'dot',
+          class: 'k-none',
+          x: x + width / 2,
+          y: height - 2.5,
+          width,
+          height,
+          round: 1.5,
+        },
+      ];
+    case 'unseen':
+      return [
+        {
+          kind: 'line',
+          class: 'k-unseen',
+          x: x + width / 2,
+          y: 2,
+          width,
+          height: height - 4,
+          round: 0,
+        },
+      ];
+  }
+}

@@ -1,0 +1,8 @@
+export { clock } from './clock.svelte';
+export { live } from './live.svelte';
+export type { Changed } from './live.svelte';
+export { forgetOverview, overview } from './overview.svelte';
+export { Resource, resource } from './resource.svelte';
+export { who } from './who.svelte';
+export type { Role } from './who.svelte';
+export type { Link } from './watching';

@@ -1,0 +1,206 @@
+// The words of the frame and of shared components. A page's words are in its own folder.
+// A message is a text, or a function of what it names; numbers go through `plural`.
+import { plural } from './plural';
+
+const plans = (n: number) => plural(n, { one: 'plan', other: 'plans' });
+const machines = (n: number) => plural(n, { one: 'machine', other: 'machines' });
+
+export const words = {
+  product: 'holdfast',
+  title: (page: string, instance: string) =>
+    instance ? `${page} · ${instance} · holdfast` : `${page} · holdfast`,
+  plans,
+  machines,
+  unknown: 'unknown',
+
+  nav: {
+    main: 'Main',
+    phone: 'Main, phone',
+    machines: 'Machines',
+    fleet: 'Fleet',
+    operations: 'Operations',
+    restore: 'Restore',
+    peers: 'Peers',
+    settings: 'Settings',
+    more: 'More',
+    skip: 'Skip to content',
+    youAreOn: 'You are on',
+    thisOne: 'this one',
+    find: 'Find or do',
+    findMachine: (n: number) => machines(n),
+    all: (n: number) => `All ${n}`,
+    needYou: 'need you',
+    running: 'running',
+    refused: 'refused',
+    offline: (age: string) => `offline ${age}`,
+    offlineNow: 'offline',
+    nothingFound: 'No machine has that in its name.',
+  },
+
+  menu: {
+    keyId: 'Key id',
+    theme: 'Theme',
+    system: 'As the system',
+    light: 'Light',
+    dark: 'Dark',
+    keys: 'Single-key shortcuts',
+    signOut: 'Sign out',
+    user: (name: string, role: string) => `${name}, ${role}`,
+    login: 'Log in',
+    shortcuts: 'Keyboard shortcuts',
+  },
+
+  palette: {
+    label: 'Find a machine, plan or page, or do something',
+    placeholder: 'Machine, plan, page or action',
+    nothing: 'Nothing has that in its name.',
+    results: (n: number) => plural(n, { one: 'result', other: 'results' }),
+    page: 'Page',
+    machine: 'Machine',
+    plan: 'Plan',
+    repo: 'Repo',
+    snapshot: 'Snapshot',
+    operation: 'Operation',
+    action: 'Action',
+    runNow: (plan: string) => `Run ${plan} now`,
+    openSnapshot: (id: string) => `Open snapshot ${id}`,
+    openOperation: (id: string) => `Open operation ${id}`,
+    newPlan: 'New plan',
+    newRepo: 'New repo',
+    createToken: 'Create a token',
+    join: 'Join another machine',
+  },
+
+  keys: {
+    title: 'Keyboard shortcuts',
+    rows: [
+      ['g f', 'Fleet'],
+      ['g o', 'Operations'],
+      ['g r', 'Restore'],
+      ['g p', 'Peers'],
+      ['g s', 'Settings'],
+      ['j k', 'Next and previous row'],
+      ['Enter', 'Open the row'],
+      ['/', 'Filter'],
+      ['Ctrl K', 'Find or do'],
+      ['?', 'This list'],
+    ] as [string, string][],
+  },
+
+  notice: {
+    gone: (instance: string, since: string) => `No answer from ${instance} since ${since}.`,
+    goneWhat: (seconds: string) => `What you see is from then. Retrying in ${seconds}.`,
+    goneNow: 'What you see is from then. Retrying now.',
+    retryNow: 'Retry now',
+    storeLost: 'History could not be read and was set aside.',
+    storeLostWhat: 'Backups go on; peers keep what they had.',
+    storeRepairing: 'History is being repaired.',
+    configWrong: 'The config file has errors.',
+    configWrongWhat: (instance: string) => `${instance} keeps the last good one.`,
+    show: 'Show',
+    more: (n: number) => `${plural(n, { one: 'more notice', other: 'more notices' })}`,
+  },
+
+  region: {
+    loading: (what: string) => `Loading ${what}`,
+    retry: 'Retry',
+    failed: (what: string) => `${what} could not be read.`,
+    restLives: 'The rest of this page is live.',
+    notFound: 'There is no such page',
+    notFoundWhat: 'It may have been removed or renamed.',
+    toFleet: 'To Fleet',
+    soon: 'This page is being built',
+    soonWhat: 'Until then, the command line has all of it: holdfast --help.',
+    asOf: (when: string) => `as of ${when}`,
+  },
+
+  dialog: {
+    close: 'Close',
+    cancel: 'Cancel',
+    typeName: (name: string, act: string) => ({ before: 'Type ', name, after: ` to ${act}` }),
+  },
+
+  copy: { copy: 'Copy', copied: 'Copied' },
+  toast: { undo: 'Undo', dismiss: 'Dismiss', region: 'Messages' },
+  menuButton: 'More actions',
+  limited: {
+    needs: (permission: string, machine: string) =>
+      ['needs ', permission, ` on ${machine}`] as const,
+    copyLine: (machine: string) => `Copy the line for ${machine}`,
+  },
+
+  log: {
+    label: 'Output',
+    search: 'Search',
+    follow: 'Follow',
+    wrap: 'Wrap',
+    download: 'Download',
+    matches: (n: number) => plural(n, { one: 'match', other: 'matches' }),
+    cut: 'Only the last 10 000 lines are shown.',
+    empty: 'No output.',
+  },
+
+  ladder: {
+    title: 'Connection test',
+    copy: 'Copy report',
+    all: 'All steps passed.',
+    ms: (n: number) => `${n} ms`,
+    steps: {
+      url: 'URL',
+      dns: 'DNS',
+      tcp: 'TCP',
+      tls: 'TLS',
+      http2: 'HTTP/2',
+      identity: 'Identity',
+      grants: 'Grants',
+      clock: 'Clock',
+      version: 'Version',
+    } as Record<string, string>,
+    skipped: 'not tried',
+  },
+
+  save: {
+    nothing: 'Nothing changed.',
+    changes: (n: number) => plural(n, { one: 'change', other: 'changes' }),
+    wrong: (n: number) => plural(n, { one: 'thing to correct', other: 'things to correct' }),
+    discard: 'Discard',
+  },
+
+  age: {
+    of: (allowed: string) => `of ${allowed}`,
+    none: 'none',
+    label: (age: string, allowed: string) => `${age} of ${allowed} allowed`,
+  },
+
+  strip: {
+    days: (n: number) => `Last ${n} days`,
+    keys: 'arrow keys step through the days',
+    good: 'good',
+    warnings: 'good, with warnings',
+    failed: 'failed',
+    'some-failed': 'some runs failed',
+    missed: 'should have run, did not',
+    running: 'running',
+    idle: 'nothing due',
+    unseen: 'machine not seen',
+    count: {
+      good: 'good',
+      warnings: 'with warnings',
+      failed: 'failed',
+      'some-failed': 'some failed',
+      missed: 'missed',
+      running: 'running',
+      idle: 'nothing due',
+      unseen: 'not seen',
+    },
+    howToRead: 'How to read the strip',
+    howToReadTick: 'How to read a tick',
+  },
+
+  copies: {
+    copies: (n: number) => (n >= 3 ? '3 copies' : 'fewer than 3 copies'),
+    kinds: (n: number) => (n >= 2 ? '2 kinds of storage' : 'one kind of storage'),
+    offSite: (n: number) => (n >= 1 ? 'off-site copy' : 'no off-site copy'),
+    unknown: '3-2-1 unknown',
+  },
+};

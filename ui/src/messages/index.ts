@@ -1,0 +1,3 @@
+export { words } from './en';
+export { form, listed, plural, LANGUAGE } from './plural';
+export type { Forms } from './plural';

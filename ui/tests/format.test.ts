@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { age, ahead, bytes, count, exact, exactBytes, moment, percent, rate } from '$/format';
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const BERLIN = 'Europe/Berlin';
+const NOW = Date.parse('2026-11-21T06:42:00Z');
+const plain = (text: string) => text.replaceAll('\u00a0', ' ');
+
+describe('age', () => {
+  test.each([
+    [0, '0 s'],
+    [40, '40 s'],
+    [37 * MINUTE + 59, '37 min'],
+    [4 * HOUR + 27 * MINUTE, '4 h 27 min'],
+    [3 * HOUR, '3 h'],
+    [19 * HOUR + 42 * MINUTE, '19 h'],
+    [36 * HOUR, '36 h'],
+    [2 * DAY, '2 d'],
+    [6 * DAY + 3 * HOUR + 59 * MINUTE, '6 d 3 h'],
+    [12 * DAY + 20 * HOUR, '12 d'],
+    [-5, '0 s'],
+  ])('%i seconds', (seconds, text) => expect(plain(age(seconds))).toBe(text));
+
+  test('takes 64 bits, and never breaks before a unit', () => {
+    expect(age(90n)).toBe('1\u00a0min');
+  });
+});
+
+describe('moment', () => {
+  test.each([
+    ['2026-11-21T00:03:00Z', 'Today 01:03'],
+    ['2026-11-20T23:30:00Z', 'Today 00:30'],
+    ['2026-11-20T00:07:00Z', 'Fri 20 Nov 01:07'],
+    ['2025-12-14T10:00:00Z', '14 Dec 2025'],
+  ])('%s', (at, text) => expect(plain(moment(at, NOW, BERLIN))).toBe(text));
+
+  test('ahead', () => {
+    expect(plain(ahead('2026-11-21T07:05:00Z', NOW, BERLIN))).toBe('in 23 min');
+    expect(plain(ahead('2026-11-22T02:15:00Z', NOW, BERLIN))).toBe('Sun 03:15');
+    expect(plain(ahead('2026-12-04T00:00:00Z', NOW, BERLIN))).toBe('Fri 4 Dec 01:00');
+    expect(ahead('2026-11-21T06:41:00Z', NOW, BERLIN)).toBe('now');
+  });
+
+  test('exactly, with zone, also in summer', () => {
+    expect(exact('2026-11-21T06:05:12Z', BERLIN)).toBe('2026-11-21 07:05:12 Europe/Berlin (UTC+1)');
+    expect(exact('2026-07-01T06:05:12Z', BERLIN)).toBe('2026-07-01 08:05:12 Europe/Berlin (UTC+2)');
+  });
+});
+
+describe('bytes', () => {
+  test.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [41 * 2 ** 20, '41 MiB'],
+    [212 * 2 ** 30, '212 GiB'],
+    [1.31 * 2 ** 40, '1.31 TiB'],
+    [999.6 * 2 ** 20, '0.98 GiB'],
+  ])('%d', (amount, text) => expect(plain(bytes(amount))).toBe(text));
+
+  test('exact, rates, counts, percent', () => {
+    expect(plain(exactBytes(50603228160n))).toBe('50\u202f603\u202f228\u202f160 bytes');
+    expect(plain(rate(228 * 2 ** 20))).toBe('228 MiB/s');
+    expect(count(999)).toBe('999');
+    expect(count(1000)).toBe('1\u202f000');
+    expect(plain(percent(629))).toBe('62 %');
+  });
+});
