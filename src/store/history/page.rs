@@ -8,7 +8,6 @@
 //! 2. A page looks at no more than [`LOOKED_AT`] candidates. One that ends there is short and has a key.
 
 use super::query::{Key, Position, Presence, Recorded, limit_in};
-use super::rows;
 use super::tx::HistoryReader;
 use crate::model::{FlowId, KeyId, OperationId, OperationKind, Status, Timestamp};
 use crate::store::column::{Col, noun};
@@ -220,7 +219,11 @@ impl Stream {
 
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     Ok(Candidate {
-        at: Position { started_at: noun(row, "started_at")?, id: noun(row, "id")?, shard: row.get("shard")? },
+        at: Position {
+            started_at: noun(row, "started_at")?,
+            id: noun(row, "id")?,
+            shard: row.get("shard")?,
+        },
         kind: row.get("kind")?,
         status: row.get("status")?,
         message: row.get("message")?,
@@ -302,14 +305,11 @@ struct Search<'f> {
 impl Search<'_> {
     fn admits(&self, candidate: &Candidate) -> bool {
         let Candidate { at, kind, status, message } = candidate;
-        let one_of = |words: &mut dyn Iterator<Item = &'static str>, word: &Option<String>| {
-            words.any(|known| word.as_deref() == Some(known))
-        };
         let PageFilter { kinds, statuses, contains, .. } = self.filter;
         self.shards.contains_key(&at.shard)
-            && (kinds.is_empty() || one_of(&mut kinds.iter().map(|kind| kind.as_str()), kind))
+            && (kinds.is_empty() || kinds.iter().any(|one| kind.as_deref() == Some(one.as_str())))
             && (statuses.is_empty()
-                || one_of(&mut statuses.iter().map(|status| status.as_str()), status))
+                || statuses.iter().any(|one| status.as_deref() == Some(one.as_str())))
             && (contains.is_none()
                 || self.named.contains(&at.shard)
                 || message.is_some_and(|message| self.sentences.contains(&message))
@@ -397,7 +397,8 @@ impl HistoryReader<'_> {
         if let Some(text) = &filter.contains {
             let folded = text.to_lowercase();
             let has = |name: &String| name.to_lowercase().contains(&folded);
-            let named = search.shards.iter().filter(|(_, shard)| has(&shard.plan) || has(&shard.repo));
+            let named =
+                search.shards.iter().filter(|(_, shard)| has(&shard.plan) || has(&shard.repo));
             search.named = named.map(|(id, _)| *id).collect();
             search.sentences = self.sentences(text)?;
             search.ids = self.ids(&search, text)?;
@@ -516,7 +517,8 @@ impl HistoryReader<'_> {
 
     fn by_time(&self, search: &Search<'_>, way: Way) -> Vec<Stream> {
         let logs: BTreeSet<_> = search.shards.values().map(|shard| shard.log).collect();
-        let one = |log| Stream::new(way, "operation_time", "log = ?1", vec![Value::Integer(log)], false);
+        let one =
+            |log| Stream::new(way, "operation_time", "log = ?1", vec![Value::Integer(log)], false);
         logs.into_iter().map(one).collect()
     }
 
@@ -527,7 +529,8 @@ impl HistoryReader<'_> {
         )?;
         let mut room = FEW;
         for (kind, status) in outcomes {
-            let values = params_from_iter([kind.clone(), status.clone(), Value::Integer(limit_in(room))]);
+            let values =
+                params_from_iter([kind.clone(), status.clone(), Value::Integer(limit_in(room))]);
             let found: i64 = select.query_row(values, |row| row.get(0))?;
             room = room.saturating_sub(usize::try_from(found).unwrap_or(usize::MAX));
         }
@@ -555,10 +558,16 @@ fn turned(
     (first, last, goes_on): (Option<Position>, Option<Position>, Option<Position>),
 ) -> OperationPage {
     match turn {
-        Turn::Newest | Turn::Before(_) => OperationPage { operations, older: goes_on, newer: first },
+        Turn::Newest | Turn::Before(_) => {
+            OperationPage { operations, older: goes_on, newer: first }
+        }
         Turn::After(key) => {
             operations.reverse();
-            OperationPage { operations, older: first.or(Some(key)), newer: goes_on.or(last) }
+            OperationPage {
+                operations,
+                older: first.or(Some(key)),
+                newer: goes_on.or(last).or(Some(key)),
+            }
         }
     }
 }
