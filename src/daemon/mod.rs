@@ -9,6 +9,7 @@
 //! 2. A stop interrupts restic so that it unlocks, says goodbye to peers, and is bounded in time.
 
 mod admission;
+pub mod areas;
 mod attend;
 pub mod dialing;
 pub mod expectations;

@@ -1,5 +1,6 @@
 //! What the parts of one instance share.
 
+use super::areas::Areas;
 use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
@@ -50,6 +51,8 @@ pub struct Node {
     pub pasts: Pasts,
     /// Passes on to hooks what happens.
     pub(super) herald: Arc<Herald>,
+    /// What changed of what no other channel tells.
+    pub areas: Areas,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
 }

@@ -1,5 +1,6 @@
 //! Starts an instance, keeps it running, and stops it.
 
+use super::areas::Areas;
 use super::attend::attend_all;
 use super::dialing::Dialing;
 use super::hooks::{self, Herald};
@@ -413,6 +414,7 @@ fn connect(
         log_calls,
         pasts,
         herald,
+        areas: Areas::default(),
         listening,
     };
     (Arc::new(node), conversations, lock)

@@ -8,6 +8,9 @@
 //! 3. No data is never `fresh`.
 //! 4. Without a due time a plan is never `late`; what a person paused is not late either.
 
+pub mod coverage;
+pub mod days;
+
 use crate::model::{Expectation, FlowId, MachineClass, Status, Timestamp, Timing, words};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -97,7 +100,7 @@ impl PlanRun {
 
     /// Whether it counts as a failure. What a person stopped, or what was skipped for a reason, says
     /// nothing about the next run.
-    const fn is_bad(&self) -> bool {
+    pub(crate) const fn is_bad(&self) -> bool {
         matches!(self.status, Status::Failed)
             || matches!(self.status, Status::Lost) && !self.made_snapshot
     }

@@ -1,8 +1,9 @@
 //! A time zone by its name.
 
 use crate::model::Timestamp;
-use jiff::Zoned;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Zoned};
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,6 +31,20 @@ impl Zone {
     #[must_use]
     pub fn show(&self, at: Timestamp) -> String {
         self.clock_at(at).strftime("%a %Y-%m-%d %H:%M %:z").to_string()
+    }
+
+    /// The days up to the one of a point in time, as its clocks have them: the name of each
+    /// (`2026-11-21`) with its beginning, oldest first, and the end of the last.
+    #[must_use]
+    pub fn days(&self, at: Timestamp, count: u32) -> (Vec<(String, Timestamp)>, Timestamp) {
+        let last = self.clock_at(at).date();
+        let begins = |date: Date| {
+            let zoned = date.to_zoned(self.0.clone());
+            zoned.map_or(at, |zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+        };
+        let back = |n: u32| last.saturating_sub(i64::from(n).days());
+        let days = (0..count).rev().map(|n| (back(n).to_string(), begins(back(n))));
+        (days.collect(), begins(last.saturating_add(1.days())))
     }
 
     pub(super) const fn rules(&self) -> &TimeZone {

@@ -7,6 +7,8 @@ use rusqlite::Connection;
 pub(crate) struct Schema {
     pub(crate) file: &'static str,
     migrations: &'static [&'static str],
+    /// What SQL cannot say: run once with the migration of that number, after it.
+    fills: &'static [(u32, fn(&Connection) -> Result<()>)],
 }
 
 pub(crate) const HISTORY: Schema = Schema {
@@ -14,7 +16,9 @@ pub(crate) const HISTORY: Schema = Schema {
     migrations: &[
         include_str!("sql/history/0001_logs.sql"),
         include_str!("sql/history/0002_known.sql"),
+        include_str!("sql/history/0003_pages.sql"),
     ],
+    fills: &[(3, super::history::fill_messages)],
 };
 
 pub(crate) const TRUST: Schema = Schema {
@@ -27,6 +31,7 @@ pub(crate) const TRUST: Schema = Schema {
         include_str!("sql/trust/0005_schedule.sql"),
         include_str!("sql/trust/0006_outbox.sql"),
     ],
+    fills: &[],
 };
 
 impl Schema {
@@ -40,6 +45,9 @@ impl Schema {
         for (number, sql) in (1..=known).zip(self.migrations).skip(found as usize) {
             let tx = conn.transaction()?;
             tx.execute_batch(sql)?;
+            for (_, fill) in self.fills.iter().filter(|(of, _)| *of == number) {
+                fill(&tx)?;
+            }
             tx.pragma_update(None, "user_version", number)?;
             tx.commit()?;
         }

@@ -48,6 +48,8 @@ pub struct Outline {
     pub ended_at: Option<Timestamp>,
     /// The snapshot made or used, while it is in the repository: 64 hexadecimal digits.
     pub snapshot: Option<String>,
+    /// What it says.
+    pub message: String,
 }
 
 impl Outline {
@@ -71,6 +73,7 @@ pub fn outline(payload: &[u8]) -> Option<Outline> {
         ended_at: message.ended_at_ms.map(Timestamp::from_millis),
         snapshot: Some(message.snapshot)
             .filter(|id| is_hash(id) && message.snapshot_gone_ms.is_none()),
+        message: message.message,
     })
 }
 

@@ -10,6 +10,7 @@ mod addresses;
 mod config;
 mod describe;
 mod drafts;
+mod glance;
 mod grants;
 mod hooks;
 mod lookup;
@@ -34,6 +35,7 @@ use super::expectations;
 use super::node::Node;
 use crate::api::config_service_server::ConfigServiceServer;
 use crate::api::draft_service_server::DraftServiceServer;
+use crate::api::fleet_service_server::FleetServiceServer;
 use crate::api::hook_service_server::HookServiceServer;
 use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
@@ -55,6 +57,7 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(PeerServiceServer::new(peers::Service::new(Arc::clone(&node))))
         .add_service(ConfigServiceServer::new(config::Service::new(Arc::clone(&node))))
         .add_service(OperationServiceServer::new(operations::Service::new(Arc::clone(&node))))
+        .add_service(FleetServiceServer::new(glance::Service::new(Arc::clone(&node))))
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
         .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))

@@ -3,6 +3,7 @@
 mod export;
 mod listing;
 mod log_text;
+mod paging;
 mod watching;
 
 use super::describe::{self, Names};
@@ -12,7 +13,7 @@ use super::stream::{Answers, streamed};
 use crate::api::operation_service_server::OperationService;
 use crate::api::{
     ExportRecord, ExportRequest, ListOperationsRequest, LogChunk, Operation, OperationDetail,
-    OperationEvent, OperationLogRequest, OperationRequest,
+    OperationEvent, OperationLogRequest, OperationPage, OperationPageRequest, OperationRequest,
 };
 use crate::daemon::Node;
 use listing::Query;
@@ -103,9 +104,9 @@ impl OperationService for Service {
 
     async fn page(
         &self,
-        _: Request<crate::api::OperationPageRequest>,
-    ) -> Result<Response<crate::api::OperationPage>, Status> {
-        Err(Status::unimplemented("page"))
+        request: Request<OperationPageRequest>,
+    ) -> Result<Response<OperationPage>, Status> {
+        paging::page(&self.node, request.into_inner()).await.map(Response::new)
     }
 
     async fn show(

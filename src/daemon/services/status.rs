@@ -29,32 +29,8 @@ impl Service {
 #[tonic::async_trait]
 impl StatusService for Service {
     async fn get(&self, _: Request<GetStatusRequest>) -> Result<Response<Document>, Status> {
-        let node = &self.node;
-        let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
-        let peers = readable("peers", peers::documents(node).await, &mut attention);
-        let plans = readable("plans", plans::documents(node).await, &mut attention);
-        let repos = readable("repos", repos::documents(node).await, &mut attention);
-        let store = node.history.state().borrow().clone();
-        attention.extend(store_trouble(&store));
-        attention.extend(plans.iter().filter_map(plan_trouble));
-        attention.extend(repos.iter().filter_map(repo_trouble));
-        attention.extend(node.engine.live().iter().filter_map(run_trouble));
-        attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
-        attention.extend(peers.iter().filter_map(link_trouble));
-        attention.extend(log_troubles(node, &peers).await);
-        attention.extend(hooks::troubles(node).await);
-        Ok(Response::new(Document {
-            instance: node.config.current().instance.to_string(),
-            key_id: node.key().to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            listen: node.listening.iter().map(ToString::to_string).collect(),
-            ui_url: None,
-            store: Some(Store { state: store.as_str().to_owned() }),
-            plans,
-            repos,
-            peers,
-            attention,
-        }))
+        let plans = plans::documents(&self.node).await;
+        Ok(Response::new(gather(&self.node, plans).await))
     }
 
     async fn identity(&self, _: Request<GetIdentityRequest>) -> Result<Response<Identity>, Status> {
@@ -64,6 +40,35 @@ impl StatusService for Service {
             public_key: hex::encode(self.node.identity.public_key()),
             path: self.node.data.identity().display().to_string(),
         }))
+    }
+}
+
+/// This instance with its plans as they were read, and everything that needs attention.
+pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Document {
+    let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
+    let peers = readable("peers", peers::documents(node).await, &mut attention);
+    let plans = readable("plans", plans, &mut attention);
+    let repos = readable("repos", repos::documents(node).await, &mut attention);
+    let store = node.history.state().borrow().clone();
+    attention.extend(store_trouble(&store));
+    attention.extend(plans.iter().filter_map(plan_trouble));
+    attention.extend(repos.iter().filter_map(repo_trouble));
+    attention.extend(node.engine.live().iter().filter_map(run_trouble));
+    attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
+    attention.extend(peers.iter().filter_map(link_trouble));
+    attention.extend(log_troubles(node, &peers).await);
+    attention.extend(hooks::troubles(node).await);
+    Document {
+        instance: node.config.current().instance.to_string(),
+        key_id: node.key().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        listen: node.listening.iter().map(ToString::to_string).collect(),
+        ui_url: None,
+        store: Some(Store { state: store.as_str().to_owned() }),
+        plans,
+        repos,
+        peers,
+        attention,
     }
 }
 

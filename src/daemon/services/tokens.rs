@@ -10,6 +10,7 @@ use crate::api::{
 };
 use crate::clock;
 use crate::daemon::Node;
+use crate::daemon::areas::Area;
 use crate::grant::Grants;
 use crate::model::{KeyId, Timestamp};
 use crate::pairing::{Invitation, PairingSecret, PeerUrl, Token, TokenId, TokenRow, Ttl};
@@ -83,6 +84,7 @@ impl TokenService for Service {
         let stored = row.clone();
         let added = self.node.with_trust(move |trust, _| trust.add_token(&stored)).await;
         added.map_err(refuse::store)?;
+        self.node.areas.changed(Area::Tokens);
         let instance = self.node.config.current().instance.clone();
         let token = Token { listener: self.node.key(), instance, secret };
         Ok(Response::new(created(&row, &token, &urls)))
@@ -102,6 +104,7 @@ impl TokenService for Service {
         let id = row.id;
         let revoked = self.node.with_trust(move |trust, _| trust.revoke_token(id)).await;
         revoked.map_err(refuse::store)?;
+        self.node.areas.changed(Area::Tokens);
         Ok(Response::new(document(&TokenRow { revoked: true, ..row }, clock::now())))
     }
 }

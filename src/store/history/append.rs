@@ -2,6 +2,7 @@
 
 use super::rows::{self, Kind, ShardRow, seq_in};
 use super::tx::Effects;
+use super::{change, message};
 use crate::clock;
 use crate::model::{FlowId, OperationId, Timestamp};
 use crate::reconcile::{Entry, EntryKind, Hash, Head};
@@ -36,6 +37,8 @@ pub(super) struct Indexed {
     pub(super) seq: u64,
     pub(super) removed: bool,
     pub(super) revision: u32,
+    /// Which sentence.
+    pub(super) message: Option<i64>,
 }
 
 impl Indexed {
@@ -52,7 +55,7 @@ pub(super) struct Appender<'c> {
     pub(super) row: ShardRow,
     tally: Tally,
     effects: &'c Effects,
-    appended: usize,
+    appended: u64,
 }
 
 impl<'c> Appender<'c> {
@@ -93,7 +96,11 @@ impl<'c> Appender<'c> {
                 seq_in(self.row.expectation)?,
             ))?;
         self.tally.apply(self.conn, self.log)?;
-        self.effects.wrote(self.appended);
+        if self.appended > 0 {
+            let Head { seq, chain } = self.row.head;
+            change::note(self.conn, self.row.id, (seq - self.appended + 1, seq), &chain)?;
+        }
+        self.effects.wrote(usize::try_from(self.appended).unwrap_or(usize::MAX));
         Ok(self.row)
     }
 
@@ -102,6 +109,9 @@ impl<'c> Appender<'c> {
         let before = indexed(self.conn, self.row.id, &entry.operation)?.unwrap_or_default();
         let columns = Columns { log: self.log, shard: self.row.id, seq, entry };
         columns.write(self.conn, state)?;
+        if let Some(message) = before.message.filter(|_| state.is_some()) {
+            message::left(self.conn, message)?;
+        }
         let after = Indexed { seq, removed: entry.kind == EntryKind::Removed, ..before };
         self.tally.operations += i64::from(after.is_live()) - i64::from(before.is_live());
         Ok(before.seq)
@@ -160,13 +170,14 @@ pub(super) fn indexed(
     operation: &OperationId,
 ) -> Result<Option<Indexed>> {
     let mut select = conn.prepare_cached(
-        "SELECT seq, removed, revision FROM operation WHERE shard = ?1 AND id = ?2",
+        "SELECT seq, removed, revision, message FROM operation WHERE shard = ?1 AND id = ?2",
     )?;
     let row = select.query_row((shard, Col(*operation)), |row| {
         Ok(Indexed {
             seq: rows::seq_out(row, "seq")?,
             removed: row.get("removed")?,
             revision: row.get("revision")?,
+            message: row.get("message")?,
         })
     });
     Ok(row.optional()?)
@@ -190,14 +201,16 @@ impl Columns<'_> {
     }
 
     fn write_state(&self, conn: &Connection, state: &Outline) -> Result<()> {
+        let message = message::number(conn, &state.message)?;
         conn.prepare_cached(
             "INSERT INTO operation (shard, id, log, seq, kind, status, flow, revision, \
-             started_at, ended_at, snapshot) VALUES (:shard, :id, :log, :seq, :kind, :status, \
-             :flow, :revision, :started, :ended, :snapshot) ON CONFLICT (shard, id) DO UPDATE SET \
+             started_at, ended_at, snapshot, message) VALUES (:shard, :id, :log, :seq, :kind, \
+             :status, :flow, :revision, :started, :ended, :snapshot, :message) ON CONFLICT (shard, id) DO UPDATE SET \
              seq = excluded.seq, removed = 0, orphan = 0, gone = 0, bare = 0, \
              kind = excluded.kind, status = excluded.status, flow = excluded.flow, \
              revision = excluded.revision, started_at = excluded.started_at, \
-             ended_at = excluded.ended_at, snapshot = excluded.snapshot",
+             ended_at = excluded.ended_at, snapshot = excluded.snapshot, \
+             message = excluded.message",
         )?
         .execute(named_params! {
             ":shard": self.shard,
@@ -211,6 +224,7 @@ impl Columns<'_> {
             ":started": Col(state.started_at),
             ":ended": state.ended_at.map(Col),
             ":snapshot": state.snapshot.as_deref().and_then(|text| hex::decode(text).ok()),
+            ":message": message,
         })?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Out of the live log, into the archive: nothing an origin does removes an entry (R3).
 
 use super::append::{Columns, Tally, indexed, is_state};
+use super::change;
 use super::rows::{self, ShardRow, Stored, seq_in};
 use super::tx::Effects;
 use crate::clock;
@@ -61,6 +62,7 @@ impl<'c> Archiver<'c> {
         }
         tally.apply(self.conn, self.log)?;
         self.cut_head(row, after, chain, &cuts)?;
+        change::note(self.conn, row.id, (0, 0), &chain)?;
         self.effects.wrote(cuts.len());
         Ok(())
     }

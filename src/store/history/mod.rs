@@ -13,11 +13,15 @@
 
 mod append;
 mod archive;
+mod change;
 mod export;
 mod find;
+mod fleet;
 mod follow;
 mod hub;
+mod message;
 mod own;
+mod page;
 mod plans;
 mod pool;
 mod quarantine;
@@ -33,10 +37,13 @@ mod trim;
 mod tx;
 mod writer;
 
+pub use change::{Changed, Cursor, NoCursor, Since};
 pub use export::Provable;
+pub use fleet::{Proof, ShardLog};
 pub use follow::{Follow, Place};
 pub use hub::HubIntake;
 pub use own::{OwnLog, OwnReader};
+pub use page::{NoPosition, OperationPage, PageFilter, Turn};
 pub use plans::{Backup, PlanRecord};
 pub use quarantine::StoreState;
 pub use query::{Filter, Page, PastState, Position, Presence, Recorded, Whose};
@@ -44,6 +51,8 @@ pub use scrub::Scrubbed;
 pub use summary::LogSummary;
 pub use text::{LogPart, MAX_LOG_BYTES};
 pub use tx::{HistoryReader, HistoryTx};
+
+pub(in crate::store) use message::fill as fill_messages;
 
 use super::error::{Result, StoreError};
 use super::lock::create_private_dir;

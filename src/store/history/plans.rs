@@ -99,7 +99,7 @@ impl HistoryReader<'_> {
         Ok((shard.known_at.or(oldest), backups))
     }
 
-    fn backups(&self, shard: &ShardRow, limit: usize) -> Result<Vec<Backup>> {
+    pub(super) fn backups(&self, shard: &ShardRow, limit: usize) -> Result<Vec<Backup>> {
         let mut select = self.conn.prepare_cached(
             "SELECT id, status, started_at, flow, snapshot IS NOT NULL AS has_snapshot FROM operation \
              WHERE shard = ?1 AND seq > 0 AND NOT removed AND kind = ?2 ORDER BY id DESC LIMIT ?3",
@@ -110,7 +110,7 @@ impl HistoryReader<'_> {
     }
 }
 
-fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
+pub(super) fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
     Ok(Backup {
         id: noun(row, "id")?,
         status: row.get::<_, Option<String>>("status")?.and_then(|word| word.parse().ok()),

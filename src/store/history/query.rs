@@ -64,9 +64,9 @@ impl Filter {
 /// A place in a list, to go on from: the list has no numbers that shift while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    started_at: Timestamp,
-    id: OperationId,
-    shard: i64,
+    pub(super) started_at: Timestamp,
+    pub(super) id: OperationId,
+    pub(super) shard: i64,
 }
 
 /// What is known of the whereabouts of an operation.

@@ -1,6 +1,7 @@
 //! Damage: what is wanted from others, what came, and recomputing what is stored.
 
 use super::append::{Columns, Tally, is_kept, is_state, length};
+use super::change;
 use super::hub::HubIntake;
 use super::own::OwnLog;
 use super::rows::{self, ShardRow, seq_in};
@@ -275,6 +276,7 @@ fn replace(
     let newest = super::append::indexed(conn, row.id, &entry.operation)?;
     if newest.is_some_and(|newest| newest.seq == repair.seq) {
         reindex(conn, log, row, repair)?;
+        change::note(conn, row.id, (repair.seq, repair.seq), &row.head.chain)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::append::{Tally, indexed, made_at};
 use super::hub::HubIntake;
+use super::message;
 use super::own::OwnLog;
 use super::rows::{self, ShardRow, seq_in};
 use super::scrub;
@@ -122,6 +123,7 @@ fn trim(conn: &Connection, log: i64, row: &ShardRow, up_to: u64, effects: &Effec
         .execute((row.id, seq_in(up_to)?))?;
     tally.apply(conn, log)?;
     move_base(conn, row, Head { seq: up_to, chain })?;
+    message::sweep(conn)?;
     effects.wrote(count);
     Ok(entries.unsigned_abs())
 }
@@ -209,6 +211,7 @@ fn drop_archived(conn: &Connection, log: i64, cutoff: Timestamp) -> Result<u64> 
          SELECT 1 FROM archive a WHERE a.shard = shard.id)",
         [log],
     )?;
+    message::sweep(conn)?;
     Tally { operations: 0, entries: -entries, payload_bytes: -bytes }.apply(conn, log)?;
     Ok(entries.unsigned_abs())
 }

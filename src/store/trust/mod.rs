@@ -15,6 +15,7 @@ mod outbox;
 mod peer;
 mod repo;
 mod run;
+mod snooze;
 mod task;
 mod token;
 mod word;
@@ -26,6 +27,7 @@ pub use outbox::{HookState, MOST_WAITING, NewMessage, Telling, Waiting};
 pub use peer::Peer;
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
+pub use snooze::PlanSnoozes;
 pub use token::{Newcomer, Redeemed};
 pub use word::{ReceivedState, RecordReason};
 

@@ -8,7 +8,7 @@
 use super::super::refuse;
 use crate::api;
 use crate::clock;
-use crate::config::{Plan, Retention};
+use crate::config::{Config, Plan, Retention};
 use crate::daemon::Node;
 use crate::daemon::expectations::promise;
 use crate::daemon::ports::{Named, Repos, disabled_reason};
@@ -26,17 +26,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How many of a plan's newest backups its state is worked out of.
-const LOOKED_AT: usize = 32;
+pub(in crate::daemon) const LOOKED_AT: usize = 32;
 
 /// A plan in sight. Sorts as a fleet does: the worst first.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Seen {
-    state: State,
+    pub(in crate::daemon) state: State,
     pub(in crate::daemon) document: api::Plan,
+    pub(in crate::daemon) known: KnownPlan,
+}
+
+/// What the document of a plan was made of, by the clock of its instance.
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct KnownPlan {
+    pub(in crate::daemon) origin: KeyId,
+    pub(in crate::daemon) expectation: Expectation,
+    pub(in crate::daemon) backups: Vec<Backup>,
+    pub(in crate::daemon) since: Timestamp,
+    pub(in crate::daemon) now: Timestamp,
+    /// For one out of sight: until when it was seen.
+    pub(in crate::daemon) seen_until: Option<Timestamp>,
 }
 
 /// All that is known of a plan.
 struct Facts<'a> {
+    origin: KeyId,
     instance: &'a InstanceId,
     expectation: Expectation,
     paths: Vec<String>,
@@ -62,16 +76,24 @@ struct View {
 /// Every plan in sight, the worst first.
 pub(in crate::daemon) async fn all(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
     let mut seen = own(node).await?;
+    seen.extend(of_peers(node, records(node, Whose::All).await?).await?);
+    seen.sort_by(|a, b| place(a).cmp(&place(b)));
+    Ok(seen)
+}
+
+/// The plans of peers among these.
+pub(in crate::daemon) async fn of_peers(
+    node: &Node,
+    records: Vec<PlanRecord>,
+) -> Result<Vec<Seen>, tonic::Status> {
     let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
     let peers: BTreeMap<KeyId, trust::Peer> =
         peers.into_iter().map(|peer| (peer.key, peer)).collect();
-    for record in records(node, Whose::All).await? {
-        if let Some(peer) = peers.get(&record.origin) {
-            seen.extend(of_peer(node, peer, record));
-        }
-    }
-    seen.sort_by(|a, b| place(a).cmp(&place(b)));
-    Ok(seen)
+    let seen = records.into_iter().filter_map(|record| {
+        let peer = peers.get(&record.origin)?;
+        of_peer(node, peer, record)
+    });
+    Ok(seen.collect())
 }
 
 fn place(seen: &Seen) -> (State, &str, &str, &str) {
@@ -80,7 +102,10 @@ fn place(seen: &Seen) -> (State, &str, &str, &str) {
 }
 
 /// The plans of a peer, as its log tells of them here.
-pub(super) async fn of(node: &Node, peer: &trust::Peer) -> Result<Vec<Seen>, tonic::Status> {
+pub(in crate::daemon) async fn of(
+    node: &Node,
+    peer: &trust::Peer,
+) -> Result<Vec<Seen>, tonic::Status> {
     let records = records(node, Whose::Peer(peer.key)).await?;
     Ok(records.into_iter().filter_map(|record| of_peer(node, peer, record)).collect())
 }
@@ -101,6 +126,7 @@ fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> 
     let since = known_at.map_or(view.now, |at| presence.their_time(at));
     let instance = &peer.instance;
     let facts = Facts {
+        origin: peer.key,
         instance,
         expectation,
         paths: Vec::new(),
@@ -130,28 +156,47 @@ impl View {
     }
 }
 
+/// When a plan was first heard of, and its newest backups, as the history has them.
+type OfHistory = (Option<Timestamp>, Vec<Backup>);
+
 /// This instance's plans, in the order of its file.
 pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
-    let config = node.config.current();
     // Looked at before the history: what ends in between is in the history then.
-    let (live, agenda) = (node.engine.live(), node.scheduler.agenda());
-    let of_trust = Arc::clone(&config);
+    let live = node.engine.live();
+    let config = node.config.current();
+    let shards: Vec<_> = config.plans.iter().map(shard).collect();
+    let read = node.history.read(move |reader| {
+        let known = |shard: Shard| {
+            let known = reader.own_backups(&shard, LOOKED_AT)?;
+            Ok((shard, known))
+        };
+        shards.into_iter().map(known).collect()
+    });
+    let known: BTreeMap<Shard, OfHistory> = read.await.map_err(refuse::store)?;
+    own_with(node, (&config, &live), |shard| known.get(shard).cloned().unwrap_or_default()).await
+}
+
+/// The same, with what was read of the history already, after `live` was looked at.
+pub(in crate::daemon) async fn own_with(
+    node: &Node,
+    (config, live): (&Arc<Config>, &[Live]),
+    history: impl Fn(&Shard) -> OfHistory,
+) -> Result<Vec<Seen>, tonic::Status> {
+    let agenda = node.scheduler.agenda();
+    let of_trust = Arc::clone(config);
     let kept = node.with_trust(|trust, _| Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?)));
     let (repos, runs) = kept.await.map_err(refuse::store)?;
-    let shards: Vec<_> = config.plans.iter().map(shard).collect();
-    let known = node.history.read(move |reader| {
-        shards.iter().map(|shard| reader.own_backups(shard, LOOKED_AT)).collect()
-    });
-    let known: Vec<_> = known.await.map_err(refuse::store)?;
     let view = View::here(clock::now());
-    let seen = |(plan, (known_at, backups)): (&Plan, (Option<Timestamp>, Vec<Backup>))| {
+    let seen = |plan: &Plan| {
+        let (known_at, backups) = history(&shard(plan));
         let run =
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
         let facts = Facts {
+            origin: node.key(),
             instance: &config.instance,
             expectation: promise(
-                (plan, &config),
-                agenda.timing(plan, &config),
+                (plan, config),
+                agenda.timing(plan, config),
                 disabled_reason(plan, &repos),
                 run,
             ),
@@ -159,13 +204,13 @@ pub(super) async fn own(node: &Node) -> Result<Vec<Seen>, tonic::Status> {
             retention: plan.retention,
             retention_inactive: retention_inactive(plan, &repos),
             jitter: Some(plan.schedule.jitter()),
-            backups: with_live(backups, plan, &live),
+            backups: with_live(backups, plan, live),
             since: known_at.unwrap_or(view.now),
             last_run: run.map(|run| run.started_at),
         };
         facts.seen(view)
     };
-    Ok(config.plans.iter().zip(known).map(seen).collect())
+    Ok(config.plans.iter().map(seen).collect())
 }
 
 /// The snapshots in a received repo are its owner's to forget.
@@ -210,7 +255,15 @@ fn with_live(mut backups: Vec<Backup>, plan: &Plan, live: &[Live]) -> Vec<Backup
 impl Facts<'_> {
     fn seen(self, view: View) -> Seen {
         let freshness = self.freshness(view);
-        Seen { state: freshness.state, document: self.document(freshness, view) }
+        let known = KnownPlan {
+            origin: self.origin,
+            expectation: self.expectation.clone(),
+            backups: self.backups.clone(),
+            since: self.since,
+            now: view.now,
+            seen_until: view.last_heard.map(|(_, theirs)| theirs),
+        };
+        Seen { state: freshness.state, document: self.document(freshness, view), known }
     }
 
     fn freshness(&self, view: View) -> Freshness {
@@ -276,7 +329,7 @@ impl Facts<'_> {
     }
 }
 
-fn plan_run(backup: &Backup) -> Option<PlanRun> {
+pub(in crate::daemon) fn plan_run(backup: &Backup) -> Option<PlanRun> {
     let Backup { status, started_at, has_snapshot: made_snapshot, flow, .. } = *backup;
     Some(PlanRun { status: status?, started_at, made_snapshot, flow })
 }
@@ -313,6 +366,7 @@ mod tests {
             timing: Timing::default(),
         };
         Facts {
+            origin: KeyId::from_bytes([1; 32]),
             instance,
             expectation,
             paths: Vec::new(),
