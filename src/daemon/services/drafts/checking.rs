@@ -29,6 +29,12 @@ pub(super) fn problem(refused: &Status, otherwise: &str) -> FieldProblem {
     FieldProblem { field, message, remedy }
 }
 
+/// A refusal as the problem of this field, whatever its message begins with.
+pub(super) fn problem_at(field: &str, refused: &Status) -> FieldProblem {
+    let Error { message, remedy, .. } = Error::of_status(refused);
+    FieldProblem { field: field.to_owned(), message, remedy }
+}
+
 pub(super) async fn plan(
     node: &Arc<Node>,
     request: CheckPlanRequest,
