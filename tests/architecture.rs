@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("web", &["model", "clock", "shutdown", "api", "config", "store", "net"]),
     (
         "daemon",
         &[
@@ -77,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "restic",
             "job",
             "net",
+            "web",
         ],
     ),
     ("telemetry", &[]),
@@ -100,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "restic",
             "job",
             "net",
+            "web",
             "daemon",
             "telemetry",
         ],
