@@ -13,6 +13,7 @@ use holdfast::net::local;
 use machine::Machine;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -460,4 +461,99 @@ async fn an_import_is_previewed_then_made_as_one_edit() {
     let undo = done.report.split_whitespace().find(|word| word.contains("before-import")).unwrap();
     assert_eq!(fs::read_to_string(undo.trim_end_matches(';')).unwrap(), before);
     assert_eq!(code(api.settings.import_backrest(request(true)).await), "exists");
+}
+
+#[test]
+fn labels_conditions_and_removed_plans_by_the_command_line() {
+    let nas = machine();
+    let repo = nas.ask(&["repo", "edit", "vault", "--kind", "disk", "--place", ""]);
+    assert_eq!((&repo["kind"], &repo["place"]), (&"disk".into(), &serde_json::Value::Null));
+    let conditions = "ac-power,window=22:00-06:00,force-after=3d";
+    nas.ask(&["plan", "edit", "home", "--only-when", conditions, "--retry", "4,10m"]);
+    let text = fs::read_to_string(nas.config()).unwrap();
+    assert!(text.contains("retry = { attempts = 4, wait = \"10m\" }"), "{text}");
+    assert!(text.contains("force-after = \"3d\" }") && text.contains("kind = \"disk\""), "{text}");
+    assert!(!text.contains("place ="), "{text}");
+    assert_eq!(nas.cli(&["plan", "edit", "home", "--only-when", "ac"]).code, 2);
+    let moved = ["repo", "edit", "vault", "--uri", "rest:http://127.0.0.1:1/x"];
+    nas.cli(&moved).refused();
+    nas.ask(&[&moved[..], &["--no-test"]].concat());
+    let list = nas.cli(&["hook", "list"]);
+    assert!(SECRETS.iter().all(|secret| !list.stdout.contains(secret)), "{}", list.stdout);
+    assert_eq!(list.ok()["channels"][0]["id"], "phone");
+
+    let removed = nas.ask(&["plan", "remove", "home", "--yes"]);
+    assert!(removed["restorable_until"].is_string(), "{removed}");
+    assert!(!fs::read_to_string(nas.config()).unwrap().contains("# all of it"));
+    nas.ask(&["plan", "restore", "home"]);
+    let again = fs::read_to_string(nas.config()).unwrap();
+    for part in ["# The family.", "# all of it", "# wakes me", "attempts = 4"] {
+        assert!(again.contains(part), "{part}: {again}");
+    }
+    assert_eq!(nas.cli(&["plan", "restore", "home"]).refused(), "not-found");
+}
+
+/// An answer over HTTP: its status, headers and body.
+fn fetch(machine: &Machine, path: &str, site: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", machine.port)).unwrap();
+    let host = format!("127.0.0.1:{}", machine.port);
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: {site}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head, answer[end + 4..].to_vec())
+}
+
+#[test]
+fn a_browser_downloads_what_is_in_a_snapshot_and_nothing_else() {
+    let nas = machine();
+    let evil = "<b>\u{202e}gpj.html";
+    fs::write(nas.folder().join("home").join(evil), "<script>alert(1)</script>").unwrap();
+    let backup = nas.ask(&["plan", "backup", "home"]);
+    let snapshot = backup["snapshot"].as_str().unwrap();
+    let home = nas.folder().join("home").to_str().unwrap().to_owned();
+    let at = |path: &str, more: &str| {
+        let path: String = path.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("/download?repo=vault&snapshot={snapshot}&path={path}{more}")
+    };
+    let letter = format!("{home}/letter.txt");
+    let (status, head, body) = fetch(&nas, &at(&letter, ""), "same-origin");
+    assert_eq!(status, 200, "{head}");
+    assert!(String::from_utf8_lossy(&body).contains("dear reader"));
+    for header in [
+        "content-disposition: attachment; filename=\"letter.txt\"",
+        "x-content-type-options: nosniff",
+        "content-security-policy: sandbox",
+        "content-type: application/octet-stream",
+    ] {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    let (status, head, _) = fetch(&nas, &at(&format!("{home}/{evil}"), ""), "same-origin");
+    assert_eq!(status, 200, "{head}");
+    assert!(head.contains("filename*=utf-8''%3cb%3e_gpj.html"), "{head}");
+    let (_, head, _) = fetch(&nas, &at(&format!("{home}/{evil}"), "&preview=1"), "same-origin");
+    assert!(head.contains("content-type: text/plain"), "{head}");
+    let (status, head, body) = fetch(&nas, &at(&home, "&format=zip"), "same-origin");
+    assert_eq!(status, 200, "{head}");
+    assert!(head.contains("filename=\"home.zip\"") && body.windows(2).any(|two| two == b"PK"));
+
+    for (path, status) in [
+        ("/etc/passwd".to_owned(), 404),
+        (format!("{home}/../../../../etc/passwd"), 400),
+        ("../etc/passwd".to_owned(), 400),
+        (format!("{home}/letter.txt\0.png"), 400),
+        (format!("{home}/gone.txt"), 404),
+    ] {
+        let (said, head, body) = fetch(&nas, &at(&path, ""), "same-origin");
+        assert_eq!(said, status, "{path}: {head}");
+        assert!(!String::from_utf8_lossy(&body).contains("root:"), "{path}");
+    }
+    for site in ["cross-site", "same-site", "none"] {
+        assert_eq!(fetch(&nas, &at(&letter, ""), site).0, 403, "{site}");
+    }
 }
