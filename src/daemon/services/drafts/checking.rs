@@ -125,7 +125,7 @@ fn readable<F: Clone, T>(
             Err(refused) => {
                 let problem = problem(&refused, "");
                 // What setting aside does not cure would be found for ever.
-                if problems.iter().any(|known| *known == problem) {
+                if problems.contains(&problem) {
                     break;
                 }
                 forget(&mut form, &problem.field);
@@ -211,12 +211,11 @@ fn at_field(problem: &Problem, (kind, id): (&str, &str)) -> FieldProblem {
     }
 }
 
-/// The fields of the config: what the calls name `plan` and `repo` of themselves is `id` there. Of
-/// what stood in for a field nothing is told.
+/// Each once.
 fn merged(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
     let mut told: Vec<FieldProblem> = Vec::new();
     for problem in problems {
-        if !told.iter().any(|known| *known == problem) {
+        if !told.contains(&problem) {
             told.push(problem);
         }
     }
