@@ -7,6 +7,7 @@ use crate::api::operation_service_client::OperationServiceClient;
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::plan_service_client::PlanServiceClient;
 use crate::api::repo_service_client::RepoServiceClient;
+use crate::api::settings_service_client::SettingsServiceClient;
 use crate::api::snapshot_service_client::SnapshotServiceClient;
 use crate::api::status_service_client::StatusServiceClient;
 use crate::api::token_service_client::TokenServiceClient;
@@ -45,6 +46,7 @@ services!(
     config: ConfigServiceClient,
     hooks: HookServiceClient,
     upkeep: UpkeepServiceClient,
+    settings: SettingsServiceClient,
 );
 
 impl Client {

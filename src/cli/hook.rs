@@ -1,14 +1,20 @@
 //! `holdfast hook`.
 
-use super::{Context, Exit, Failure, parse, words};
-use crate::api::{HookTest, SnoozeRequest, Snoozed, TestHookRequest};
+use super::{Context, Exit, Failure, Output, parse, words};
+use crate::api::{
+    Channel, GetSettingsRequest, Hook, HookTest, SnoozeRequest, Snoozed, TestHookRequest,
+};
 use crate::clock;
+use crate::model::Timestamp;
 use crate::notify::Event;
 use std::time::Duration;
 
 /// Who is told what; written in the config file
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// List channels and hooks, with what became of the last message; no secret is shown
+    #[command(after_help = "Example:\n  holdfast hook list")]
+    List,
     Test(Test),
     Snooze(Snooze),
 }
@@ -49,6 +55,34 @@ pub(crate) struct Snooze {
     end: bool,
 }
 
+/// The document of `hook list`.
+#[derive(Debug, serde::Serialize)]
+struct Listed {
+    channels: Vec<Channel>,
+    hooks: Vec<Hook>,
+}
+
+fn listed(output: Output, list: &Listed, now: Timestamp) -> String {
+    if list.channels.is_empty() && list.hooks.is_empty() {
+        return "nobody is told of anything yet: write a [[channel]] and a hook into the config"
+            .to_owned();
+    }
+    let channel = |channel: &Channel| {
+        let last = channel.last_result.clone().unwrap_or_else(|| "–".to_owned());
+        let at = words::maybe_relative(channel.last_at.as_deref(), now);
+        [channel.id.clone(), channel.action.clone(), last, at]
+    };
+    let hook = |hook: &Hook| {
+        let place = if hook.place.is_empty() { "everything" } else { &hook.place };
+        let target = hook.channel.as_ref().or(hook.action.as_ref()).cloned();
+        [place.to_owned(), hook.on.join(", "), target.unwrap_or_default()]
+    };
+    let channels = output
+        .table(["channel", "action", "last message", "when"], list.channels.iter().map(channel));
+    let hooks = output.table(["hears of", "events", "tells"], list.hooks.iter().map(hook));
+    format!("{channels}\n\n{hooks}")
+}
+
 fn event(text: &str) -> Result<Event, String> {
     text.parse().map_err(|error: crate::model::UnknownWord| error.to_string())
 }
@@ -56,8 +90,15 @@ fn event(text: &str) -> Result<Event, String> {
 impl Command {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
-        let mut hooks = context.client().await?.hooks();
+        let client = context.client().await?;
+        let mut hooks = client.hooks();
         match self {
+            Self::List => {
+                let settings = client.settings().get(GetSettingsRequest {}).await?.into_inner();
+                let list = Listed { channels: settings.channels, hooks: settings.hooks };
+                output.show(&list, || listed(output, &list, clock::now()))?;
+                Ok(Exit::Done)
+            }
             Self::Test(Test { channel, plan, event }) => {
                 let event = event.map(|event| event.to_string());
                 let request = TestHookRequest { channel, plan, event };

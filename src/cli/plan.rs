@@ -67,6 +67,12 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Bring back a plan that was removed in the last 30 days, as it was written
+    #[command(after_help = "Example:\n  holdfast plan restore home")]
+    Restore {
+        #[command(flatten)]
+        named: Named,
+    },
     /// Back up now
     ///
     /// Ctrl-C cancels the backup and lets restic unlock; a second Ctrl-C leaves it running.
@@ -394,13 +400,22 @@ impl Command {
                 let plan = plans.edit(EditPlanRequest::from(*edit)).await?.into_inner();
                 output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
             }
+            Self::Restore { named } => {
+                let plan = plans.restore(PlanRequest::from(named)).await?.into_inner();
+                output.show(&plan, || listed(output, std::slice::from_ref(&plan), clock::now()))?;
+            }
             Self::Remove { named, yes } => {
                 if !yes && output.is_interactive() {
                     confirm(output, &named.plan)?;
                 }
                 let removed = plans.remove(PlanRequest::from(named)).await?.into_inner();
                 output.show(&removed, || {
-                    format!("{} is removed; its snapshots and history stay", removed.plan)
+                    let plan = &removed.plan;
+                    let back = removed.restorable_until.as_ref().map(|_| {
+                        format!("\nbring it back within 30 days: holdfast plan restore {plan}")
+                    });
+                    let back = back.unwrap_or_default();
+                    format!("{plan} is removed; its snapshots and history stay{back}")
                 })?;
             }
             Self::Forget { named, dry_run, wait } => {

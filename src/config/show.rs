@@ -4,6 +4,7 @@ use super::encode::{self, Fields};
 use super::hooks::{Channel, Hook, show_channel, show_hooks};
 use super::secret::SecretSource;
 use super::valid::{Plan, Repo};
+use crate::notify::Action;
 use std::collections::BTreeMap;
 use toml_edit::Value;
 use zeroize::Zeroizing;
@@ -73,7 +74,9 @@ impl Channel {
             match value {
                 Some(Value::InlineTable(settings)) if key == action => {
                     for (key, value) in settings.iter() {
-                        match shown(value) {
+                        // A script may have a secret in it, and only its owner reads it.
+                        let is_script = self.deed.action == Action::Command;
+                        match shown(value).filter(|_| !is_script) {
                             Some(text) => drop(fields.insert(key.to_owned(), text)),
                             None => secrets.push(key.to_owned()),
                         }

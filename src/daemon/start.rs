@@ -234,6 +234,7 @@ impl Running {
         let routes = services::routes(Arc::clone(node));
         let surface = Surface {
             routes: routes.clone(),
+            downloads: Arc::new(services::Downloading::new(Arc::clone(node))),
             access: LoopbackOnly,
             config: Arc::clone(&node.config),
             listening: node.listening.clone(),

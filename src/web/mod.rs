@@ -13,6 +13,8 @@ pub mod access;
 mod assets;
 mod caller;
 mod denial;
+mod disposition;
+pub mod download;
 mod headers;
 mod hosts;
 mod json;

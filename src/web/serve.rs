@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request ─► Host is ours? ─┬─ /csp-report ─► a line in the log
+//!                           ├─ /download ──► GET? own page? room? Access ─► downloads
 //!                           ├─ /api/v1/S/M ──────┐
 //!                           ├─ /holdfast.api… ───┴► POST? type? own page? room? Access ─► services
 //!                           └─ other ─► files of the interface, or its page
@@ -10,6 +11,7 @@
 use super::access::{Access, Caller};
 use super::caller::{caller, refuse_foreign};
 use super::denial::{Denial, respond, status_in_grpc};
+use super::download::{self, Downloads};
 use super::hosts::Hosts;
 use super::json::{self, Api};
 use super::reports::{self, Reports};
@@ -54,6 +56,8 @@ const CALLS: usize = 512;
 pub struct Surface<A> {
     /// The services, as on the Unix socket.
     pub routes: Routes,
+    /// Files out of snapshots.
+    pub downloads: Arc<dyn Downloads>,
     /// Who may call them.
     pub access: A,
     /// The configuration: `urls` are names of ours.
@@ -64,10 +68,11 @@ pub struct Surface<A> {
 
 /// Answers every path of a listening address but the sync path.
 pub fn router<A: Access>(surface: Surface<A>) -> Router {
-    let Surface { routes, access, config, listening } = surface;
+    let Surface { routes, downloads, access, config, listening } = surface;
     let site = Site {
         api: Api::new(routes.clone()),
         routes,
+        downloads,
         access,
         hosts: Hosts::new(config, listening),
         reports: Reports::default(),
@@ -78,6 +83,7 @@ pub fn router<A: Access>(surface: Surface<A>) -> Router {
 
 struct Site<A> {
     routes: Routes,
+    downloads: Arc<dyn Downloads>,
     api: Api,
     access: A,
     hosts: Hosts,
@@ -89,6 +95,7 @@ struct Site<A> {
 #[derive(Debug, PartialEq, Eq)]
 enum Target<'a> {
     Report,
+    Download,
     /// `Service/Method`.
     Json(&'a str),
     Grpc,
@@ -99,6 +106,8 @@ impl<'a> Target<'a> {
     fn of(path: &'a str) -> Self {
         if path == reports::PATH {
             Self::Report
+        } else if path == download::PATH {
+            Self::Download
         } else if let Some(method) = path.strip_prefix(JSON_PREFIX) {
             Self::Json(method)
         } else if path == "/api" || path.starts_with("/api/") {
@@ -125,6 +134,10 @@ impl<A: Access> Site<A> {
         let path = request.uri().path().to_owned();
         match Target::of(&path) {
             Target::Report => self.reports.take(request).await,
+            Target::Download => {
+                let answered = self.download(&addressed, request).await;
+                answered.unwrap_or_else(Denial::in_words)
+            }
             Target::Json(method) => {
                 let answered = self.json(method, &addressed, request).await;
                 answered.unwrap_or_else(Denial::in_json)
@@ -154,6 +167,20 @@ impl<A: Access> Site<A> {
             self.api.call(call, MetadataMap::new(), parts.extensions).await
         };
         let response = called.await.map_err(|status| Denial::from(&status))?;
+        Ok(holding(permit, response))
+    }
+
+    /// It is the method of the API that reads a file, and needs what that needs.
+    async fn download(
+        &self,
+        addressed: &Authority,
+        mut request: Request,
+    ) -> Result<Response, Denial> {
+        refuse_foreign(&self.hosts, addressed, request.headers())?;
+        let wanted = download::Wanted::read(&request)?;
+        let permit = self.room()?;
+        self.enter(download::METHOD, addressed, &mut request).await?;
+        let response = download::answer(self.downloads.as_ref(), wanted).await?;
         Ok(holding(permit, response))
     }
 

@@ -1,6 +1,7 @@
 //! Edits of the file.
 
 use super::*;
+use crate::notify::{Action, Event};
 
 fn new_repo(name: &str) -> Repo {
     let password = SecretSource::File(Template::literal("/etc/pass"));
@@ -151,4 +152,132 @@ fn a_default_file_is_written_once_and_private() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!create_default(&path, &id("other")).unwrap());
     assert_eq!(parse(&read(&path)).unwrap().instance.as_str(), "nas");
+}
+
+/// Channels and hooks in the forms that a person may write.
+const HOOKED: &str = r#"instance = "nas"
+[[hook]]
+on = ["stale"] # first
+channel = "phone"
+
+[[repo]]
+id = "vault"
+uri = "/srv/vault"
+password-file = "/etc/pass"
+
+# mine
+[[plan]]
+id = "home"
+repo = "vault"
+paths = ["/home"]
+[[plan.hook]]
+on = ["backup-failed"]
+command = "true" # by hand
+
+[[channel]]
+id = "phone"
+quiet = "22:00-07:00" # asleep
+[channel.ntfy]
+url = "https://n.example/x"
+token-file = "/etc/token" # rotated
+priority = 3
+"#;
+
+fn draft(id: &str, action: Action, fields: &[(&str, &str)]) -> Edit {
+    let given = |(key, text): &(&str, &str)| ((*key).to_owned(), Given((*text).to_owned()));
+    let fields = fields.iter().map(given).collect();
+    Edit::PutChannel(ChannelDraft { id: id.to_owned(), action, fields })
+}
+
+#[test]
+fn a_channel_keeps_its_secrets_and_comments_where_it_is_edited() {
+    let (_dir, path) = file(HOOKED);
+    let edit = draft("phone", Action::Ntfy, &[("priority", "5"), ("quiet", "23:00-07:00")]);
+    Editor::new(path.clone()).apply(&[edit]).unwrap();
+    let expected = HOOKED.replace("priority = 3", "priority = 5").replace("22:00", "23:00");
+    assert_eq!(read(&path), expected);
+    // A new secret takes the place of the old way to say it, and stands for itself.
+    let edit = draft("phone", Action::Ntfy, &[("token", "a${b"), ("quiet", "23:00-07:00")]);
+    Editor::new(path.clone()).apply(&[edit]).unwrap();
+    let text = read(&path);
+    assert!(text.contains("token = \"a$${b\"") && !text.contains("token-file"), "{text}");
+    assert!(!text.contains("priority") && text.contains("https://n.example/x"), "{text}");
+    let hidden = draft("phone", Action::Ntfy, &[("token", "s3cret")]);
+    assert!(!format!("{hidden:?}").contains("s3cret"));
+}
+
+#[test]
+fn x1_no_edit_writes_a_command() {
+    let (_dir, path) = file(HOOKED);
+    let editor = Editor::new(path.clone());
+    for edit in [
+        draft("script", Action::Command, &[("script", "true")]),
+        draft("phone", Action::Ntfy, &[("token-command", "true")]),
+        Edit::PutHook(HookDraft {
+            place: Level::Plan(id("home")),
+            index: Some(0),
+            on: vec![Event::BackupFailed],
+            channel: Some("phone".to_owned()),
+        }),
+    ] {
+        assert!(matches!(editor.apply(&[edit]), Err(EditError::ByHand { .. })));
+    }
+    let unknown = draft("phone", Action::Ntfy, &[("colour", "red")]);
+    assert!(matches!(editor.apply(&[unknown]), Err(EditError::Invalid(_))));
+    assert_eq!(read(&path), HOOKED);
+}
+
+#[test]
+fn hooks_are_edited_in_each_form_that_they_are_written_in() {
+    let (_dir, path) = file(HOOKED);
+    let editor = Editor::new(path.clone());
+    let put = |place, index, channel: Option<&str>| {
+        let on = vec![Event::AnyFailure];
+        Edit::PutHook(HookDraft { place, index, on, channel: channel.map(str::to_owned) })
+    };
+    editor.apply(&[put(Level::Plan(id("home")), Some(0), None)]).unwrap();
+    let expected = HOOKED.replace("\"backup-failed\"", "\"any-failure\"");
+    assert_eq!(read(&path), expected, "a command stays, and hears of something else");
+    let config = editor
+        .apply(&[
+            put(Level::Instance, None, Some("phone")),
+            put(Level::Repo(id("vault")), None, Some("phone")),
+            Edit::RemoveHook(Level::Plan(id("home")), 0),
+        ])
+        .unwrap();
+    let count = |level: &Level| config.hooks_by_level().filter(|(at, _)| at == level).count();
+    assert_eq!(count(&Level::Instance), 2);
+    assert_eq!(count(&Level::Repo(id("vault"))), 1);
+    assert_eq!(count(&Level::Plan(id("home"))), 0);
+    assert!(read(&path).contains("# first") && read(&path).contains("# mine"));
+    let gone = Edit::RemoveHook(Level::Repo(id("vault")), 7);
+    assert!(matches!(editor.apply(&[gone]), Err(EditError::Missing { kind: "hook", .. })));
+}
+
+#[test]
+fn an_edit_of_what_was_changed_since_is_a_conflict() {
+    let (_dir, path) = file(HOOKED);
+    let editor = Editor::new(path.clone());
+    let before = parse(HOOKED).unwrap().plan(&id("home")).unwrap().clone();
+    let after = Plan { max_age: Some(Span::days(1)), ..before.clone() };
+    let edits = [Edit::If(Box::new(Same::Plan(before))), Edit::ReplacePlan(after)];
+    assert!(editor.rehearse(&edits).is_ok());
+    assert_eq!(read(&path), HOOKED, "a rehearsal writes nothing");
+    editor.apply(&edits).unwrap();
+    assert!(matches!(editor.apply(&edits), Err(EditError::Conflict { kind: "plan", .. })));
+}
+
+#[test]
+fn what_was_cut_out_goes_back_with_its_comments() {
+    let (_dir, path) = file(HOOKED);
+    let editor = Editor::new(path.clone());
+    let text = editor.plan_text(&id("home")).unwrap().unwrap();
+    assert!(text.contains("# mine") && text.contains("# by hand"), "{text}");
+    let before = editor.apply(&[]).unwrap();
+    editor.apply(&[Edit::RemovePlan(id("home"))]).unwrap();
+    let after = editor.apply(&[Edit::Merge(text.clone())]).unwrap();
+    assert_eq!(after.plan(&id("home")), before.plan(&id("home")));
+    assert!(read(&path).contains("# mine"));
+    assert!(matches!(editor.apply(&[Edit::Merge(text)]), Err(EditError::Exists { .. })));
+    assert_eq!(editor.plan_text(&id("nope")).unwrap(), None);
 }

@@ -30,6 +30,7 @@ mod tokens;
 mod upkeep;
 
 pub(super) use plans::fleet;
+pub(super) use snapshots::Downloading;
 
 use super::expectations;
 use super::node::Node;

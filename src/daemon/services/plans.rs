@@ -1,6 +1,7 @@
 //! Plans: listed, written into the config, and run.
 
 pub(in crate::daemon) mod fleet;
+mod removed;
 pub(super) mod request;
 pub(super) mod timed;
 
@@ -67,8 +68,18 @@ impl PlanService for Service {
     async fn remove(&self, request: Request<api::PlanRequest>) -> Answer<RemovedPlan> {
         let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
         self.known(&id)?;
+        let restorable_until = removed::keep(&self.node, &id).await;
         self.write(vec![Edit::RemovePlan(id.clone())]).await?;
-        Ok(Response::new(RemovedPlan { plan: id.to_string() }))
+        let restorable_until = restorable_until.map(|until| until.to_string());
+        Ok(Response::new(RemovedPlan { plan: id.to_string(), restorable_until }))
+    }
+
+    async fn restore(&self, request: Request<api::PlanRequest>) -> Answer<api::Plan> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        let text = removed::text(&self.node, &id).await?;
+        self.write(vec![Edit::Merge(text)]).await?;
+        removed::forget(&self.node, &id).await;
+        self.shown(&id).await
     }
 
     async fn backup(&self, request: Request<api::PlanRequest>) -> Answer<api::Operation> {

@@ -1,6 +1,7 @@
 //! What can be restored: listed, looked into, compared, read out and restored.
 
 mod comparing;
+mod downloading;
 mod dumping;
 mod listing;
 mod named;
@@ -19,6 +20,7 @@ use crate::daemon::ports::{Named, Repos, place};
 use crate::job::JobError;
 use crate::model::RepoId;
 use crate::restic::{Failure, Reason, Snapshot, SnapshotId};
+pub(in crate::daemon) use downloading::Downloading;
 use selection::{Selection, tagged};
 use std::collections::HashSet;
 use std::sync::Arc;

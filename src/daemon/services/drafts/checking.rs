@@ -29,6 +29,12 @@ pub(super) fn problem(refused: &Status, otherwise: &str) -> FieldProblem {
     FieldProblem { field, message, remedy }
 }
 
+/// A refusal as the problem of this field, whatever its message begins with.
+pub(super) fn problem_at(field: &str, refused: &Status) -> FieldProblem {
+    let Error { message, remedy, .. } = Error::of_status(refused);
+    FieldProblem { field: field.to_owned(), message, remedy }
+}
+
 pub(super) async fn plan(
     node: &Arc<Node>,
     request: CheckPlanRequest,
@@ -119,7 +125,7 @@ fn readable<F: Clone, T>(
             Err(refused) => {
                 let problem = problem(&refused, "");
                 // What setting aside does not cure would be found for ever.
-                if problems.iter().any(|known| *known == problem) {
+                if problems.contains(&problem) {
                     break;
                 }
                 forget(&mut form, &problem.field);
@@ -205,12 +211,11 @@ fn at_field(problem: &Problem, (kind, id): (&str, &str)) -> FieldProblem {
     }
 }
 
-/// The fields of the config: what the calls name `plan` and `repo` of themselves is `id` there. Of
-/// what stood in for a field nothing is told.
+/// Each once.
 fn merged(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
     let mut told: Vec<FieldProblem> = Vec::new();
     for problem in problems {
-        if !told.iter().any(|known| *known == problem) {
+        if !told.contains(&problem) {
             told.push(problem);
         }
     }

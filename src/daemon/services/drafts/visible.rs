@@ -1,6 +1,6 @@
 //! What a peer with grants that are being written would see: by the predicate that will decide.
 
-use super::checking::problem;
+use super::checking::problem_at;
 use super::{grants, refuse};
 use crate::api::{Visibility, VisibleRequest, VisibleThing};
 use crate::daemon::Node;
@@ -14,7 +14,7 @@ pub(super) async fn visible(node: &Node, request: VisibleRequest) -> Result<Visi
     let grants = match grants::read(&request.grants) {
         Ok(grants) => grants,
         Err(refused) => {
-            let problems = vec![problem(&refused, "grants")];
+            let problems = vec![problem_at("grants", &refused)];
             return Ok(Visibility { problems, ..Visibility::default() });
         }
     };

@@ -1,6 +1,6 @@
 //! What a retention that is being written would keep of the snapshots that are there.
 
-use super::checking::problem;
+use super::checking::problem_at;
 use super::refuse;
 use crate::api::{KeptSnapshot, RetentionPreview, RetentionRequest};
 use crate::daemon::Node;
@@ -45,7 +45,7 @@ pub(super) async fn preview(
 }
 
 fn refused_preview(refused: &Status) -> RetentionPreview {
-    let problems = vec![problem(refused, "retention")];
+    let problems = vec![problem_at("retention", refused)];
     RetentionPreview { problems, ..RetentionPreview::default() }
 }
 

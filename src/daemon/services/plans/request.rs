@@ -134,7 +134,7 @@ pub(in crate::daemon::services) fn form(plan: &Plan) -> api::AddPlanRequest {
         max_age_s: plan.max_age.map(seconds),
         schedule: Some(plan.schedule.to_string()),
         time_zone: plan.schedule.zone().map(ToString::to_string),
-        jitter_s: (!jitter.is_zero()).then(|| jitter.as_secs()),
+        jitter_s: (!jitter.is_zero()).then_some(jitter.as_secs()),
         grace_s: plan.grace.map(seconds),
         exclude_file: plan.exclude_file.clone(),
         iexclude_file: plan.iexclude_file.clone(),
@@ -146,7 +146,7 @@ pub(in crate::daemon::services) fn form(plan: &Plan) -> api::AddPlanRequest {
         tuning: tuning_values(&plan.tuning),
         retention: Some(plan.retention.to_string()),
         only_when: (plan.only_when != OnlyWhen::default()).then(|| conditions(&plan.only_when)),
-        retry: (plan.retry != Retry::default()).then(|| api::Retry {
+        retry: (plan.retry != Retry::default()).then_some(api::Retry {
             attempts: plan.retry.attempts,
             wait_s: plan.retry.wait.as_secs(),
         }),

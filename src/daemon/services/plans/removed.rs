@@ -1,0 +1,97 @@
+//! Plans that were removed, kept for a while as they were written, in the data directory.
+//!
+//! 1. A plan that cannot be kept is removed all the same: that is what was asked for.
+
+use super::refuse;
+use crate::clock;
+use crate::config::{Editor, write_new};
+use crate::daemon::Node;
+use crate::model::{PlanId, Timestamp};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tonic::Status;
+
+/// How long.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+fn folder(node: &Node) -> PathBuf {
+    node.data.path().join("removed-plans")
+}
+
+/// An id has no character that means something in a path.
+fn file(node: &Node, id: &PlanId) -> PathBuf {
+    folder(node).join(format!("{id}.toml"))
+}
+
+/// Keeps it; until when, if it is.
+pub(super) async fn keep(node: &Node, id: &PlanId) -> Option<Timestamp> {
+    let (folder, file, id) = (folder(node), file(node, id), id.clone());
+    let editor = Editor::new(node.config.path().to_owned());
+    let kept = tokio::task::spawn_blocking(move || {
+        sweep(&folder);
+        let text = editor.plan_text(&id).map_err(io::Error::other)?;
+        let text = text.ok_or(io::ErrorKind::NotFound)?;
+        remove(&file)?;
+        write_new(&file, &text)
+    });
+    match kept.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        Ok(()) => Some(clock::now().plus(KEPT)),
+        Err(error) => {
+            tracing::warn!(%error, "a plan that is removed is not kept");
+            None
+        }
+    }
+}
+
+/// As it was written.
+pub(super) async fn text(node: &Node, id: &PlanId) -> Result<String, Status> {
+    let file = file(node, id);
+    let read = tokio::task::spawn_blocking(move || {
+        if is_over(&file) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        std::fs::read_to_string(&file)
+    });
+    let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let message = format!("no plan {id} was removed here in the last 30 days");
+            refuse::not_found(message, "write it anew: holdfast plan add")
+        }
+        _ => refuse::not_now("file", format!("plan {id}: {error}"), ""),
+    })
+}
+
+/// It is there again.
+pub(super) async fn forget(node: &Node, id: &PlanId) {
+    let file = file(node, id);
+    let forgotten = tokio::task::spawn_blocking(move || remove(&file)).await;
+    if let Ok(Err(error)) = forgotten {
+        tracing::warn!(%error, "what was kept of a removed plan stays");
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A clock that went back keeps it longer.
+fn is_over(file: &Path) -> bool {
+    let written = std::fs::metadata(file).and_then(|file| file.modified());
+    let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    age.is_some_and(|age| age > KEPT)
+}
+
+/// What is over goes when the next one comes.
+fn sweep(folder: &Path) {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for file in files.map(|entry| entry.path()).filter(|file| is_over(file)) {
+        if let Err(error) = remove(&file) {
+            tracing::warn!(%error, "what was kept of a removed plan stays");
+        }
+    }
+}
