@@ -23,6 +23,7 @@ pub mod store;
 pub mod restic;
 pub mod job;
 pub mod net;
+pub mod web;
 pub mod daemon;
 pub mod telemetry;
 pub mod cli;

@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("web", &["model", "clock", "shutdown", "api", "config", "store", "net"]),
     (
         "daemon",
         &[
@@ -76,6 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "restic",
             "job",
             "net",
+            "web",
         ],
     ),
     ("telemetry", &[]),
@@ -99,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "restic",
             "job",
             "net",
+            "web",
             "daemon",
             "telemetry",
         ],
