@@ -232,7 +232,10 @@ fn a_key_works_until_it_expires_or_is_revoked() {
     trust.touch_api_key(id, "192.0.2.9", at(5)).expect("noted");
     let keys = trust.api_keys().expect("read");
     assert_eq!(keys[0], key(1, Some(at(10))));
-    assert_eq!((keys[1].last_used, keys[1].last_address.as_deref()), (Some(at(5)), Some("192.0.2.9")));
+    assert_eq!(
+        (keys[1].last_used, keys[1].last_address.as_deref()),
+        (Some(at(5)), Some("192.0.2.9"))
+    );
     assert!(trust.is_api_key(id, at(6)).expect("read"));
     assert!(trust.revoke_api_key(id).expect("revoked") && !trust.revoke_api_key(id).expect("gone"));
     assert!(!works(2, at(6)) && !trust.is_api_key(id, at(6)).expect("read"));

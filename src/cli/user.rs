@@ -297,7 +297,9 @@ mod tests {
         let created = CreatedKey { key: Some(key), secret: "hf_x".to_owned() };
         let text = rendered(&created, Timestamp::EPOCH);
         assert!(text.starts_with("hf_x\n"), "{text}");
-        assert!(text.ends_with("role viewer, expires never. Send it as:\n  Authorization: Bearer hf_x"));
+        assert!(
+            text.ends_with("role viewer, expires never. Send it as:\n  Authorization: Bearer hf_x")
+        );
     }
 
     #[test]

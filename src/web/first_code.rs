@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn it_is_read_as_people_type_it() {
-        let code = FirstCode::from_bytes([0, 1, 2, 3, 10, 11, 12, 13, 31, 30, 29, 28, 32, 33, 34, 255]);
+        let code =
+            FirstCode::from_bytes([0, 1, 2, 3, 10, 11, 12, 13, 31, 30, 29, 28, 32, 33, 34, 255]);
         assert_eq!(code.reveal().expose(), "0123-ABCD-ZYXW-012Z");
         let is = |text: &str| code.is(&Secret::new(text.to_owned()));
         for good in ["0123-ABCD-ZYXW-012Z", "ol23abcdzyxw012z", " 0123 abcd zyxw 012z "] {

@@ -72,7 +72,8 @@ impl Refusal {
                 said(Code::Unauthenticated, "not-signed-in", "sign in, or send an API key")
             }
             Self::WrongLogin => {
-                let remedy = "a forgotten password is set on the machine: holdfast user passwd NAME";
+                let remedy =
+                    "a forgotten password is set on the machine: holdfast user passwd NAME";
                 said(Code::Unauthenticated, "wrong-login", remedy)
             }
             Self::WrongKey => {
@@ -81,7 +82,9 @@ impl Refusal {
             }
             Self::WrongPassword => said(Code::PermissionDenied, "wrong-password", ""),
             Self::TooOften(_) => said(Code::ResourceExhausted, "too-often", "wait, then try again"),
-            Self::Role { .. } => said(Code::PermissionDenied, "role", "ask an admin of this instance"),
+            Self::Role { .. } => {
+                said(Code::PermissionDenied, "role", "ask an admin of this instance")
+            }
             Self::NoSuchMethod => said(Code::Unimplemented, "no-such-method", ""),
             Self::WrongCode => {
                 let remedy = "it is in the daemon's log, printed when it started";

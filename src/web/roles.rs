@@ -212,7 +212,8 @@ mod tests {
         let ours = files.iter().filter(|file| file.package == "holdfast.api.v1");
         ours.flat_map(|file| &file.service)
             .flat_map(|service| {
-                let path = |method: &Method| format!("/holdfast.api.v1.{}/{}", service.name, method.name);
+                let path =
+                    |method: &Method| format!("/holdfast.api.v1.{}/{}", service.name, method.name);
                 service.method.iter().map(path)
             })
             .collect()
@@ -223,7 +224,9 @@ mod tests {
         let named: Vec<String> = METHODS
             .iter()
             .flat_map(|(service, methods)| {
-                methods.iter().map(move |(method, _)| format!("/holdfast.api.v1.{service}/{method}"))
+                methods
+                    .iter()
+                    .map(move |(method, _)| format!("/holdfast.api.v1.{service}/{method}"))
             })
             .collect();
         let rows: BTreeSet<String> = named.iter().cloned().collect();
@@ -233,7 +236,8 @@ mod tests {
 
     #[test]
     fn only_what_comes_before_signing_in_is_open() {
-        let open: Vec<_> = described().into_iter().filter(|path| needs(path) == Some(NOTHING)).collect();
+        let open: Vec<_> =
+            described().into_iter().filter(|path| needs(path) == Some(NOTHING)).collect();
         let of = |method: &str| format!("/holdfast.api.v1.SessionService/{method}");
         assert_eq!(open, ["CreateFirstUser", "Login", "Logout", "WhoAmI"].map(of));
     }
@@ -257,11 +261,13 @@ mod tests {
 
     /// The table in docs/users.md.
     fn table() -> String {
-        let mut text =
-            String::from("| service | viewer | operator, besides | admin, besides |\n|---|---|---|---|\n");
+        let mut text = String::from(
+            "| service | viewer | operator, besides | admin, besides |\n|---|---|---|---|\n",
+        );
         for (service, methods) in METHODS {
             let of = |role: Needs| {
-                let names = methods.iter().filter(|(_, needs)| *needs == role).map(|(name, _)| *name);
+                let names =
+                    methods.iter().filter(|(_, needs)| *needs == role).map(|(name, _)| *name);
                 names.collect::<Vec<_>>().join(", ")
             };
             let cells = [of(VIEWER), of(OPERATOR), of(ADMIN)];

@@ -57,9 +57,8 @@ impl Service {
             Asker::Web(identity) => (None, identity.session),
             Asker::Socket => (None, None),
         };
-        let read = move |trust: &crate::store::Trust, _: &_| {
-            trust.sessions(of.as_ref(), clock::now())
-        };
+        let read =
+            move |trust: &crate::store::Trust, _: &_| trust.sessions(of.as_ref(), clock::now());
         let sessions = self.node.with_trust(read).await.map_err(refuse::store)?;
         let sessions = sessions.iter().map(|session| document(session, current)).collect();
         Ok(SessionList { sessions })

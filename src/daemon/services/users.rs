@@ -97,8 +97,9 @@ impl UserService for Service {
         if !self.node.accounts.add(name.clone(), Secret::new(password), role).await? {
             let message = format!("there is a user {name} already");
             let remedy = "holdfast user passwd sets a password, holdfast user role a role";
-            return Err(crate::api::Error::new("exists", message, remedy)
-                .into_status(Code::AlreadyExists));
+            return Err(
+                crate::api::Error::new("exists", message, remedy).into_status(Code::AlreadyExists)
+            );
         }
         self.one(name).await
     }

@@ -181,7 +181,8 @@ fn any_user(conn: &Connection) -> Result<bool> {
 }
 
 fn insert(conn: &Connection, user: &NewUser, now: Timestamp) -> Result<bool> {
-    let sql = "INSERT OR IGNORE INTO user (name, password, role, created_at) VALUES (?1, ?2, ?3, ?4)";
+    let sql =
+        "INSERT OR IGNORE INTO user (name, password, role, created_at) VALUES (?1, ?2, ?3, ?4)";
     let row = (user.name.as_str(), user.password.expose(), user.role.as_str(), Col(now));
     Ok(conn.execute(sql, row)? > 0)
 }
