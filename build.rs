@@ -1,4 +1,7 @@
-//! Compiles `proto/` to Rust without protoc.
+//! Compiles `proto/` to Rust without protoc, and the web interface's files into the program.
+
+#[path = "build/assets.rs"]
+mod assets;
 
 use prost::Message as _;
 use std::io::{Error, Result};
@@ -41,6 +44,7 @@ fn out_dir() -> Result<PathBuf> {
 
 fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=proto");
+    assets::compress(&out_dir()?)?;
     let present: Vec<_> = PROTOS.iter().filter(|path| Path::new(path).exists()).collect();
     let files = protox::Compiler::new(["proto"])
         .and_then(|mut compiler| {

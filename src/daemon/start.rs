@@ -30,6 +30,7 @@ use crate::shutdown::{Guard, Shutdown};
 use crate::store::history::Owner;
 use crate::store::{DataDirLock, History, StoreError, Trust};
 use crate::web::accounts::Accounts;
+use crate::web::{self, Surface};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -229,9 +230,15 @@ impl Running {
             trusted_proxies: self.proxies.clone(),
             limits: Limits::default(),
         };
-        let router = axum::Router::new();
-        tokio::spawn(serve(listeners, self.tls.clone(), accept, router, shutdown.guard()));
         let routes = services::routes(Arc::clone(node));
+        let surface = Surface {
+            routes: routes.clone(),
+            access: Arc::clone(&node.accounts),
+            config: Arc::clone(&node.config),
+            listening: node.listening.clone(),
+        };
+        let router = web::router(surface);
+        tokio::spawn(serve(listeners, self.tls.clone(), accept, router, shutdown.guard()));
         let api = socket.serve(routes, shutdown.guard());
         tokio::spawn(async move {
             if let Err(error) = api.await {

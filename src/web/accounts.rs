@@ -66,8 +66,7 @@ impl Accounts {
     }
 
     /// The cookie of this instance.
-    #[must_use]
-    pub const fn cookie(&self) -> &CookieName {
+    pub(super) const fn cookie(&self) -> &CookieName {
         &self.cookie
     }
 

@@ -19,12 +19,12 @@ pub enum Transport {
 
 /// The name of this instance's cookie.
 #[derive(Debug, Clone)]
-pub struct CookieName(String);
+pub(super) struct CookieName(String);
 
 impl CookieName {
     /// That of the instance with this key.
     #[must_use]
-    pub fn of(key: KeyId) -> Self {
+    pub(super) fn of(key: KeyId) -> Self {
         Self(format!("holdfast-{}", hex::encode(&key.as_bytes()[..4])))
     }
 
@@ -37,7 +37,7 @@ impl CookieName {
 
     /// The secret in a `Cookie` header. Over TLS only the cookie that TLS protects counts.
     #[must_use]
-    pub fn find(&self, header: &Secret, transport: Transport) -> Option<AccessSecret> {
+    pub(super) fn find(&self, header: &Secret, transport: Transport) -> Option<AccessSecret> {
         let name = self.on(transport);
         let mut pairs = header.expose().split(';').filter_map(|pair| pair.trim().split_once('='));
         pairs.find(|(found, _)| *found == name).and_then(|(_, text)| AccessSecret::from_text(text))
@@ -45,13 +45,13 @@ impl CookieName {
 
     /// The `Set-Cookie` header that keeps a secret for so long.
     #[must_use]
-    pub fn set(&self, secret: &AccessSecret, age: Duration, transport: Transport) -> Secret {
+    pub(super) fn set(&self, secret: &AccessSecret, age: Duration, transport: Transport) -> Secret {
         self.header(secret.reveal().expose(), age, transport)
     }
 
     /// The `Set-Cookie` header that has the browser forget it.
     #[must_use]
-    pub fn clear(&self, transport: Transport) -> Secret {
+    pub(super) fn clear(&self, transport: Transport) -> Secret {
         self.header("", Duration::ZERO, transport)
     }
 

@@ -9,19 +9,19 @@ const LENGTH: usize = 16;
 
 /// Made when the daemon starts, gone with the first user.
 #[derive(Clone)]
-pub struct FirstCode(Secret);
+pub(super) struct FirstCode(Secret);
 
 impl FirstCode {
     /// From random bytes.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+    pub(super) fn from_bytes(bytes: [u8; LENGTH]) -> Self {
         let digit = |byte: &u8| char::from(DIGITS[usize::from(byte % 32)]);
         Self(Secret::new(bytes.iter().map(digit).collect()))
     }
 
     /// As it is shown to a person: in groups of four.
     #[must_use]
-    pub fn reveal(&self) -> Secret {
+    pub(super) fn reveal(&self) -> Secret {
         let digits: Vec<char> = self.0.expose().chars().collect();
         let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
         Secret::new(groups.join("-"))
@@ -29,7 +29,7 @@ impl FirstCode {
 
     /// Whether this was typed, however it is grouped and in whichever case.
     #[must_use]
-    pub fn is(&self, typed: &Secret) -> bool {
+    pub(super) fn is(&self, typed: &Secret) -> bool {
         let read = |c: char| match c.to_ascii_uppercase() {
             'O' => '0',
             'I' | 'L' => '1',

@@ -15,7 +15,7 @@ const MOST: usize = 4096;
 
 /// Whose tries are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub(super) enum Subject {
     /// Everything that comes from one address.
     Address(IpAddr),
     /// Everything that tries one name, whether or not there is such a user.
@@ -25,7 +25,7 @@ pub enum Subject {
 impl Subject {
     /// The address, or the /64 of it: whoever has one address of IPv6 has all of those.
     #[must_use]
-    pub fn address(address: IpAddr) -> Self {
+    pub(super) fn address(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(v6) => {
                 let [a, b, c, d, ..] = v6.segments();
@@ -52,7 +52,7 @@ struct Rate {
 
 /// Everything that was tried lately.
 #[derive(Debug, Default)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Until when the bucket of each still leaks.
     leaking_until: Mutex<HashMap<Subject, Timestamp>>,
 }
@@ -62,7 +62,7 @@ impl Limits {
     ///
     /// # Errors
     /// It was tried too often; after this time it may be tried again. Nothing was counted.
-    pub fn take(&self, subject: &Subject, now: Timestamp) -> Result<(), Duration> {
+    pub(super) fn take(&self, subject: &Subject, now: Timestamp) -> Result<(), Duration> {
         let Rate { burst, every } = subject.rate();
         let mut all = self.lock();
         let until = all.get(subject).copied().unwrap_or(now).max(now);
@@ -77,7 +77,7 @@ impl Limits {
     }
 
     /// Takes a try back: it was a good one.
-    pub fn give_back(&self, subject: &Subject) {
+    pub(super) fn give_back(&self, subject: &Subject) {
         if let Some(until) = self.lock().get_mut(subject) {
             *until = until.minus(subject.rate().every);
         }

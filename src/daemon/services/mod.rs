@@ -17,6 +17,7 @@ mod lookup;
 mod operations;
 mod peers;
 mod plans;
+mod reflection;
 mod refuse;
 mod repos;
 mod sessions;
@@ -50,7 +51,7 @@ use tonic::service::Routes;
 
 /// Everything that is answered on the socket.
 pub(super) fn routes(node: Arc<Node>) -> Routes {
-    Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
+    let routes = Routes::new(StatusServiceServer::new(status::Service::new(Arc::clone(&node))))
         .add_service(TokenServiceServer::new(tokens::Service::new(Arc::clone(&node))))
         .add_service(PeerServiceServer::new(peers::Service::new(Arc::clone(&node))))
         .add_service(ConfigServiceServer::new(config::Service::new(Arc::clone(&node))))
@@ -61,7 +62,8 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
         .add_service(SessionServiceServer::new(sessions::Service::new(Arc::clone(&node))))
         .add_service(UserServiceServer::new(users::Service::new(Arc::clone(&node))))
-        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)))
+        .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)));
+    reflection::described(routes)
 }
 
 /// Peers are to know what the plans promise from now on.
