@@ -16,6 +16,7 @@ use crate::model::KeyId;
 use crate::net::drive::Pasts;
 use crate::session::Code;
 use crate::store::{History, StoreError, Trust};
+use crate::web::accounts::Accounts;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Node {
     pub trust: Arc<Trust>,
     /// The logs, our own and our peers'.
     pub history: History,
+    /// Who may use the web interface.
+    pub accounts: Arc<Accounts>,
     /// Runs restic.
     pub engine: Engine,
     /// What is due, and when.

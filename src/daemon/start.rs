@@ -30,7 +30,7 @@ use crate::session::{Local, Timing};
 use crate::shutdown::{Guard, Shutdown};
 use crate::store::history::Owner;
 use crate::store::{DataDirLock, History, StoreError, Trust};
-use crate::web::access::LoopbackOnly;
+use crate::web::accounts::Accounts;
 use crate::web::{self, Surface};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -235,7 +235,7 @@ impl Running {
         let surface = Surface {
             routes: routes.clone(),
             downloads: Arc::new(services::Downloading::new(Arc::clone(node))),
-            access: LoopbackOnly,
+            access: Arc::clone(&node.accounts),
             config: Arc::clone(&node.config),
             listening: node.listening.clone(),
         };
@@ -259,10 +259,32 @@ impl Running {
         ];
         tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
+        self.invite();
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
             "holdfast runs"
         );
+    }
+
+    /// Where the first user may come from elsewhere, they need what only this machine's owner sees.
+    fn invite(&self) {
+        let beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        // Those of `sync-listen` were bound last; they do not answer browsers.
+        let sync_only = self.node.config.current().sync_listen.len();
+        let answering = self.node.listening.len().saturating_sub(sync_only);
+        if !self.node.listening.iter().take(answering).any(beyond) {
+            return;
+        }
+        match self.node.accounts.invite() {
+            // Not through the log, which is kept and passed on: this is to be read once.
+            Ok(Some(code)) => eprintln!(
+                "No user exists yet. To create the first one from another machine, open the web \
+                 interface and type this code (until the daemon is restarted): {}",
+                code.expose()
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "no code for the first user was made"),
+        }
     }
 
     fn watch_config(&self, guard: Guard) {
@@ -399,7 +421,9 @@ fn connect(
         Arc::<Herald>::clone(&herald),
     );
     let log_calls = LogCalls::default();
+    let accounts = Arc::new(Accounts::new(Arc::clone(&trust), identity.key_id()));
     let node = Node {
+        accounts,
         config,
         data,
         identity,

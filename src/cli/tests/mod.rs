@@ -261,7 +261,7 @@ fn a_join_without_address_says_what_to_add() {
 
 #[test]
 fn commands_of_parts_not_built_are_absent() {
-    for absent in [&["plan", "pause"][..], &["repo", "prune"], &["hook"], &["user"], &["audit"]] {
+    for absent in [&["plan", "pause"][..], &["repo", "prune"], &["hook"], &["audit"]] {
         assert_eq!(exit_of(absent), Exit::Usage, "{absent:?}");
     }
 }
