@@ -52,6 +52,8 @@ pub struct Node {
     pub(super) herald: Arc<Herald>,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
+    /// Where a person on this machine opens the web interface.
+    pub ui_url: Option<String>,
 }
 
 impl Node {

@@ -13,10 +13,13 @@ pub mod access;
 mod assets;
 mod caller;
 mod denial;
+mod download;
 mod headers;
 mod hosts;
 mod json;
 mod reports;
 mod serve;
+mod url;
 
 pub use serve::{Surface, router};
+pub use url::url;

@@ -3,7 +3,8 @@
 //! ```text
 //! request ─► Host is ours? ─┬─ /csp-report ─► a line in the log
 //!                           ├─ /api/v1/S/M ──────┐
-//!                           ├─ /holdfast.api… ───┴► POST? type? own page? room? Access ─► services
+//!                           ├─ /holdfast.api… ───┼► POST? type? own page? room? Access ─► services
+//!                           ├─ /download/… ──────┘  (GET)
 //!                           └─ other ─► files of the interface, or its page
 //! ```
 
@@ -13,7 +14,7 @@ use super::denial::{Denial, respond, status_in_grpc};
 use super::hosts::Hosts;
 use super::json::{self, Api};
 use super::reports::{self, Reports};
-use super::{assets, headers};
+use super::{assets, download, headers};
 use crate::config::LiveConfig;
 use crate::net::RemoteAddress;
 use axum::Router;
@@ -29,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _};
@@ -92,6 +92,7 @@ enum Target<'a> {
     /// `Service/Method`.
     Json(&'a str),
     Grpc,
+    Download,
     File,
 }
 
@@ -105,6 +106,8 @@ impl<'a> Target<'a> {
             Self::Json("")
         } else if GRPC_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
             Self::Grpc
+        } else if path.starts_with(download::PREFIX) {
+            Self::Download
         } else {
             Self::File
         }
@@ -130,6 +133,10 @@ impl<A: Access> Site<A> {
                 answered.unwrap_or_else(Denial::in_json)
             }
             Target::Grpc => self.grpc(&path, &addressed, request).await,
+            Target::Download => {
+                let answered = self.download(&addressed, request).await;
+                answered.unwrap_or_else(Denial::in_words)
+            }
             Target::File => file(&path, &request),
         }
     }
@@ -151,10 +158,9 @@ impl<A: Access> Site<A> {
         let input = read(body, LARGEST_REQUEST).await?;
         let called = async {
             let call = json::Call::read(method, &input)?;
-            self.api.call(call, MetadataMap::new(), parts.extensions).await
+            self.api.call(call, parts.extensions).await
         };
-        let response = called.await.map_err(|status| Denial::from(&status))?;
-        Ok(holding(permit, response))
+        Ok(holding(permit, called.await?))
     }
 
     async fn grpc(&self, path: &str, addressed: &Authority, mut request: Request) -> Response {
@@ -173,6 +179,23 @@ impl<A: Access> Site<A> {
             Ok(response) => holding(permit, response),
             Err(denial) => denial.in_grpc(content_type.as_ref()),
         }
+    }
+
+    async fn download(
+        &self,
+        addressed: &Authority,
+        mut request: Request,
+    ) -> Result<Response, Denial> {
+        if request.method() != Method::GET {
+            return Err(wrong_method(&request, "GET"));
+        }
+        refuse_foreign(&self.hosts, addressed, request.headers())?;
+        let wanted = download::wanted(request.uri().query().unwrap_or_default())?;
+        let permit = self.room()?;
+        self.enter(download::METHOD, addressed, &mut request).await?;
+        let extensions = request.into_parts().0.extensions;
+        let response = download::download(self.routes.clone(), wanted, extensions).await?;
+        Ok(holding(permit, response))
     }
 
     /// gRPC-Web has one message and is read first, so that a slow one costs no service anything.
@@ -202,9 +225,7 @@ impl<A: Access> Site<A> {
         request: &Request,
     ) -> Result<(), Denial> {
         if request.method() != Method::POST {
-            let message = format!("{} is not how a method is called", request.method());
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            return Err(Denial::new(status, "method", message, "send a POST"));
+            return Err(wrong_method(request, "POST"));
         }
         if !types.contains(&media_type(request.headers())) {
             let message = format!("content type {:?} sent", media_type(request.headers()));
@@ -246,6 +267,12 @@ fn file(path: &str, request: &Request) -> Response {
         return assets::answer(path, request.headers());
     }
     respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Body::empty())
+}
+
+fn wrong_method(request: &Request, right: &str) -> Denial {
+    let message = format!("{} is not how this is called", request.method());
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Denial::new(status, "method", message, format!("send a {right}"))
 }
 
 /// Without parameters.
