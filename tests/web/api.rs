@@ -144,8 +144,9 @@ async fn browsers_call_over_grpc_web() {
 async fn generic_clients_call_over_grpc_and_are_told_what_there_is() {
     let nas = Machine::start("nas");
     let channel = Endpoint::from_shared(nas.url.clone()).unwrap().connect().await.unwrap();
-    let identity = StatusServiceClient::new(channel.clone()).identity(GetIdentityRequest {});
-    assert_eq!(identity.await.unwrap().into_inner().instance, "nas");
+    let mut client = StatusServiceClient::new(channel.clone());
+    let identity = client.identity(GetIdentityRequest {}).await;
+    assert_eq!(identity.unwrap().into_inner().instance, "nas");
     let list = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
