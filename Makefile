@@ -3,10 +3,15 @@ SEEDS ?= 1000
 KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build demo test lint sim faults bench
+.PHONY: build ui demo test lint sim faults bench
 
-build: ## target/release/holdfast
+build: ui ## target/release/holdfast, with the web interface where Node.js is there
 	cargo build --release --locked
+
+ui: ## ui/dist, which the next cargo build takes into the program
+	@if [ -e ui/package.json ] && command -v npm >/dev/null; \
+	then cd ui && npm ci && npm run build && touch ../build.rs; \
+	else echo "no npm or no ui/: the program will show a page in place of the web interface"; fi
 
 demo: ## three paired machines in a temporary folder, a real backup each; ends by itself
 	./.ci/install

@@ -58,6 +58,8 @@ pub struct Node {
     pub areas: Areas,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
+    /// Where a person on this machine opens the web interface.
+    pub ui_url: Option<String>,
 }
 
 impl Node {

@@ -195,8 +195,13 @@ impl Running {
             reason: error.to_string(),
         })?;
         let listeners = bind(&config, &opened.options.listen).await?;
-        let bound = listeners.iter().filter_map(|listener| listener.local_address().ok());
-        let bound: Vec<_> = bound.collect();
+        let bound = Bound {
+            all: bound(&listeners, |_| true),
+            ui_url: web::url(
+                &bound(&listeners, |answers| answers == Answers::Everything),
+                &config.tls,
+            ),
+        };
         let names: Vec<_> = config.urls.iter().map(|url| url.host().to_owned()).collect();
         let tls = TlsServer::configured(&config.tls, &names, opened.data.path())?;
         let socket = bind_socket(&opened.data)?;
@@ -237,7 +242,7 @@ impl Running {
             downloads: Arc::new(services::Downloading::new(Arc::clone(node))),
             access: Arc::clone(&node.accounts),
             config: Arc::clone(&node.config),
-            listening: node.listening.clone(),
+            listening: bound(&listeners, |answers| answers == Answers::Everything),
         };
         let router = web::router(surface);
         tokio::spawn(serve(listeners, self.tls.clone(), accept, router, shutdown.guard()));
@@ -352,6 +357,18 @@ impl Running {
     }
 }
 
+/// Where this instance listens.
+struct Bound {
+    all: Vec<SocketAddr>,
+    ui_url: Option<String>,
+}
+
+/// The addresses of those listeners that answer so.
+fn bound(listeners: &[Listener], which: impl Fn(Answers) -> bool) -> Vec<SocketAddr> {
+    let chosen = listeners.iter().filter(|listener| which(listener.answers()));
+    chosen.filter_map(|listener| listener.local_address().ok()).collect()
+}
+
 /// Binds every address, before anything is served.
 async fn bind(config: &Config, instead: &[SocketAddr]) -> Result<Vec<Listener>, ListenError> {
     let listen = if instead.is_empty() { &config.listen[..] } else { instead };
@@ -388,7 +405,7 @@ fn settings(config: &Config, identity: &Arc<Identity>, boot_id: [u8; 16]) -> Set
 fn connect(
     opened: Opened,
     settings: Settings,
-    listening: Vec<SocketAddr>,
+    bound: Bound,
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
     let Opened { options, _lock: lock, config, data, identity, trust, history, scheduler, guard } =
         opened;
@@ -440,7 +457,8 @@ fn connect(
         pasts,
         herald,
         areas: Areas::default(),
-        listening,
+        listening: bound.all,
+        ui_url: bound.ui_url,
     };
     (Arc::new(node), conversations, lock)
 }

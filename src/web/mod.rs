@@ -29,6 +29,8 @@ mod refusal;
 mod reports;
 pub mod roles;
 mod serve;
+mod url;
 
 pub use refusal::Refusal;
 pub use serve::{Surface, router};
+pub use url::url;

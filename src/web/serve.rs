@@ -35,7 +35,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _};
@@ -168,24 +167,9 @@ impl<A: Access> Site<A> {
         let input = read(body, LARGEST_REQUEST).await?;
         let called = async {
             let call = json::Call::read(method, &input)?;
-            self.api.call(call, MetadataMap::new(), parts.extensions).await
+            self.api.call(call, parts.extensions).await
         };
-        let response = called.await.map_err(|status| Denial::from(&status))?;
-        Ok(until(left, holding(permit, response)))
-    }
-
-    /// It is the method of the API that reads a file, and needs what that needs.
-    async fn download(
-        &self,
-        addressed: &Authority,
-        mut request: Request,
-    ) -> Result<Response, Denial> {
-        refuse_foreign(&self.hosts, addressed, request.headers())?;
-        let wanted = download::Wanted::read(&request)?;
-        let permit = self.room()?;
-        self.enter(download::METHOD, addressed, &mut request).await?;
-        let response = download::answer(self.downloads.as_ref(), wanted).await?;
-        Ok(holding(permit, response))
+        Ok(until(left, holding(permit, called.await?)))
     }
 
     async fn grpc(&self, path: &str, addressed: &Authority, mut request: Request) -> Response {
@@ -205,6 +189,20 @@ impl<A: Access> Site<A> {
             Ok(response) => until(left, holding(permit, response)),
             Err(denial) => denial.in_grpc(content_type.as_ref()),
         }
+    }
+
+    /// It is the method of the API that reads a file, and needs what that needs.
+    async fn download(
+        &self,
+        addressed: &Authority,
+        mut request: Request,
+    ) -> Result<Response, Denial> {
+        refuse_foreign(&self.hosts, addressed, request.headers())?;
+        let wanted = download::Wanted::read(&request)?;
+        let permit = self.room()?;
+        let left = self.enter(download::METHOD, addressed, &mut request).await?;
+        let response = download::answer(self.downloads.as_ref(), wanted).await?;
+        Ok(until(left, holding(permit, response)))
     }
 
     /// gRPC-Web has one message and is read first, so that a slow one costs no service anything.
@@ -234,9 +232,7 @@ impl<A: Access> Site<A> {
         request: &Request,
     ) -> Result<(), Denial> {
         if request.method() != Method::POST {
-            let message = format!("{} is not how a method is called", request.method());
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            return Err(Denial::new(status, "method", message, "send a POST"));
+            return Err(wrong_method(request, "POST"));
         }
         if !types.contains(&media_type(request.headers())) {
             let message = format!("content type {:?} sent", media_type(request.headers()));
@@ -279,6 +275,12 @@ fn file(path: &str, request: &Request) -> Response {
         return assets::answer(path, request.headers());
     }
     respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Body::empty())
+}
+
+fn wrong_method(request: &Request, right: &str) -> Denial {
+    let message = format!("{} is not how this is called", request.method());
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Denial::new(status, "method", message, format!("send a {right}"))
 }
 
 /// Without parameters.

@@ -63,7 +63,7 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
         key_id: node.key().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         listen: node.listening.iter().map(ToString::to_string).collect(),
-        ui_url: None,
+        ui_url: node.ui_url.clone(),
         store: Some(Store { state: store.as_str().to_owned() }),
         plans,
         repos,
