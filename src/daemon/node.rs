@@ -4,6 +4,7 @@ use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
+use super::ports::StoredHistory;
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
@@ -30,6 +31,8 @@ pub struct Node {
     pub trust: Arc<Trust>,
     /// The logs, our own and our peers'.
     pub history: History,
+    /// Our own log, as the engine writes it.
+    pub journal: Arc<StoredHistory>,
     /// Runs restic.
     pub engine: Engine,
     /// What is due, and when.
