@@ -163,11 +163,12 @@ impl Book {
         record.running = Some(Started { due, at: now, attempt });
         if attempt == 1 {
             record.remember(due);
-            if let Schedule::Every { period, .. } = &entry.schedule {
-                // Counted from the due time while it is nearly kept, so that nothing drifts.
-                let base = if now <= due.plus(*period / 4) { due } else { now };
-                record.next_due = Some(base.plus(*period));
-            }
+        }
+        // Of a further attempt as well: the attempt before may have left no start to count from.
+        if let Schedule::Every { period, .. } = &entry.schedule {
+            // Counted from the due time while it is nearly kept, so that nothing drifts.
+            let base = if now <= due.plus(*period / 4) { due } else { now };
+            record.next_due = Some(base.plus(*period));
         }
         Start { key: entry.key.clone(), due, attempt, attempts: entry.retry.attempts }
     }

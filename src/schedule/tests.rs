@@ -311,6 +311,21 @@ fn a_failed_run_is_tried_again_later_and_later_and_not_for_ever() {
 }
 
 #[test]
+fn a_further_attempt_counts_as_the_start_where_the_one_before_left_none() {
+    // The first attempt did not come as far as to a restic: what is known is the start before it.
+    let known = [Entry { last_start: Some(at("2026-01-01T06:00:00Z")), ..entry("every 6h") }];
+    let mut book = Book::default();
+    assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &known).len(), 1);
+    ended(&mut book, "2026-01-01T12:00:10Z", Ended::Failed);
+    assert_eq!(look(&mut book, "2026-01-01T12:00:11Z", &known), [""; 0]);
+    assert_eq!(look(&mut book, "2026-01-01T12:05:10Z", &known), ["2026-01-01T12:00:00.000Z 2"]);
+    assert_eq!(look(&mut book, "2026-01-01T12:05:11Z", &known), [""; 0], "it runs");
+    ended(&mut book, "2026-01-01T12:06:00Z", Ended::Well);
+    assert_eq!(look(&mut book, "2026-01-01T12:06:00Z", &known), [""; 0], "once");
+    assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-01T18:00:00Z")));
+}
+
+#[test]
 fn waiting_is_shown_and_ends_by_force() {
     let only_when = OnlyWhen {
         ac_power: true,
