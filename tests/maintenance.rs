@@ -12,6 +12,7 @@ use holdfast::restic::Guarded;
 use memory::{Machine, plan_id, repo_id};
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -275,9 +276,26 @@ fn size(folder: &std::path::Path) -> u64 {
     entries.map(size).sum()
 }
 
+/// restic of Debian's next release.
+fn newer_restic() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/restic-0.18/restic");
+    assert!(path.exists(), "{path:?} is not there; .ci/install installs what the tests need");
+    path
+}
+
 #[tokio::test]
 async fn a_prune_frees_space_and_a_check_passes_after() {
-    let machine = machine();
+    prune_frees_space(machine()).await;
+}
+
+#[tokio::test]
+async fn a_newer_restic_forgets_prunes_checks_and_counts_as_well() {
+    let mut machine = machine();
+    machine.engine = memory::engine_with(&machine.memory, Some(newer_restic()));
+    prune_frees_space(machine).await;
+}
+
+async fn prune_frees_space(machine: Machine) {
     machine.memory.keeping.lock().unwrap().max_unused = Some("0%".parse().unwrap());
     let mut noise = vec![0; 8 << 20];
     getrandom::fill(&mut noise).unwrap();
@@ -289,6 +307,8 @@ async fn a_prune_frees_space_and_a_check_passes_after() {
     indexed(&machine, 2).await;
     let before = size(&machine.path("repo/data"));
     assert!(before > 8 << 20);
+    let forget = machine.memory.of_kind(OperationKind::Forget).pop().unwrap();
+    assert_eq!(forget.message, "1 of 2 snapshots forgotten");
     let prune = upkeep(&machine, Task::Prune).await;
     assert_eq!(prune.status, Status::Succeeded, "{}", prune.message);
     assert!(prune.message.ends_with("MiB of unused data removed"), "{}", prune.message);

@@ -72,8 +72,10 @@ pub struct Machine {
     /// Its port on loopback.
     pub port: u16,
     folder: tempfile::TempDir,
-    /// The network namespace it runs in, where it is not this one.
-    netns: Option<String>,
+    /// Its data directory.
+    data: PathBuf,
+    /// What its programs are started with, where they run in namespaces of their own.
+    within: Vec<String>,
     /// What its daemon has in its environment besides.
     env: Vec<(String, String)>,
     child: Option<Child>,
@@ -133,31 +135,45 @@ impl Machine {
     /// The same, with more in the environment of its daemon.
     #[track_caller]
     pub fn start_env(name: &str, config: &str, env: &[(&str, &str)]) -> Self {
+        Self::start_within(name, Vec::new(), None, config, env)
+    }
+
+    /// The same, by programs that are started with `within`, and with its data elsewhere.
+    #[track_caller]
+    pub fn start_within(
+        name: &str,
+        within: Vec<String>,
+        data: Option<PathBuf>,
+        config: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::launch(name, (None, "127.0.0.1"), (config, env.collect()))
+        Self::launch(name, (within, "127.0.0.1", data), (config, env.collect()))
     }
 
     /// As [`Machine::start`], in a network namespace with an address of its own.
     #[track_caller]
     pub fn start_in(name: &str, netns: &str, address: &str) -> Self {
-        Self::launch(name, (Some(netns.to_owned()), address), ("", Vec::new()))
+        let within = ["ip", "netns", "exec", netns].map(str::to_owned).to_vec();
+        Self::launch(name, (within, address, None), ("", Vec::new()))
     }
 
     #[track_caller]
     fn launch(
         name: &str,
-        (netns, address): (Option<String>, &str),
+        (within, address, data): (Vec<String>, &str, Option<PathBuf>),
         (config, env): (&str, Vec<(String, String)>),
     ) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("holdfast-").tempdir().unwrap();
         let url = format!("http://{address}:{port}");
-        let mut machine =
-            Self { name: name.to_owned(), url, port, folder, netns, env, child: None };
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
+        let name = name.to_owned();
+        let mut machine = Self { name, url, port, folder, data, within, env, child: None };
         let own = format!(
-            "instance = \"{name}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
+            "instance = \"{}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
              heartbeat = \"1s\"\n",
-            machine.url
+            machine.name, machine.url
         );
         machine.write_config(&(own + config));
         machine.restart();
@@ -176,7 +192,7 @@ impl Machine {
 
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.folder().join("data")
+        self.data.clone()
     }
 
     /// What its daemon logged so far.
@@ -196,14 +212,9 @@ impl Machine {
 
     fn command(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_holdfast");
-        let mut command = match &self.netns {
-            Some(netns) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", netns, program]);
-                command
-            }
-            None => Command::new(program),
-        };
+        let mut words = self.within.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         command.env_remove("HOLDFAST_LISTEN").env_remove("HOLDFAST_LOG");
         command.arg("--config").arg(self.config()).arg("--data-dir").arg(self.data());
         command.stdin(Stdio::null());
