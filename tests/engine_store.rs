@@ -8,8 +8,8 @@ use holdfast::daemon::ports::{StoredHistory, connect, place};
 use holdfast::daemon::scheduler::Agenda;
 use holdfast::job::Engine;
 use holdfast::model::{
-    ItemErrors, KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Secret,
-    Status, Timestamp,
+    KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Secret, Status,
+    Timestamp,
 };
 use holdfast::restic::{Guard, Locator};
 use holdfast::store::history::{Filter, Owner, StoreState, Whose};
@@ -160,22 +160,9 @@ impl Daemon {
 
 fn running(id: OperationId, started_at: Timestamp) -> Operation {
     Operation {
-        id,
-        flow: id.into(),
-        revision: 1,
-        instance: "nas".parse().unwrap(),
-        kind: OperationKind::Backup,
-        status: Status::Running,
         repo: Some(repo_id()),
         plan: Some(plan_id()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at,
-        ended_at: None,
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, "nas".parse().unwrap(), OperationKind::Backup, started_at)
     }
 }
 

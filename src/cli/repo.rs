@@ -180,7 +180,7 @@ pub(crate) struct Members {
 }
 
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 18] = [
+const CHANGES: [&str; 21] = [
     "uri",
     "password_file",
     "password_command",
@@ -199,6 +199,9 @@ const CHANGES: [&str; 18] = [
     "stats",
     "parallel",
     "lock_wait",
+    "lock_alarm",
+    "retry_attempts",
+    "retry_wait",
 ];
 
 /// Change a repo; what is not given stays
@@ -517,6 +520,14 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
     lines.extend(
         repo.last_prune.as_ref().map(|at| format!("last prune  {}", words::relative(at, now))),
     );
+    let next = [
+        ("forget", &repo.next_forget),
+        ("prune ", &repo.next_prune),
+        ("check ", &repo.next_check),
+        ("stats ", &repo.next_stats),
+    ];
+    let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
+    lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
     lines.extend(repo.upkeep.iter().flat_map(kept));
     lines.extend(
         repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),

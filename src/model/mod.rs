@@ -18,7 +18,7 @@ pub use expectation::{Expectation, MachineClass, Timing};
 pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
 pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{
-    ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
+    Attempt, ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};

@@ -24,7 +24,7 @@ mod task;
 mod times;
 mod zone;
 
-pub use book::{Book, Ended, Entry, Outlook, Start};
+pub use book::{Book, Ended, Entry, Outlook, Ran, Start};
 pub use condition::{Load, OnlyWhen, Surroundings, Window, WindowError};
 pub use cron::{CronError, CronPattern};
 pub use record::{Pause, Pending, Record, Started};

@@ -26,6 +26,7 @@ pub(crate) const TRUST: Schema = Schema {
         include_str!("sql/trust/0004_boots.sql"),
         include_str!("sql/trust/0005_schedule.sql"),
         include_str!("sql/trust/0006_outbox.sql"),
+        include_str!("sql/trust/0007_attempts.sql"),
     ],
 };
 

@@ -5,6 +5,11 @@
 //! machine; a machine that goes out of scope is killed.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod light;
+
+use holdfast::config::read_or_create_identity;
+use holdfast::store::History;
+use holdfast::store::history::{HistoryTx, Owner};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -281,6 +286,22 @@ impl Machine {
             assert!(Instant::now() < deadline, "{} does not answer: {}", self.name, self.log());
             sleep(POLL);
         }
+    }
+
+    /// Writes into its history while its daemon does not run, and starts it again.
+    #[track_caller]
+    pub fn seed(
+        &mut self,
+        job: impl FnOnce(&mut HistoryTx<'_>) -> holdfast::store::Result<()> + Send + 'static,
+    ) {
+        self.kill9();
+        let identity = read_or_create_identity(&self.data().join("identity.key")).unwrap();
+        let owner = Owner { public_key: identity.public_key() };
+        let history = History::open(&self.data(), owner).unwrap();
+        history.write_blocking(job).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(history.close());
+        self.restart();
     }
 
     /// Its key id.

@@ -2,9 +2,9 @@
 
 use crate::clock;
 use crate::config::{Config, Plan};
-use crate::model::{KeyId, Timestamp, Timing};
+use crate::model::{Attempt, KeyId, OperationKind, RepoId, Timestamp, Timing};
 use crate::schedule::{
-    Book, Ended, Entry, Outlook, Pause, Record, Retry, Schedule, Surroundings, TaskKey, Zone, grace,
+    Book, Entry, Outlook, Pause, Ran, Record, Retry, Schedule, Surroundings, TaskKey, Zone, grace,
 };
 use crate::store::{StoreError, Trust};
 use std::collections::BTreeMap;
@@ -59,6 +59,20 @@ impl Agenda {
             }),
             waiting_for: self.waiting.get(&key).cloned().unwrap_or_default(),
         }
+    }
+
+    /// The retry of a plan that runs, or that waits and since when it may start.
+    #[must_use]
+    pub fn retry(&self, plan: &Plan) -> Option<(Attempt, Option<Timestamp>)> {
+        let record = self.book.record(&TaskKey::Plan(plan.id.clone()))?;
+        let (number, at) = record.retry()?;
+        Some((Attempt { number, of: plan.retry.attempts.max(number) }, at))
+    }
+
+    /// When that upkeep of a repo is due next.
+    #[must_use]
+    pub fn next_upkeep(&self, repo: &RepoId, kind: OperationKind) -> Option<Timestamp> {
+        next_due(self.book.record(&TaskKey::Repo(repo.clone(), kind))?)
     }
 
     /// The next runs of a plan, as far as its schedule tells them.
@@ -145,8 +159,8 @@ impl Scheduler {
         outlook
     }
 
-    pub(super) async fn ended(&self, key: TaskKey, end: Ended, retry: Retry, now: Timestamp) {
-        self.go_on(|book| book.ended(&key, end, retry, now)).await;
+    pub(super) async fn ended(&self, key: TaskKey, ran: Ran, retry: Retry, now: Timestamp) {
+        self.go_on(|book| book.ended(&key, ran, retry, now)).await;
     }
 
     /// A person pauses a task.

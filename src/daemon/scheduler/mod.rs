@@ -21,7 +21,7 @@ pub use repos::RepoTasks;
 use super::node::Node;
 use crate::clock;
 use crate::model::Timestamp;
-use crate::schedule::{Ended, Entry, Outlook, Retry, Start, Surroundings, TaskKey, Zone};
+use crate::schedule::{Ended, Entry, Outlook, Ran, Retry, Start, Surroundings, TaskKey, Zone};
 use crate::shutdown::Guard;
 use crate::store::StoreError;
 use std::collections::BTreeMap;
@@ -41,9 +41,9 @@ pub trait Tasks: Send + Sync {
     /// Whether this kind has that task.
     fn has(&self, key: &TaskKey) -> bool;
     /// Runs one to its end.
-    fn run(&self, start: Start) -> Call<Ended>;
+    fn run(&self, start: Start) -> Call<Ran>;
     /// How a run that began at that time or later ended, by what was recorded of it.
-    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ended>;
+    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ran>;
 }
 
 /// How often the wall clock is compared with the time that passed.
@@ -70,8 +70,8 @@ pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: 
                 () = until(again) => break,
                 Ok(()) = config.changed() => break,
                 Ok(()) = said.changed() => break,
-                Some((key, end)) = ended.recv() => {
-                    driver.note_end(key, end).await;
+                Some((key, ran)) = ended.recv() => {
+                    driver.note_end(key, ran).await;
                     break;
                 }
                 Ok(()) = runs.changed() => {
@@ -106,7 +106,7 @@ async fn until(again: Option<Timestamp>) {
 struct Driver {
     node: Arc<Node>,
     kinds: Vec<Arc<dyn Tasks>>,
-    ends: mpsc::UnboundedSender<(TaskKey, Ended)>,
+    ends: mpsc::UnboundedSender<(TaskKey, Ran)>,
     /// As of the last look.
     retries: BTreeMap<TaskKey, Retry>,
 }
@@ -119,11 +119,11 @@ impl Driver {
         }
         for (key, began) in self.node.scheduler.running() {
             let kind = self.kinds.iter().find(|kind| kind.has(&key));
-            let end = match kind {
+            let ran = match kind {
                 Some(kind) => kind.outcome(key.clone(), began).await,
-                None => Ended::FailedForGood,
+                None => Ended::FailedForGood.into(),
             };
-            self.note_end(key, end).await;
+            self.note_end(key, ran).await;
         }
     }
 
@@ -174,8 +174,8 @@ impl Driver {
         });
     }
 
-    async fn note_end(&self, key: TaskKey, end: Ended) {
+    async fn note_end(&self, key: TaskKey, ran: Ran) {
         let retry = self.retries.get(&key).copied().unwrap_or_default();
-        self.node.scheduler.ended(key, end, retry, clock::now()).await;
+        self.node.scheduler.ended(key, ran, retry, clock::now()).await;
     }
 }

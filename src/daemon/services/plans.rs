@@ -8,7 +8,7 @@ use super::{peers, refuse};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::clock;
-use crate::config::{ByteSize, Edit, Plan, Retention, Span};
+use crate::config::{ByteSize, Edit, Plan, Retention, Span, Stdin};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
 use crate::model::{PlanId, RepoId, Tuning};
@@ -159,7 +159,13 @@ impl Service {
 fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
     let id = refuse::field("plan", &request.plan)?;
     let repo: RepoId = refuse::field("repo", &request.repo)?;
+    let stdin = stdin(request.stdin_command, request.stdin_name)?;
+    let given = match stdin {
+        Some(_) => request.paths,
+        None => paths(request.paths)?,
+    };
     Ok(Plan {
+        stdin,
         exclude_file: request.exclude_file,
         iexclude_file: request.iexclude_file,
         exclude_caches: request.exclude_caches,
@@ -181,7 +187,7 @@ fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
             jitter_s: request.jitter_s,
         }
         .of(&Schedule::Manual)?,
-        ..Plan::new(id, repo, paths(request.paths)?)
+        ..Plan::new(id, repo, given)
     })
 }
 
@@ -234,6 +240,18 @@ fn edited(mut plan: Plan, request: api::EditPlanRequest) -> Result<Plan, Status>
     }
     plan.tuning = tuned(&plan.tuning, &request.tuning)?;
     Ok(plan)
+}
+
+/// The command whose output is saved. What is wrong with its name the file says.
+fn stdin(argv: Vec<String>, name: Option<String>) -> Result<Option<Stdin>, Status> {
+    match (argv.is_empty(), name) {
+        (false, name) => Ok(Some(Stdin { argv, name: name.unwrap_or_else(|| "stdin".to_owned()) })),
+        (true, None) => Ok(None),
+        (true, Some(name)) => {
+            let message = format!("stdin-name {name:?}: there is no stdin-command");
+            Err(refuse::invalid(message, "name the program: --stdin-command pg_dump app"))
+        }
+    }
 }
 
 fn retention(text: &str) -> Result<Retention, Status> {

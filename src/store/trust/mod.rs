@@ -1,5 +1,5 @@
 //! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run
-//! of each plan, open processes, the guids of repos and the outbox of messages.
+//! of each plan, open processes, the guids of repos, locks in the way and the outbox of messages.
 //!
 //! Small, rollback journal, full sync, one connection behind a mutex; every method is one short
 //! transaction and may be called from async code. It decides nothing: grants are parsed and judged
@@ -10,6 +10,7 @@
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
 mod guid;
+mod lock;
 mod offer;
 mod outbox;
 mod peer;
