@@ -3,12 +3,9 @@
 
 mod machine;
 
-use holdfast::config::{DataDir, read_or_create_identity};
 use holdfast::model::{
     FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind, Status, Timestamp,
 };
-use holdfast::store::History;
-use holdfast::store::history::{HistoryTx, Owner};
 use machine::Machine;
 use serde_json::Value;
 use std::fs;
