@@ -3,8 +3,8 @@
 mod store;
 
 use holdfast::model::{
-    AccessHash, AccessSecret, ApiKeyId, OperationKind, PeerRole, RepoGuid, Role, Secret, SessionId,
-    Status, Timestamp,
+    AccessHash, AccessSecret, ApiKeyId, FlowId, OperationKind, PeerRole, RepoGuid, Role, Secret,
+    SessionId, Status, Timestamp,
 };
 use holdfast::reconcile::OriginLog as _;
 use holdfast::schedule::{Pause, Pending, Record, Started, TaskKey};
@@ -122,16 +122,22 @@ fn trust_schema_5_opens() {
     let dir = tempfile::tempdir().expect("a folder");
     load("trust-5.sql", &dir.path().join("trust.db"));
     let trust = Trust::open(dir.path()).expect("it opens");
-    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    assert_eq!(trust.tasks().expect("tasks"), tasks(None).into_iter().collect());
     assert_eq!(trust.peers().expect("peers").len(), 1);
 }
 
-fn tasks() -> [(TaskKey, Record); 2] {
+fn tasks(flow: Option<FlowId>) -> [(TaskKey, Record); 2] {
     let at = |hours: i64| Timestamp::from_millis(NOON + hours * 3_600_000);
     let home = Record {
         next_due: Some(at(24)),
-        pending: Some(Pending { due: at(0), since: at(1), not_before: at(2), attempt: 1 }),
-        running: Some(Started { due: at(-24), at: at(-23), attempt: 3 }),
+        pending: Some(Pending {
+            due: at(0),
+            since: at(1),
+            not_before: at(2),
+            attempt: 1,
+            flow: None,
+        }),
+        running: Some(Started { due: at(-24), at: at(-23), attempt: 3, flow }),
         made: vec![at(-48), at(-24)],
         followed: None,
         paused: Some(Pause::Until(at(9))),
@@ -164,6 +170,20 @@ fn trust_schema_6_opens() {
 fn trust_schema_7_opens() {
     let dir = tempfile::tempdir().expect("a folder");
     load("trust-7.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    let kept = tasks(Some(id(3).into())).into_iter().collect();
+    assert_eq!(trust.tasks().expect("tasks"), kept);
+    let since = trust.lock_in_way(&open_run().repo, LOCK, &[], Timestamp::from_millis(NOON + 9));
+    assert_eq!(since.expect("a lock"), Timestamp::from_millis(NOON));
+}
+
+/// Somebody else's, in a repository.
+const LOCK: &str = "other/root/4711";
+
+#[test]
+fn trust_schema_8_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-8.sql", &dir.path().join("trust.db"));
     let trust = Trust::open(dir.path()).expect("it opens");
     let now = Timestamp::from_millis(NOON + 1);
     let session = trust.session_by(&login().token, now).expect("read").expect("the login");
@@ -282,9 +302,11 @@ fn the_present_schemas_have_fixtures() {
     trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
     tell(&trust).expect("kept");
     sign_in(&trust).expect("kept");
-    let all = tasks().map(|(key, record)| (key, Some(record)));
+    trust.lock_in_way(&open_run().repo, LOCK, &[], now).expect("kept");
+    let all = tasks(Some(id(3).into())).map(|(key, record)| (key, Some(record)));
     trust.keep_tasks(&all).expect("kept");
-    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    let kept = tasks(Some(id(3).into())).into_iter().collect();
+    assert_eq!(trust.tasks().expect("tasks"), kept);
     trust.keep_tasks(&[(all[0].0.clone(), None)]).expect("kept");
     assert_eq!(trust.tasks().expect("tasks").len(), 1, "one is no more");
     trust.keep_tasks(&all).expect("kept");

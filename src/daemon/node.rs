@@ -5,6 +5,7 @@ use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
+use super::ports::StoredHistory;
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
@@ -34,6 +35,8 @@ pub struct Node {
     pub history: History,
     /// Who may use the web interface.
     pub accounts: Arc<Accounts>,
+    /// Our own log, as the engine writes it.
+    pub journal: Arc<StoredHistory>,
     /// Runs restic.
     pub engine: Engine,
     /// What is due, and when.

@@ -7,7 +7,7 @@ use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
 use super::logs::LogCalls;
 use super::node::Node;
-use super::ports;
+use super::ports::{self, StoredHistory};
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::{self, PlanTasks, RepoTasks, Scheduler, Tasks};
@@ -254,6 +254,7 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(upkeep::settle(Arc::clone(node), shutdown.guard()));
         let herald = || Arc::clone(&node.herald);
         tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
         tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));
@@ -422,8 +423,13 @@ fn connect(
     };
     let (links, conversations) = Links::new(settings, base);
     let dialing = Dialing::new(Arc::clone(&links), Arc::clone(&roster), Arc::clone(&presences));
-    let ports =
-        ports::connect(Arc::clone(&config), Arc::clone(&trust), history.clone(), Handle::current());
+    let journal = Arc::new(StoredHistory::new(history.clone()));
+    let ports = ports::connect(
+        Arc::clone(&config),
+        Arc::clone(&trust),
+        Arc::clone(&journal),
+        Handle::current(),
+    );
     let herald = Herald::new(
         Arc::clone(&config),
         Arc::clone(&trust),
@@ -446,6 +452,7 @@ fn connect(
         identity,
         trust,
         history,
+        journal,
         engine,
         scheduler,
         roster,

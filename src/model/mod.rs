@@ -21,7 +21,7 @@ pub use id::{
 };
 pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{
-    ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
+    Attempt, ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};

@@ -56,6 +56,10 @@ impl PlanService for Scripted {
         not_asked()
     }
 
+    async fn restore(&self, _: Request<PlanRequest>) -> Answer<Plan> {
+        not_asked()
+    }
+
     async fn show(&self, _: Request<PlanRequest>) -> Answer<Plan> {
         not_asked()
     }

@@ -1,5 +1,6 @@
 //! Who asks: what the HTTP surface says, or whoever can open the socket.
 
+use super::refuse;
 use crate::model::Role;
 use crate::web::access::Identity;
 use tonic::{Request, Status};
@@ -27,6 +28,19 @@ impl Asker {
         match self {
             Self::Socket => Ok(()),
             Self::Web(identity) => Ok(identity.must_be(role)?),
+        }
+    }
+
+    /// A command that this machine is to run is written by whoever can write its files, or open its
+    /// socket; what comes by HTTP names none, whatever its role.
+    pub(super) fn names_no_command(&self, field: &str, is_named: bool) -> Result<(), Status> {
+        match self {
+            Self::Web(_) if is_named => {
+                let message = format!("{field}: commands are not taken by the web interface");
+                let remedy = "write it into the config file, or use the command line there";
+                Err(refuse::not_now("by-hand", message, remedy))
+            }
+            Self::Web(_) | Self::Socket => Ok(()),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::api::{
     self, ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest,
 };
 use crate::daemon::Node;
-use crate::job::{JobError, Pick, Priority, Task, UnlockScope};
+use crate::job::{By, JobError, Pick, Task, UnlockScope};
 use crate::model::{OperationKind, PlanId, RepoId, Role};
 use crate::restic::{Guarded, Snapshot};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl UpkeepService for Service {
         if let Task::Forget(plan) = &task {
             may_forget(&self.node, &repo, plan.as_ref())?;
         }
-        let started = self.node.engine.maintain(&repo, task, Priority::Wanted).await;
+        let started = self.node.engine.maintain(&repo, task, By::Person).await;
         super::started(&self.node, started.map_err(refused)?).await.map(Response::new)
     }
 

@@ -1,6 +1,6 @@
 //! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run
-//! of each plan, open processes, the guids of repos, the outbox of messages, and who may use the
-//! web interface.
+//! of each plan, open processes, the guids of repos, locks in the way, the outbox of messages, and
+//! who may use the web interface.
 //!
 //! Small, rollback journal, full sync, one connection behind a mutex; every method is one short
 //! transaction and may be called from async code. It decides nothing: grants are parsed and judged
@@ -12,6 +12,7 @@
 
 mod api_key;
 mod guid;
+mod lock;
 mod offer;
 mod outbox;
 mod peer;
