@@ -127,6 +127,7 @@ export const fleet = {
     filter: 'Filter',
     nothing: 'No plan matches',
     clear: 'Clear filters',
+    showsNone: (machine: string, here: string) => `${machine} shows ${here} none of its plans.`,
   },
   groups: {
     title: 'All machines',
@@ -151,7 +152,7 @@ export const fleet = {
   },
   empty: {
     lede: 'This machine is ready. Choose what to back up, or join a machine that already runs holdfast.',
-    title: 'Nothing is backed up yet',
+    title: 'Two ways to begin',
     what: 'A plan says what is saved, where to and when. A joined machine shows you its own.',
     newPlan: 'New plan',
     join: 'Join another machine',
