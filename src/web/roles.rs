@@ -45,7 +45,10 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
         ],
     ),
     ("StatusService", &[("Get", VIEWER), ("Identity", VIEWER)]),
-    ("FleetService", &[("Overview", VIEWER), ("Watch", VIEWER), ("PlanHistory", VIEWER)]),
+    (
+        "FleetService",
+        &[("Overview", VIEWER), ("Watch", VIEWER), ("PlanHistory", VIEWER), ("Snooze", OPERATOR)],
+    ),
     (
         "OperationService",
         &[
@@ -71,6 +74,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
             ("Add", ADMIN),
             ("Edit", ADMIN),
             ("Remove", ADMIN),
+            ("Restore", ADMIN),
         ],
     ),
     (
