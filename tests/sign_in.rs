@@ -1,14 +1,14 @@
 //! Signing in, as a browser and as a stranger see it: the real daemon over HTTP.
 
 mod machine;
-mod sign_in {
-    pub mod browser;
-}
+#[path = "sign_in/browser.rs"]
+#[allow(unreachable_pub)]
+mod browser;
 
+use browser::{Answer, Browser};
 use holdfast::web::roles::{METHODS, Needs};
 use machine::Machine;
 use serde_json::{Value, json};
-use sign_in::browser::{Answer, Browser};
 use std::time::{Duration, Instant};
 
 const PASSWORD: &str = "correct horse battery";
