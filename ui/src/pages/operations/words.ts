@@ -1,0 +1,141 @@
+// The words of Operations, and of runs wherever they are drawn.
+import { plural } from '$/messages';
+
+const operations = (n: number) => plural(n, { one: 'operation', other: 'operations' });
+const flows = (n: number) => plural(n, { one: 'flow', other: 'flows' });
+
+export const ops = {
+  title: 'Operations',
+  kinds: {
+    backup: 'Backup',
+    forget: 'Forget',
+    prune: 'Prune',
+    check: 'Check',
+    restore: 'Restore',
+    stats: 'Stats',
+    index: 'Index',
+    hook: 'Hook',
+    command: 'Command',
+    unlock: 'Unlock',
+    init: 'Init',
+  } as Record<string, string>,
+  live: (n: number) =>
+    `Live from ${plural(n, { one: 'machine', other: 'machines' })}, this one included.`,
+  liveAlone: 'Live from this machine.',
+  asOf: (machine: string, when: string) => `${machine}’s part is as of ${when}.`,
+  asOfMany: (n: number) =>
+    `${plural(n, { one: 'machine is', other: 'machines are' })} out of sight: their part is as it was last seen.`,
+  grouping: 'Grouping',
+  byFlow: 'By flow',
+  oneByOne: 'One by one',
+  export: 'Export',
+  exportCsv: 'As CSV, by these filters',
+  exportJson: 'As JSON, by these filters',
+  exportProof: (machine: string) => `All of ${machine}, with proof`,
+  exporting: (n: number) => `Reading operations: ${n} so far.`,
+  exported: (n: number) => `${operations(n)} exported.`,
+  filters: {
+    label: 'Filter operations',
+    machine: 'Machine',
+    plan: 'Plan',
+    repo: 'Repo',
+    kind: 'Kind',
+    state: 'State',
+    time: 'Time',
+    contains: 'Contains',
+    containsHint: 'Path, id or message',
+    all: 'All',
+    day: 'Last 24 hours',
+    week: 'Last 7 days',
+    month: 'Last 30 days',
+    ever: 'All time',
+    button: 'Filter',
+    show: 'Show operations',
+    clear: 'Clear filters',
+  },
+  running: 'Running now',
+  to: 'to',
+  started: (when: string, age: string) => `started ${when}, ${age} ago`,
+  read: (done: string, total: string) => `${done} of ${total} read`,
+  left: (age: string) => `about ${age} left`,
+  files: (done: string, total: string) => `${done} of ${total} files`,
+  noProgress: 'How far it is was not told yet.',
+  cancel: {
+    button: 'Cancel',
+    title: (what: string) => `Cancel ${what}?`,
+    act: 'Cancel it',
+    keep: 'Let it run',
+    backup:
+      'restic is interrupted and unlocks. No snapshot is made; what was sent stays in the repo and need not be sent again.',
+    other: 'restic is interrupted and unlocks. What it did so far stays as it is.',
+    done: (what: string) => `${what} is being cancelled.`,
+  },
+  count: (n: number, failed: number, byFlow: boolean) => {
+    const all = byFlow ? flows(n) : operations(n);
+    return failed > 0 ? `${all}, ${failed} failed` : all;
+  },
+  today: 'Today',
+  yesterday: 'Yesterday',
+  fresh: (n: number) => `${n} new`,
+  showFresh: (n: number) => `Show ${plural(n, { one: 'new operation', other: 'new operations' })}`,
+  older: 'Show older',
+  loadingOlder: 'Reading older ones …',
+  end: 'That is all there is.',
+  nothing: 'No operation matches',
+  nothingWhat: 'Nothing that is known here has all of these.',
+  none: 'Nothing has run yet',
+  noneWhat: 'Every backup, check and restore will be listed here, of all machines you see.',
+  gone: (machine: string) => `no longer on ${machine}`,
+  noRepo: 'no repo',
+  detail: {
+    one: 'Operation',
+    all: 'All operations',
+    step: 'Step',
+    happened: 'What happened',
+    why: 'Why',
+    todo: 'What to do',
+    nothing: 'Nothing.',
+    unread: 'Files that could not be read',
+    moreErrors: (n: number) => `and ${n} more`,
+    output: 'restic output',
+    noOutput: 'There is no output of this one.',
+    outputGone: 'The output could not be read.',
+    facts: 'Facts',
+    id: 'Id',
+    began: 'Began',
+    ended: 'Ended',
+    snapshot: 'Snapshot',
+    snapshotGone: (when: string) => `no longer in the repo since ${when}`,
+    filesRead: 'Files',
+    filesText: (fresh: string, changed: string, same: string) =>
+      `${fresh} new, ${changed} changed, ${same} as before`,
+    data: 'Data',
+    dataText: (read: string, added: string) => `${read} read, ${added} added`,
+    machine: 'Machine',
+    removeButton: 'Remove from history',
+    remove: {
+      title: 'Remove this operation from the history?',
+      act: 'Remove operation',
+      keep: 'Keep it',
+      what: 'It is hidden here, and marked as archived on the machines that hold this history. The log says that it was removed.',
+      done: 'The operation is removed.',
+    },
+    again: 'Run again',
+    unlockAgain: 'Unlock and run again',
+    started: (what: string) => `${what} runs.`,
+    elsewhere: (machine: string) => `It can be run again on ${machine}.`,
+    testPeer: 'Test connection',
+    openPlan: 'Open plan',
+    openRepo: 'Open repo',
+    gone: (machine: string) =>
+      `${machine} has removed it from its own history; this copy is kept here.`,
+    unknown: 'There is no such operation',
+    unknownWhat:
+      'It may have been removed from the history, or it belongs to a machine you do not see.',
+  },
+};
+
+/** `Backup` and the like; what is not known stays as it is. */
+export function kindWord(kind: string): string {
+  return ops.kinds[kind] ?? kind;
+}
