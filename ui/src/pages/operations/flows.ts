@@ -19,6 +19,8 @@ export interface Flow {
   added?: bigint;
 }
 
+const MINUTE = 60;
+
 /** Worst first. */
 const SEVERITY = [
   'failed',
@@ -88,7 +90,10 @@ export function isOver({ status }: Operation): boolean {
   return status !== 'pending' && status !== 'running';
 }
 
-/** How long it took or takes. */
+/** How long it took or takes: to the second where that says something. */
 export function took(of: { startedAt: string; endedAt?: string }, now: number): string {
-  return age(secondsBetween(of.startedAt, of.endedAt ? Date.parse(of.endedAt) : now));
+  const seconds = secondsBetween(of.startedAt, of.endedAt ? Date.parse(of.endedAt) : now);
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < MINUTE || whole >= 10 * MINUTE || whole % MINUTE === 0) return age(whole);
+  return `${age(whole)} ${age(whole % MINUTE)}`;
 }

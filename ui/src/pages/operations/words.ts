@@ -19,8 +19,7 @@ export const ops = {
     unlock: 'Unlock',
     init: 'Init',
   } as Record<string, string>,
-  live: (n: number) =>
-    `Live from ${plural(n, { one: 'machine', other: 'machines' })}, this one included.`,
+  live: (n: number) => `Live from ${plural(n, { one: 'machine', other: 'machines' })}.`,
   liveAlone: 'Live from this machine.',
   asOf: (machine: string, when: string) => `${machine}’s part is as of ${when}.`,
   asOfMany: (n: number) =>
@@ -31,7 +30,6 @@ export const ops = {
   export: 'Export',
   exportCsv: 'As CSV, by these filters',
   exportJson: 'As JSON, by these filters',
-  exportProof: (machine: string) => `All of ${machine}, with proof`,
   exporting: (n: number) => `Reading operations: ${n} so far.`,
   exported: (n: number) => `${operations(n)} exported.`,
   filters: {
@@ -75,6 +73,7 @@ export const ops = {
     return failed > 0 ? `${all}, ${failed} failed` : all;
   },
   today: 'Today',
+  zoned: (day: string, zone: string) => `${day}, ${zone} time`,
   yesterday: 'Yesterday',
   fresh: (n: number) => `${n} new`,
   showFresh: (n: number) => `Show ${plural(n, { one: 'new operation', other: 'new operations' })}`,
@@ -124,9 +123,30 @@ export const ops = {
     unlockAgain: 'Unlock and run again',
     started: (what: string) => `${what} runs.`,
     elsewhere: (machine: string) => `It can be run again on ${machine}.`,
-    testPeer: 'Test connection',
-    openPlan: 'Open plan',
-    openRepo: 'Open repo',
+    lockHint: 'Only locks whose process is gone are removed; a living one keeps its own.',
+    plan: 'Open plan',
+    repo: 'Open repo',
+    browse: 'Browse snapshot',
+    editPlan: 'Edit plan',
+    states: {
+      pending: 'It waits to begin.',
+      running: 'It is under way.',
+      succeeded: 'It ended well.',
+      warning: 'It ended with its result, and with something to look at.',
+      failed: 'It ended without its result.',
+      cancelled: 'It was stopped before its end.',
+      skipped: 'It did not run.',
+      lost: 'No end of it is known: its daemon ended while it ran.',
+    } as Record<string, string>,
+    failedBackup: 'It made no snapshot.',
+    saved: (size: string, repo: string) =>
+      `A snapshot was made, and ${size} were added to ${repo}.`,
+    partly: (n: number) =>
+      `A snapshot was made without ${plural(n, { one: 'file', other: 'files' })} that could not be read.`,
+    after: (time: string) => `It took ${time}.`,
+    unreadTodo: 'Leave these files out of the plan, or let the daemon’s user read them.',
+    skippedTodo: 'Nothing, if the next run is soon enough.',
+    otherTodo: 'Look at the output beside.',
     gone: (machine: string) =>
       `${machine} has removed it from its own history; this copy is kept here.`,
     unknown: 'There is no such operation',

@@ -105,7 +105,6 @@ export const plan = {
     changed: (n: string) => `${n} changed`,
     forget: 'goes at the next forget',
     apart: (why: string) => `stays: ${why}`,
-    gone: 'no longer in the repo',
     more: (n: number) => `Show all ${n}`,
     empty: 'No snapshot yet',
     emptyWhat: 'The first good run makes one.',
