@@ -61,8 +61,7 @@ export function singles(newestFirst: Operation[]): Flow[] {
 
 function flow(key: string, steps: Operation[]): Flow | undefined {
   const [first] = steps;
-  const last = steps.at(-1);
-  if (!first || !last) return undefined;
+  if (!first) return undefined;
   const worst = steps.reduce((sofar, step) => (severity(step) < severity(sofar) ? step : sofar));
   const saving = steps.filter((step) => step.kind === 'backup' && step.stats);
   return {
@@ -71,11 +70,17 @@ function flow(key: string, steps: Operation[]): Flow | undefined {
     head: steps.find((step) => step.kind === 'backup') ?? first,
     worst,
     startedAt: first.startedAt,
-    endedAt: steps.every((step) => step.endedAt) ? last.endedAt : undefined,
+    endedAt: end(steps),
     added: saving.length
       ? saving.reduce((sum, step) => sum + (step.stats?.bytesAdded ?? 0n), 0n)
       : undefined,
   };
+}
+
+/** The latest end; undefined while something of it goes on. */
+function end(steps: Operation[]): string | undefined {
+  const ends = steps.map(({ endedAt }) => endedAt);
+  return ends.includes(undefined) ? undefined : ends.sort().at(-1);
 }
 
 export function lookOf({ worst }: Flow): Look {

@@ -133,12 +133,12 @@ export const ops = {
       running: 'It is under way.',
       succeeded: 'It ended well.',
       warning: 'It ended with its result, and with something to look at.',
-      failed: 'It ended without its result.',
+      failed: 'It failed.',
       cancelled: 'It was stopped before its end.',
       skipped: 'It did not run.',
       lost: 'No end of it is known: its daemon ended while it ran.',
     } as Record<string, string>,
-    failedBackup: 'It made no snapshot.',
+    failedBackup: 'No snapshot was made.',
     saved: (size: string, repo: string) =>
       `A snapshot was made, and ${size} were added to ${repo}.`,
     partly: (n: number) =>
