@@ -25,6 +25,7 @@ export const peerWords = {
     heard: 'Last heard',
     itMay: 'It may, here',
     weMay: (here: string) => `${here} may, there`,
+    weMayLabel: (here: string) => `${here} may, there: `,
     itMayLabel: (peer: string) => `${peer} may, here: `,
     version: 'Version',
     actions: 'Actions',
