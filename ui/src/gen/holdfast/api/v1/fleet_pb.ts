@@ -14,14 +14,14 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/api/v1/fleet.proto.
  */
 export const file_holdfast_api_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZmxlZXQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSIyCg9PdmVydmlld1JlcXVlc3QSDAoEZGF5cxgBIAEoDRIRCgl0aW1lX3pvbmUYAiABKAki7AEKCE92ZXJ2aWV3EgoKAmF0GAEgASgJEhAKCGluc3RhbmNlGAIgASgJEioKCG1hY2hpbmVzGAMgAygLMhguaG9sZGZhc3QuYXBpLnYxLk1hY2hpbmUSKQoFcGxhbnMYBCADKAsyGi5ob2xkZmFzdC5hcGkudjEuRmxlZXRQbGFuEisKCGNvdmVyYWdlGAUgASgLMhkuaG9sZGZhc3QuYXBpLnYxLkNvdmVyYWdlEi0KCWF0dGVudGlvbhgGIAMoCzIaLmhvbGRmYXN0LmFwaS52MS5BdHRlbnRpb24SDwoHcnVubmluZxgHIAEoDSLvAgoHTWFjaGluZRIQCghpbnN0YW5jZRgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGVyZRgDIAEoCBISCgVsYWJlbBgEIAEoCUgAiAEBEg0KBWNsYXNzGAUgASgJEg0KBXN0YXRlGAYgASgJEhIKBXNpbmNlGAcgASgJSAGIAQESFwoKbGFzdF9oZWFyZBgIIAEoCUgCiAEBEhMKBnJlYXNvbhgJIAEoCUgDiAEBEhMKBnJlbWVkeRgKIAEoCUgEiAEBEhQKB3ZlcnNpb24YCyABKAlIBYgBARIbCg5jbG9ja19haGVhZF9tcxgMIAEoA0gGiAEBEhQKB3Rocm91Z2gYDSABKAlIB4gBAUIICgZfbGFiZWxCCAoGX3NpbmNlQg0KC19sYXN0X2hlYXJkQgkKB19yZWFzb25CCQoHX3JlbWVkeUIKCghfdmVyc2lvbkIRCg9fY2xvY2tfYWhlYWRfbXNCCgoIX3Rocm91Z2gi8QIKCUZsZWV0UGxhbhIjCgRwbGFuGAEgASgLMhUuaG9sZGZhc3QuYXBpLnYxLlBsYW4SDgoGa2V5X2lkGAIgASgJEgwKBGRheXMYAyADKAkSEQoEc2l6ZRgEIAEoBEgAiAEBEiwKBmNvcGllcxgFIAEoCzIXLmhvbGRmYXN0LmFwaS52MS5Db3BpZXNIAYgBARIVCghwZXJtaWxsZRgGIAEoDUgCiAEBEhQKB3J1bm5pbmcYByABKAlIA4gBARIaCg1zbm9vemVkX3VudGlsGAggASgJSASIAQESEwoGcmVhc29uGAkgASgJSAWIAQESEwoGcmVtZWR5GAogASgJSAaIAQESEAoDZml4GAsgASgJSAeIAQFCBwoFX3NpemVCCQoHX2NvcGllc0ILCglfcGVybWlsbGVCCgoIX3J1bm5pbmdCEAoOX3Nub296ZWRfdW50aWxCCQoHX3JlYXNvbkIJCgdfcmVtZWR5QgYKBF9maXgiUQoGQ29waWVzEg4KBmNvcGllcxgBIAEoDRINCgVraW5kcxgCIAEoDRIQCghvZmZfc2l0ZRgDIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgEIAEoCCJwCghDb3ZlcmFnZRINCgVwbGFucxgBIAEoDRIUCgx0aHJlZV9jb3BpZXMYAiABKA0SEQoJdHdvX2tpbmRzGAMgASgNEhQKDG9uZV9vZmZfc2l0ZRgEIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgFIAEoDSIuCgxXYXRjaFJlcXVlc3QSEwoGY3Vyc29yGAEgASgJSACIAQFCCQoHX2N1cnNvciKZAQoFRXZlbnQSDgoGY3Vyc29yGAEgASgJEi0KCW9wZXJhdGlvbhgCIAEoCzIaLmhvbGRmYXN0LmFwaS52MS5PcGVyYXRpb24SMgoIcHJvZ3Jlc3MYAyABKAsyIC5ob2xkZmFzdC5hcGkudjEuUnVubmluZ1Byb2dyZXNzEg8KB2NoYW5nZWQYBCADKAkSDAoEbG9zdBgFIAEoCCJ9Cg9SdW5uaW5nUHJvZ3Jlc3MSEQoJb3BlcmF0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIRCgRwbGFuGAMgASgJSACIAQESKwoIcHJvZ3Jlc3MYBCABKAsyGS5ob2xkZmFzdC5hcGkudjEuUHJvZ3Jlc3NCBwoFX3BsYW4iXwoSUGxhbkhpc3RvcnlSZXF1ZXN0EgwKBHBsYW4YASABKAkSEQoEcGVlchgCIAEoCUgAiAEBEgwKBGRheXMYAyABKA0SEQoJdGltZV96b25lGAQgASgJQgcKBV9wZWVyIl8KC1BsYW5IaXN0b3J5EiYKBGRheXMYASADKAsyGC5ob2xkZmFzdC5hcGkudjEuUGxhbkRheRIoCgRydW5zGAIgAygLMhouaG9sZGZhc3QuYXBpLnYxLk9wZXJhdGlvbiI0CgdQbGFuRGF5EgsKA2RheRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgsKA2R1ZRgDIAMoCTLrAQoMRmxlZXRTZXJ2aWNlEkcKCE92ZXJ2aWV3EiAuaG9sZGZhc3QuYXBpLnYxLk92ZXJ2aWV3UmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5PdmVydmlldxJACgVXYXRjaBIdLmhvbGRmYXN0LmFwaS52MS5XYXRjaFJlcXVlc3QaFi5ob2xkZmFzdC5hcGkudjEuRXZlbnQwARJQCgtQbGFuSGlzdG9yeRIjLmhvbGRmYXN0LmFwaS52MS5QbGFuSGlzdG9yeVJlcXVlc3QaHC5ob2xkZmFzdC5hcGkudjEuUGxhbkhpc3RvcnliBnByb3RvMw", [file_holdfast_api_v1_api]);
+  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZmxlZXQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSIyCg9PdmVydmlld1JlcXVlc3QSDAoEZGF5cxgBIAEoDRIRCgl0aW1lX3pvbmUYAiABKAki7AEKCE92ZXJ2aWV3EgoKAmF0GAEgASgJEhAKCGluc3RhbmNlGAIgASgJEioKCG1hY2hpbmVzGAMgAygLMhguaG9sZGZhc3QuYXBpLnYxLk1hY2hpbmUSKQoFcGxhbnMYBCADKAsyGi5ob2xkZmFzdC5hcGkudjEuRmxlZXRQbGFuEisKCGNvdmVyYWdlGAUgASgLMhkuaG9sZGZhc3QuYXBpLnYxLkNvdmVyYWdlEi0KCWF0dGVudGlvbhgGIAMoCzIaLmhvbGRmYXN0LmFwaS52MS5BdHRlbnRpb24SDwoHcnVubmluZxgHIAEoDSLvAgoHTWFjaGluZRIQCghpbnN0YW5jZRgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGVyZRgDIAEoCBISCgVsYWJlbBgEIAEoCUgAiAEBEg0KBWNsYXNzGAUgASgJEg0KBXN0YXRlGAYgASgJEhIKBXNpbmNlGAcgASgJSAGIAQESFwoKbGFzdF9oZWFyZBgIIAEoCUgCiAEBEhMKBnJlYXNvbhgJIAEoCUgDiAEBEhMKBnJlbWVkeRgKIAEoCUgEiAEBEhQKB3ZlcnNpb24YCyABKAlIBYgBARIbCg5jbG9ja19haGVhZF9tcxgMIAEoA0gGiAEBEhQKB3Rocm91Z2gYDSABKAlIB4gBAUIICgZfbGFiZWxCCAoGX3NpbmNlQg0KC19sYXN0X2hlYXJkQgkKB19yZWFzb25CCQoHX3JlbWVkeUIKCghfdmVyc2lvbkIRCg9fY2xvY2tfYWhlYWRfbXNCCgoIX3Rocm91Z2gi8QIKCUZsZWV0UGxhbhIjCgRwbGFuGAEgASgLMhUuaG9sZGZhc3QuYXBpLnYxLlBsYW4SDgoGa2V5X2lkGAIgASgJEgwKBGRheXMYAyADKAkSEQoEc2l6ZRgEIAEoBEgAiAEBEiwKBmNvcGllcxgFIAEoCzIXLmhvbGRmYXN0LmFwaS52MS5Db3BpZXNIAYgBARIVCghwZXJtaWxsZRgGIAEoDUgCiAEBEhQKB3J1bm5pbmcYByABKAlIA4gBARIaCg1zbm9vemVkX3VudGlsGAggASgJSASIAQESEwoGcmVhc29uGAkgASgJSAWIAQESEwoGcmVtZWR5GAogASgJSAaIAQESEAoDZml4GAsgASgJSAeIAQFCBwoFX3NpemVCCQoHX2NvcGllc0ILCglfcGVybWlsbGVCCgoIX3J1bm5pbmdCEAoOX3Nub296ZWRfdW50aWxCCQoHX3JlYXNvbkIJCgdfcmVtZWR5QgYKBF9maXgiUQoGQ29waWVzEg4KBmNvcGllcxgBIAEoDRINCgVraW5kcxgCIAEoDRIQCghvZmZfc2l0ZRgDIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgEIAEoCCJwCghDb3ZlcmFnZRINCgVwbGFucxgBIAEoDRIUCgx0aHJlZV9jb3BpZXMYAiABKA0SEQoJdHdvX2tpbmRzGAMgASgNEhQKDG9uZV9vZmZfc2l0ZRgEIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgFIAEoDSIuCgxXYXRjaFJlcXVlc3QSEwoGY3Vyc29yGAEgASgJSACIAQFCCQoHX2N1cnNvciKZAQoFRXZlbnQSDgoGY3Vyc29yGAEgASgJEi0KCW9wZXJhdGlvbhgCIAEoCzIaLmhvbGRmYXN0LmFwaS52MS5PcGVyYXRpb24SMgoIcHJvZ3Jlc3MYAyABKAsyIC5ob2xkZmFzdC5hcGkudjEuUnVubmluZ1Byb2dyZXNzEg8KB2NoYW5nZWQYBCADKAkSDAoEbG9zdBgFIAEoCCJ9Cg9SdW5uaW5nUHJvZ3Jlc3MSEQoJb3BlcmF0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIRCgRwbGFuGAMgASgJSACIAQESKwoIcHJvZ3Jlc3MYBCABKAsyGS5ob2xkZmFzdC5hcGkudjEuUHJvZ3Jlc3NCBwoFX3BsYW4iXwoSUGxhbkhpc3RvcnlSZXF1ZXN0EgwKBHBsYW4YASABKAkSEQoEcGVlchgCIAEoCUgAiAEBEgwKBGRheXMYAyABKA0SEQoJdGltZV96b25lGAQgASgJQgcKBV9wZWVyIl8KC1BsYW5IaXN0b3J5EiYKBGRheXMYASADKAsyGC5ob2xkZmFzdC5hcGkudjEuUGxhbkRheRIoCgRydW5zGAIgAygLMhouaG9sZGZhc3QuYXBpLnYxLk9wZXJhdGlvbiJbChFTbm9vemVQbGFuUmVxdWVzdBIMCgRwbGFuGAEgASgJEhEKBHBlZXIYAiABKAlIAIgBARISCgV1bnRpbBgDIAEoCUgBiAEBQgcKBV9wZWVyQggKBl91bnRpbCJbCgtTbm9vemVkUGxhbhIMCgRwbGFuGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg4KBmtleV9pZBgDIAEoCRISCgV1bnRpbBgEIAEoCUgAiAEBQggKBl91bnRpbCI0CgdQbGFuRGF5EgsKA2RheRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgsKA2R1ZRgDIAMoCTK3AgoMRmxlZXRTZXJ2aWNlEkcKCE92ZXJ2aWV3EiAuaG9sZGZhc3QuYXBpLnYxLk92ZXJ2aWV3UmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5PdmVydmlldxJACgVXYXRjaBIdLmhvbGRmYXN0LmFwaS52MS5XYXRjaFJlcXVlc3QaFi5ob2xkZmFzdC5hcGkudjEuRXZlbnQwARJQCgtQbGFuSGlzdG9yeRIjLmhvbGRmYXN0LmFwaS52MS5QbGFuSGlzdG9yeVJlcXVlc3QaHC5ob2xkZmFzdC5hcGkudjEuUGxhbkhpc3RvcnkSSgoGU25vb3plEiIuaG9sZGZhc3QuYXBpLnYxLlNub296ZVBsYW5SZXF1ZXN0GhwuaG9sZGZhc3QuYXBpLnYxLlNub296ZWRQbGFuYgZwcm90bzM", [file_holdfast_api_v1_api]);
 
 /**
  * @generated from message holdfast.api.v1.OverviewRequest
  */
 export type OverviewRequest = Message<"holdfast.api.v1.OverviewRequest"> & {
   /**
-   * of the strips; 0: 14
+   * of the strips; 0: 14; at most 31
    *
    * @generated from field: uint32 days = 1;
    */
@@ -195,7 +195,10 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   keyId: string;
 
   /**
-   * oldest first: good, warnings, failed, some-failed, missed, running, idle, unseen
+   * Oldest first, the last one is today: good, warnings (the newest backup of the day left something
+   * out), failed (every run did), some-failed, missed (a run was due by the schedule as it is now, its
+   * grace is over, and none made up for it before the next one was due), running, idle (nothing was
+   * due), unseen (its machine was out of sight, or the history of then is trimmed).
    *
    * @generated from field: repeated string days = 3;
    */
@@ -209,7 +212,7 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   size?: bigint | undefined;
 
   /**
-   * null where nothing is known of its repos
+   * null where nothing is known here of its repo: a peer's that this instance has not
    *
    * @generated from field: optional holdfast.api.v1.Copies copies = 5;
    */
@@ -230,6 +233,8 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   running?: string | undefined;
 
   /**
+   * its state stays; it is not among what needs somebody
+   *
    * @generated from field: optional string snoozed_until = 8;
    */
   snoozedUntil?: string | undefined;
@@ -262,7 +267,9 @@ export const FleetPlanSchema: GenMessage<FleetPlan> = /*@__PURE__*/
   messageDesc(file_holdfast_api_v1_fleet, 3);
 
 /**
- * 3-2-1: live data is one copy, each repo with a fresh snapshot of the same paths another.
+ * 3-2-1: live data is one copy, on a disk; each repo with a fresh snapshot of the same paths another.
+ * Kind and place are the labels of the config: off-site is a place that begins with `off-site`; what is
+ * not labelled counts neither as another kind nor as off-site.
  *
  * @generated from message holdfast.api.v1.Copies
  */
@@ -285,7 +292,7 @@ export type Copies = Message<"holdfast.api.v1.Copies"> & {
   offSite: number;
 
   /**
-   * restored or read in full within 90 days
+   * restored, or checked with data, within 90 days
    *
    * @generated from field: bool restore_proven = 4;
    */
@@ -343,7 +350,7 @@ export const CoverageSchema: GenMessage<Coverage> = /*@__PURE__*/
  */
 export type WatchRequest = Message<"holdfast.api.v1.WatchRequest"> & {
   /**
-   * of the last event that was taken; absent: from now on
+   * of the last event that was taken; absent: from now on; of no known form: lost
    *
    * @generated from field: optional string cursor = 1;
    */
@@ -383,7 +390,7 @@ export type Event = Message<"holdfast.api.v1.Event"> & {
   progress?: RunningProgress | undefined;
 
   /**
-   * plans, repos, peers, tokens, config, users, attention: ask again
+   * plans, repos, peers, tokens, config, users, attention: ask again; plans each minute
    *
    * @generated from field: repeated string changed = 4;
    */
@@ -451,7 +458,7 @@ export type PlanHistoryRequest = Message<"holdfast.api.v1.PlanHistoryRequest"> &
   peer?: string | undefined;
 
   /**
-   * 0: 30
+   * 0: 30; at most 366
    *
    * @generated from field: uint32 days = 3;
    */
@@ -497,6 +504,69 @@ export const PlanHistorySchema: GenMessage<PlanHistory> = /*@__PURE__*/
   messageDesc(file_holdfast_api_v1_fleet, 10);
 
 /**
+ * @generated from message holdfast.api.v1.SnoozePlanRequest
+ */
+export type SnoozePlanRequest = Message<"holdfast.api.v1.SnoozePlanRequest"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * whose; absent: this instance's
+   *
+   * @generated from field: optional string peer = 2;
+   */
+  peer?: string | undefined;
+
+  /**
+   * RFC 3339, at most a year ahead; absent: not snoozed any more
+   *
+   * @generated from field: optional string until = 3;
+   */
+  until?: string | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.SnoozePlanRequest.
+ * Use `create(SnoozePlanRequestSchema)` to create a new message.
+ */
+export const SnoozePlanRequestSchema: GenMessage<SnoozePlanRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_fleet, 11);
+
+/**
+ * @generated from message holdfast.api.v1.SnoozedPlan
+ */
+export type SnoozedPlan = Message<"holdfast.api.v1.SnoozedPlan"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * @generated from field: string key_id = 3;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: optional string until = 4;
+   */
+  until?: string | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.SnoozedPlan.
+ * Use `create(SnoozedPlanSchema)` to create a new message.
+ */
+export const SnoozedPlanSchema: GenMessage<SnoozedPlan> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_fleet, 12);
+
+/**
  * @generated from message holdfast.api.v1.PlanDay
  */
 export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
@@ -515,7 +585,7 @@ export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
   outcome: string;
 
   /**
-   * when runs were due that day, where that is known
+   * when runs were or are due that day, at most 24, where that is known
    *
    * @generated from field: repeated string due = 3;
    */
@@ -527,7 +597,7 @@ export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
  * Use `create(PlanDaySchema)` to create a new message.
  */
 export const PlanDaySchema: GenMessage<PlanDay> = /*@__PURE__*/
-  messageDesc(file_holdfast_api_v1_fleet, 11);
+  messageDesc(file_holdfast_api_v1_fleet, 13);
 
 /**
  * @generated from service holdfast.api.v1.FleetService
@@ -544,8 +614,10 @@ export const FleetService: GenService<{
     output: typeof OverviewSchema;
   },
   /**
-   * What changes from now on, or since a cursor. Nothing is lost or doubled between two calls that
-   * pass the cursor on. A beat at least every two seconds says that the daemon is there.
+   * What changes from now on, or since a cursor, also one from before a restart. Between two calls that
+   * pass the cursor on nothing is lost, and no revision comes twice; of an operation that changed
+   * several times meanwhile the newest state comes. A reader that is slow slows its own stream only.
+   * The first event comes at once, and a beat at least every two seconds: the daemon is there.
    *
    * @generated from rpc holdfast.api.v1.FleetService.Watch
    */
@@ -563,6 +635,17 @@ export const FleetService: GenService<{
     methodKind: "unary";
     input: typeof PlanHistoryRequestSchema;
     output: typeof PlanHistorySchema;
+  },
+  /**
+   * Keeps a plan out of what needs somebody until then; its state stays, and its runs go on. Without an
+   * end: no longer.
+   *
+   * @generated from rpc holdfast.api.v1.FleetService.Snooze
+   */
+  snooze: {
+    methodKind: "unary";
+    input: typeof SnoozePlanRequestSchema;
+    output: typeof SnoozedPlanSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_holdfast_api_v1_fleet, 0);
