@@ -1,6 +1,6 @@
 //! As much of a browser as signing in takes: HTTP/1.1 on a socket, one cookie, JSON.
 
-use super::super::machine::{Machine, PATIENCE};
+use crate::machine::{Machine, PATIENCE};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
