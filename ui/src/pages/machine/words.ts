@@ -22,6 +22,7 @@ export const machine = {
           : `All ${plans(n)} are backed up in time`,
     some: (n: number, all: number) => `${n} of ${plans(all)} are backed up in time`,
     warnings: (n: number) => (n === 1 ? 'one with warnings' : `${n} with warnings`),
+    seenOne: 'as last seen',
     seen: (n: number) => (n === 1 ? 'one as last seen' : `${n} as last seen`),
   },
   via: {
