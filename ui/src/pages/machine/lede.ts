@@ -17,7 +17,7 @@ export function lede(plans: Row[], { here }: Machine, name: string): string {
     good.length === plans.length ? says.good(plans.length) : says.some(good.length, plans.length);
   const more = [
     warnings > 0 && plans.length > 1 && says.warnings(warnings),
-    seen > 0 && says.seen(seen),
+    seen > 0 && (plans.length === 1 ? says.seenOne : says.seen(seen)),
   ];
   return `${[first, ...more.filter(Boolean)].join(', ')}.`;
 }

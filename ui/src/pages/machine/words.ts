@@ -15,9 +15,14 @@ export const machine = {
     need: (n: number, all: number) =>
       all === 1 ? 'Its one plan needs you.' : `${n} of ${plans(all)} need you.`,
     good: (n: number) =>
-      n === 1 ? 'Its one plan is backed up in time' : `All ${plans(n)} are backed up in time`,
+      n === 1
+        ? 'Its one plan is backed up in time'
+        : n === 2
+          ? 'Both plans are backed up in time'
+          : `All ${plans(n)} are backed up in time`,
     some: (n: number, all: number) => `${n} of ${plans(all)} are backed up in time`,
     warnings: (n: number) => (n === 1 ? 'one with warnings' : `${n} with warnings`),
+    seenOne: 'as last seen',
     seen: (n: number) => (n === 1 ? 'one as last seen' : `${n} as last seen`),
   },
   via: {
@@ -32,7 +37,9 @@ export const machine = {
     label: 'This machine',
     heard: 'Last heard',
     ago: (age: string) => `${age} ago`,
-    now: 'this one',
+    listens: 'Listens on',
+    loopback: 'only this machine can reach it',
+    beyond: 'other machines can reach it',
     never: 'never',
     since: (what: string, when: string) => `${what} since ${when}`,
     class: 'Class',
@@ -126,7 +133,7 @@ export const machine = {
       'read-files': 'Read files',
       restore: 'Restore',
     } as Record<string, string>,
-    only: (what: string) => `of ${what}`,
+    only: (what: string) => `only ${what}`,
     but: (what: string) => `all but ${what}`,
     sends: (from: string, to: string) => `: ${from} sends it, ${to} takes it`,
     maySend: (from: string, to: string) => `: ${from} sends it, ${to} may take it`,
@@ -135,7 +142,12 @@ export const machine = {
     title: 'Configuration',
     hidden: (here: string) => `Not shown to ${here}.`,
     what: (here: string, peer: string) =>
-      `To see its repos, plans and settings ${here} needs read-config on ${peer}; to change them, write-config.`,
+      [
+        'To see its repos, plans and settings ' + here + ' needs ',
+        'read-config',
+        ` on ${peer}; to change them, `,
+        'write-config',
+      ] as const,
     file: 'Config file',
   },
   acts: {

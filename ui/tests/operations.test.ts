@@ -1,0 +1,103 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { OperationSchema } from '../src/gen/holdfast/api/v1/api_pb';
+import { again, happened } from '../src/pages/operations/explain';
+import { csv, json } from '../src/pages/operations/exporting';
+import { filterOf, isFiltering, question } from '../src/pages/operations/filters';
+import { flowsOf, singles, took } from '../src/pages/operations/flows';
+
+const NOW = Date.parse('2026-11-21T06:42:00Z');
+
+function one(id: string, flow: string, kind: string, status: string, second: number) {
+  const at = (more: number) => new Date(NOW - 3600_000 + (second + more) * 1000).toISOString();
+  return create(OperationSchema, {
+    id,
+    flow,
+    kind,
+    status,
+    origin: 'key',
+    instance: 'nas',
+    plan: 'documents',
+    repo: 'vault',
+    startedAt: at(0),
+    endedAt: status === 'running' ? undefined : at(10),
+  });
+}
+
+describe('flows', () => {
+  const list = [
+    one('3', 'a', 'index', 'skipped', 20),
+    one('9', 'b', 'check', 'succeeded', 15),
+    one('2', 'a', 'forget', 'skipped', 12),
+    one('1', 'a', 'backup', 'failed', 0),
+  ];
+
+  it('hold what belongs together, oldest first, and end as their worst step', () => {
+    const [first, second] = flowsOf(list);
+    expect(first?.steps.map(({ id }) => id)).toEqual(['1', '2', '3']);
+    expect(first?.worst.status).toBe('failed');
+    expect(first && took(first, NOW)).toBe('30\u00a0s');
+    expect(second?.head.kind).toBe('check');
+  });
+
+  it('are one operation each where that is asked', () => {
+    expect(singles(list)).toHaveLength(4);
+  });
+
+  it('go on while a step does', () => {
+    const [flow] = flowsOf([one('1', 'a', 'backup', 'running', 0)]);
+    expect(flow?.endedAt).toBeUndefined();
+  });
+});
+
+describe('filters', () => {
+  it('come from the address and become the question', () => {
+    const filter = filterOf(new URLSearchParams('plan=a,b&state=failed&time=day&x=1'));
+    expect(isFiltering(filter)).toBe(true);
+    const asked = question(filter, undefined, NOW);
+    expect(asked.plans).toEqual(['a', 'b']);
+    expect(asked.statuses).toEqual(['failed']);
+    expect(asked.since).toBe('2026-11-20T06:42:00.000Z');
+  });
+
+  it('look at a week, and at all time only where that is chosen', () => {
+    expect(question({}, undefined, NOW).since).toBe('2026-11-14T06:42:00.000Z');
+    expect(question({ time: 'ever' }, undefined, NOW).since).toBeUndefined();
+    expect(isFiltering({ time: 'ever' })).toBe(false);
+  });
+});
+
+describe('an export', () => {
+  it('keeps commas, quotes and formulas as texts', () => {
+    const odd = one('1', 'a', 'backup', 'failed', 0);
+    odd.message = '=1+1, "quoted"';
+    expect(csv([odd])).toContain(`"'=1+1, ""quoted"""`);
+  });
+
+  it('has the names of the documents, and numbers', () => {
+    const with_stats = one('1', 'a', 'backup', 'succeeded', 0);
+    with_stats.stats = create(OperationSchema, { stats: { bytesAdded: 5n } }).stats;
+    const [document] = JSON.parse(json([with_stats])) as Record<string, unknown>[];
+    expect(document?.started_at).toBe(with_stats.startedAt);
+    expect((document?.stats as Record<string, number>).bytes_added).toBe(5);
+  });
+});
+
+describe('an explanation', () => {
+  const here = { name: 'nas', param: 'nas', here: true };
+
+  it('offers to unlock where a lock was the cause, and only on this machine', () => {
+    const failed = one('1', 'a', 'backup', 'failed', 0);
+    failed.message = 'the repo vault is locked by process 7 on pi';
+    expect(again(failed, here)).toBe('unlock');
+    expect(again(failed, { ...here, here: false })).toBe('none');
+    failed.message = 'it was blocked';
+    expect(again(failed, here)).toBe('backup');
+  });
+
+  it('says that nothing was saved', () => {
+    expect(happened(one('1', 'a', 'backup', 'failed', 0), NOW)).toBe(
+      'It failed. No snapshot was made. It took 10\u00a0s.',
+    );
+  });
+});
