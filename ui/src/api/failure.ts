@@ -1,5 +1,6 @@
 // Every refused or lost call, as one type: a sentence, and what to do.
 import { Code, ConnectError } from '@connectrpc/connect';
+import { sentence } from '$/format/sentence';
 import { ErrorSchema } from '$/gen/holdfast/api/v1/api_pb';
 
 /** How a caller must take a failure; which sentence is shown does not depend on it. */
@@ -31,8 +32,15 @@ export function failure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const error = ConnectError.from(thrown);
   const detail = error.findDetails(ErrorSchema)[0];
-  if (detail)
-    return new Failure(KINDS[error.code] ?? 'refused', detail.code, detail.message, detail.remedy);
+  if (detail) {
+    const remedy = detail.remedy && sentence(detail.remedy);
+    return new Failure(
+      KINDS[error.code] ?? 'refused',
+      detail.code,
+      sentence(detail.message),
+      remedy,
+    );
+  }
   if (isLostConnection(error)) {
     return new Failure(
       'unreachable',
@@ -47,9 +55,4 @@ export function failure(thrown: unknown): Failure {
 /** A `fetch` that got no answer at all is a TypeError in every browser. */
 function isLostConnection(error: ConnectError): boolean {
   return error.code === Code.Unavailable || error.cause instanceof TypeError;
-}
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

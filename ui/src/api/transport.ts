@@ -19,10 +19,12 @@ const logins: Interceptor = (next) => async (request) => {
   }
 };
 
-let current: Transport = createGrpcWebTransport({
+export const daemon: Transport = createGrpcWebTransport({
   baseUrl: globalThis.location?.origin ?? 'http://localhost',
   interceptors: [logins],
 });
+
+let current = daemon;
 
 /** Calls go elsewhere from now on: to fixtures, in tests and in `npm run dev`. */
 export function useTransport(transport: Transport): void {

@@ -126,5 +126,7 @@ export function machineLook(machine: Machine, plans: FleetPlan[]): Look {
   if (machine.state === 'refused' || machine.state === 'incompatible')
     return peerLook(machine.state);
   if (machine.state === 'offline') return peerLook('offline');
+  // No data is never green.
+  if (plans.length === 0) return { icon: 'notyet', tone: 'off', word: 'No plan' };
   return PLAN_STATES[worst];
 }

@@ -28,6 +28,7 @@ export class Watching {
   #lastHeard: number;
   #failures = 0;
   #quiet: ReturnType<typeof setTimeout> | undefined;
+  #isDown = false;
 
   constructor(parts: WatchingParts, cursor?: string) {
     this.#parts = parts;
@@ -80,6 +81,7 @@ export class Watching {
   #heard(event: Event): void {
     this.#lastHeard = this.#parts.now();
     this.#failures = 0;
+    this.#isDown = false;
     this.#listenForSilence();
     this.#cursor = event.cursor || this.#cursor;
     this.#parts.link({ state: 'up' });
@@ -89,10 +91,14 @@ export class Watching {
   /** Counts from the last event, however many tries there were since. */
   #listenForSilence(): void {
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#down(this.#parts.now()), SILENCE_MS);
+    this.#quiet = setTimeout(() => {
+      // A pause that began before has said when it ends.
+      if (!this.#isDown) this.#down(this.#parts.now());
+    }, SILENCE_MS);
   }
 
   #down(retryAt: number): void {
+    this.#isDown = true;
     this.#parts.link({ state: 'down', since: this.#lastHeard, retryAt });
   }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/api/v1/fleet.proto.
  */
 export const file_holdfast_api_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZmxlZXQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSIyCg9PdmVydmlld1JlcXVlc3QSDAoEZGF5cxgBIAEoDRIRCgl0aW1lX3pvbmUYAiABKAki7AEKCE92ZXJ2aWV3EgoKAmF0GAEgASgJEhAKCGluc3RhbmNlGAIgASgJEioKCG1hY2hpbmVzGAMgAygLMhguaG9sZGZhc3QuYXBpLnYxLk1hY2hpbmUSKQoFcGxhbnMYBCADKAsyGi5ob2xkZmFzdC5hcGkudjEuRmxlZXRQbGFuEisKCGNvdmVyYWdlGAUgASgLMhkuaG9sZGZhc3QuYXBpLnYxLkNvdmVyYWdlEi0KCWF0dGVudGlvbhgGIAMoCzIaLmhvbGRmYXN0LmFwaS52MS5BdHRlbnRpb24SDwoHcnVubmluZxgHIAEoDSLvAgoHTWFjaGluZRIQCghpbnN0YW5jZRgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGVyZRgDIAEoCBISCgVsYWJlbBgEIAEoCUgAiAEBEg0KBWNsYXNzGAUgASgJEg0KBXN0YXRlGAYgASgJEhIKBXNpbmNlGAcgASgJSAGIAQESFwoKbGFzdF9oZWFyZBgIIAEoCUgCiAEBEhMKBnJlYXNvbhgJIAEoCUgDiAEBEhMKBnJlbWVkeRgKIAEoCUgEiAEBEhQKB3ZlcnNpb24YCyABKAlIBYgBARIbCg5jbG9ja19haGVhZF9tcxgMIAEoA0gGiAEBEhQKB3Rocm91Z2gYDSABKAlIB4gBAUIICgZfbGFiZWxCCAoGX3NpbmNlQg0KC19sYXN0X2hlYXJkQgkKB19yZWFzb25CCQoHX3JlbWVkeUIKCghfdmVyc2lvbkIRCg9fY2xvY2tfYWhlYWRfbXNCCgoIX3Rocm91Z2gi8QIKCUZsZWV0UGxhbhIjCgRwbGFuGAEgASgLMhUuaG9sZGZhc3QuYXBpLnYxLlBsYW4SDgoGa2V5X2lkGAIgASgJEgwKBGRheXMYAyADKAkSEQoEc2l6ZRgEIAEoBEgAiAEBEiwKBmNvcGllcxgFIAEoCzIXLmhvbGRmYXN0LmFwaS52MS5Db3BpZXNIAYgBARIVCghwZXJtaWxsZRgGIAEoDUgCiAEBEhQKB3J1bm5pbmcYByABKAlIA4gBARIaCg1zbm9vemVkX3VudGlsGAggASgJSASIAQESEwoGcmVhc29uGAkgASgJSAWIAQESEwoGcmVtZWR5GAogASgJSAaIAQESEAoDZml4GAsgASgJSAeIAQFCBwoFX3NpemVCCQoHX2NvcGllc0ILCglfcGVybWlsbGVCCgoIX3J1bm5pbmdCEAoOX3Nub296ZWRfdW50aWxCCQoHX3JlYXNvbkIJCgdfcmVtZWR5QgYKBF9maXgiUQoGQ29waWVzEg4KBmNvcGllcxgBIAEoDRINCgVraW5kcxgCIAEoDRIQCghvZmZfc2l0ZRgDIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgEIAEoCCJwCghDb3ZlcmFnZRINCgVwbGFucxgBIAEoDRIUCgx0aHJlZV9jb3BpZXMYAiABKA0SEQoJdHdvX2tpbmRzGAMgASgNEhQKDG9uZV9vZmZfc2l0ZRgEIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgFIAEoDSIuCgxXYXRjaFJlcXVlc3QSEwoGY3Vyc29yGAEgASgJSACIAQFCCQoHX2N1cnNvciKZAQoFRXZlbnQSDgoGY3Vyc29yGAEgASgJEi0KCW9wZXJhdGlvbhgCIAEoCzIaLmhvbGRmYXN0LmFwaS52MS5PcGVyYXRpb24SMgoIcHJvZ3Jlc3MYAyABKAsyIC5ob2xkZmFzdC5hcGkudjEuUnVubmluZ1Byb2dyZXNzEg8KB2NoYW5nZWQYBCADKAkSDAoEbG9zdBgFIAEoCCJ9Cg9SdW5uaW5nUHJvZ3Jlc3MSEQoJb3BlcmF0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIRCgRwbGFuGAMgASgJSACIAQESKwoIcHJvZ3Jlc3MYBCABKAsyGS5ob2xkZmFzdC5hcGkudjEuUHJvZ3Jlc3NCBwoFX3BsYW4iXwoSUGxhbkhpc3RvcnlSZXF1ZXN0EgwKBHBsYW4YASABKAkSEQoEcGVlchgCIAEoCUgAiAEBEgwKBGRheXMYAyABKA0SEQoJdGltZV96b25lGAQgASgJQgcKBV9wZWVyIl8KC1BsYW5IaXN0b3J5EiYKBGRheXMYASADKAsyGC5ob2xkZmFzdC5hcGkudjEuUGxhbkRheRIoCgRydW5zGAIgAygLMhouaG9sZGZhc3QuYXBpLnYxLk9wZXJhdGlvbiI0CgdQbGFuRGF5EgsKA2RheRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgsKA2R1ZRgDIAMoCTLrAQoMRmxlZXRTZXJ2aWNlEkcKCE92ZXJ2aWV3EiAuaG9sZGZhc3QuYXBpLnYxLk92ZXJ2aWV3UmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5PdmVydmlldxJACgVXYXRjaBIdLmhvbGRmYXN0LmFwaS52MS5XYXRjaFJlcXVlc3QaFi5ob2xkZmFzdC5hcGkudjEuRXZlbnQwARJQCgtQbGFuSGlzdG9yeRIjLmhvbGRmYXN0LmFwaS52MS5QbGFuSGlzdG9yeVJlcXVlc3QaHC5ob2xkZmFzdC5hcGkudjEuUGxhbkhpc3RvcnliBnByb3RvMw", [file_holdfast_api_v1_api]);
+  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZmxlZXQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSIyCg9PdmVydmlld1JlcXVlc3QSDAoEZGF5cxgBIAEoDRIRCgl0aW1lX3pvbmUYAiABKAki7AEKCE92ZXJ2aWV3EgoKAmF0GAEgASgJEhAKCGluc3RhbmNlGAIgASgJEioKCG1hY2hpbmVzGAMgAygLMhguaG9sZGZhc3QuYXBpLnYxLk1hY2hpbmUSKQoFcGxhbnMYBCADKAsyGi5ob2xkZmFzdC5hcGkudjEuRmxlZXRQbGFuEisKCGNvdmVyYWdlGAUgASgLMhkuaG9sZGZhc3QuYXBpLnYxLkNvdmVyYWdlEi0KCWF0dGVudGlvbhgGIAMoCzIaLmhvbGRmYXN0LmFwaS52MS5BdHRlbnRpb24SDwoHcnVubmluZxgHIAEoDSLvAgoHTWFjaGluZRIQCghpbnN0YW5jZRgBIAEoCRIOCgZrZXlfaWQYAiABKAkSDAoEaGVyZRgDIAEoCBISCgVsYWJlbBgEIAEoCUgAiAEBEg0KBWNsYXNzGAUgASgJEg0KBXN0YXRlGAYgASgJEhIKBXNpbmNlGAcgASgJSAGIAQESFwoKbGFzdF9oZWFyZBgIIAEoCUgCiAEBEhMKBnJlYXNvbhgJIAEoCUgDiAEBEhMKBnJlbWVkeRgKIAEoCUgEiAEBEhQKB3ZlcnNpb24YCyABKAlIBYgBARIbCg5jbG9ja19haGVhZF9tcxgMIAEoA0gGiAEBEhQKB3Rocm91Z2gYDSABKAlIB4gBAUIICgZfbGFiZWxCCAoGX3NpbmNlQg0KC19sYXN0X2hlYXJkQgkKB19yZWFzb25CCQoHX3JlbWVkeUIKCghfdmVyc2lvbkIRCg9fY2xvY2tfYWhlYWRfbXNCCgoIX3Rocm91Z2gi8QIKCUZsZWV0UGxhbhIjCgRwbGFuGAEgASgLMhUuaG9sZGZhc3QuYXBpLnYxLlBsYW4SDgoGa2V5X2lkGAIgASgJEgwKBGRheXMYAyADKAkSEQoEc2l6ZRgEIAEoBEgAiAEBEiwKBmNvcGllcxgFIAEoCzIXLmhvbGRmYXN0LmFwaS52MS5Db3BpZXNIAYgBARIVCghwZXJtaWxsZRgGIAEoDUgCiAEBEhQKB3J1bm5pbmcYByABKAlIA4gBARIaCg1zbm9vemVkX3VudGlsGAggASgJSASIAQESEwoGcmVhc29uGAkgASgJSAWIAQESEwoGcmVtZWR5GAogASgJSAaIAQESEAoDZml4GAsgASgJSAeIAQFCBwoFX3NpemVCCQoHX2NvcGllc0ILCglfcGVybWlsbGVCCgoIX3J1bm5pbmdCEAoOX3Nub296ZWRfdW50aWxCCQoHX3JlYXNvbkIJCgdfcmVtZWR5QgYKBF9maXgiUQoGQ29waWVzEg4KBmNvcGllcxgBIAEoDRINCgVraW5kcxgCIAEoDRIQCghvZmZfc2l0ZRgDIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgEIAEoCCJwCghDb3ZlcmFnZRINCgVwbGFucxgBIAEoDRIUCgx0aHJlZV9jb3BpZXMYAiABKA0SEQoJdHdvX2tpbmRzGAMgASgNEhQKDG9uZV9vZmZfc2l0ZRgEIAEoDRIWCg5yZXN0b3JlX3Byb3ZlbhgFIAEoDSIuCgxXYXRjaFJlcXVlc3QSEwoGY3Vyc29yGAEgASgJSACIAQFCCQoHX2N1cnNvciKZAQoFRXZlbnQSDgoGY3Vyc29yGAEgASgJEi0KCW9wZXJhdGlvbhgCIAEoCzIaLmhvbGRmYXN0LmFwaS52MS5PcGVyYXRpb24SMgoIcHJvZ3Jlc3MYAyABKAsyIC5ob2xkZmFzdC5hcGkudjEuUnVubmluZ1Byb2dyZXNzEg8KB2NoYW5nZWQYBCADKAkSDAoEbG9zdBgFIAEoCCJ9Cg9SdW5uaW5nUHJvZ3Jlc3MSEQoJb3BlcmF0aW9uGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIRCgRwbGFuGAMgASgJSACIAQESKwoIcHJvZ3Jlc3MYBCABKAsyGS5ob2xkZmFzdC5hcGkudjEuUHJvZ3Jlc3NCBwoFX3BsYW4iXwoSUGxhbkhpc3RvcnlSZXF1ZXN0EgwKBHBsYW4YASABKAkSEQoEcGVlchgCIAEoCUgAiAEBEgwKBGRheXMYAyABKA0SEQoJdGltZV96b25lGAQgASgJQgcKBV9wZWVyIl8KC1BsYW5IaXN0b3J5EiYKBGRheXMYASADKAsyGC5ob2xkZmFzdC5hcGkudjEuUGxhbkRheRIoCgRydW5zGAIgAygLMhouaG9sZGZhc3QuYXBpLnYxLk9wZXJhdGlvbiJbChFTbm9vemVQbGFuUmVxdWVzdBIMCgRwbGFuGAEgASgJEhEKBHBlZXIYAiABKAlIAIgBARISCgV1bnRpbBgDIAEoCUgBiAEBQgcKBV9wZWVyQggKBl91bnRpbCJbCgtTbm9vemVkUGxhbhIMCgRwbGFuGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg4KBmtleV9pZBgDIAEoCRISCgV1bnRpbBgEIAEoCUgAiAEBQggKBl91bnRpbCI0CgdQbGFuRGF5EgsKA2RheRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgsKA2R1ZRgDIAMoCTK3AgoMRmxlZXRTZXJ2aWNlEkcKCE92ZXJ2aWV3EiAuaG9sZGZhc3QuYXBpLnYxLk92ZXJ2aWV3UmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5PdmVydmlldxJACgVXYXRjaBIdLmhvbGRmYXN0LmFwaS52MS5XYXRjaFJlcXVlc3QaFi5ob2xkZmFzdC5hcGkudjEuRXZlbnQwARJQCgtQbGFuSGlzdG9yeRIjLmhvbGRmYXN0LmFwaS52MS5QbGFuSGlzdG9yeVJlcXVlc3QaHC5ob2xkZmFzdC5hcGkudjEuUGxhbkhpc3RvcnkSSgoGU25vb3plEiIuaG9sZGZhc3QuYXBpLnYxLlNub296ZVBsYW5SZXF1ZXN0GhwuaG9sZGZhc3QuYXBpLnYxLlNub296ZWRQbGFuYgZwcm90bzM", [file_holdfast_api_v1_api]);
 
 /**
  * @generated from message holdfast.api.v1.OverviewRequest
@@ -497,6 +497,69 @@ export const PlanHistorySchema: GenMessage<PlanHistory> = /*@__PURE__*/
   messageDesc(file_holdfast_api_v1_fleet, 10);
 
 /**
+ * @generated from message holdfast.api.v1.SnoozePlanRequest
+ */
+export type SnoozePlanRequest = Message<"holdfast.api.v1.SnoozePlanRequest"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * whose; absent: this instance's
+   *
+   * @generated from field: optional string peer = 2;
+   */
+  peer?: string | undefined;
+
+  /**
+   * RFC 3339, at most a year ahead; absent: not snoozed any more
+   *
+   * @generated from field: optional string until = 3;
+   */
+  until?: string | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.SnoozePlanRequest.
+ * Use `create(SnoozePlanRequestSchema)` to create a new message.
+ */
+export const SnoozePlanRequestSchema: GenMessage<SnoozePlanRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_fleet, 11);
+
+/**
+ * @generated from message holdfast.api.v1.SnoozedPlan
+ */
+export type SnoozedPlan = Message<"holdfast.api.v1.SnoozedPlan"> & {
+  /**
+   * @generated from field: string plan = 1;
+   */
+  plan: string;
+
+  /**
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * @generated from field: string key_id = 3;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: optional string until = 4;
+   */
+  until?: string | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.SnoozedPlan.
+ * Use `create(SnoozedPlanSchema)` to create a new message.
+ */
+export const SnoozedPlanSchema: GenMessage<SnoozedPlan> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_fleet, 12);
+
+/**
  * @generated from message holdfast.api.v1.PlanDay
  */
 export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
@@ -527,7 +590,7 @@ export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
  * Use `create(PlanDaySchema)` to create a new message.
  */
 export const PlanDaySchema: GenMessage<PlanDay> = /*@__PURE__*/
-  messageDesc(file_holdfast_api_v1_fleet, 11);
+  messageDesc(file_holdfast_api_v1_fleet, 13);
 
 /**
  * @generated from service holdfast.api.v1.FleetService
@@ -563,6 +626,17 @@ export const FleetService: GenService<{
     methodKind: "unary";
     input: typeof PlanHistoryRequestSchema;
     output: typeof PlanHistorySchema;
+  },
+  /**
+   * Keeps a plan out of what needs somebody until then; its state stays, and its runs go on. Without an
+   * end: no longer.
+   *
+   * @generated from rpc holdfast.api.v1.FleetService.Snooze
+   */
+  snooze: {
+    methodKind: "unary";
+    input: typeof SnoozePlanRequestSchema;
+    output: typeof SnoozedPlanSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_holdfast_api_v1_fleet, 0);

@@ -1,0 +1,95 @@
+// What the button of a trouble does. The daemon says which one fits; nothing else is offered.
+import { api } from '$/api';
+import { urls } from '$/app/urls';
+import { toasts } from '$/components/toasts.svelte';
+import { day } from '$/format';
+import { clock, overview } from '$/live';
+import { words as common } from '$/messages';
+import { fullName, type Row } from './rows';
+import { fleet } from './words';
+
+export interface Fix {
+  kind: string;
+  word: string;
+  /** It is a page to go to. */
+  href?: string;
+  /** It is asked first. */
+  asks?: boolean;
+}
+
+/** The fix that all of them share, as they have one cause. */
+export function fixOf(rows: Row[]): Fix | undefined {
+  const [row] = rows;
+  const kind = row?.fleet.fix;
+  if (!row || !kind) return undefined;
+  const words = fleet.needs;
+  switch (kind) {
+    case 'run':
+      return { kind, word: words.run(rows.length) };
+    case 'retry':
+      return { kind, word: words.retry(rows.length) };
+    case 'resume':
+      return { kind, word: words.resume };
+    case 'unlock':
+      return { kind, word: words.unlock, asks: true };
+    case 'test-peer':
+      return { kind, word: words.test, href: `${urls.peer(row.fleet.keyId)}?test=1` };
+    case 'open-log':
+      return { kind, word: words.log, href: logOf(row) };
+    default:
+      // `enable`, and what a newer daemon may say: its page shows what can be done.
+      return { kind, word: words.open, href: row.planHref };
+  }
+}
+
+function logOf(row: Row): string {
+  return urls.operations({ peer: row.plan.instance, plan: row.plan.id, kind: 'backup' });
+}
+
+/** Does it for each of them. */
+export async function perform(fix: Fix, rows: Row[]): Promise<void> {
+  if (fix.kind === 'unlock') await unlock(rows);
+  for (const { plan } of rows) {
+    if (fix.kind === 'resume') await api.plans.resume({ plan: plan.id });
+    else await api.plans.backup({ plan: plan.id });
+  }
+  const text =
+    fix.kind === 'resume' ? fleet.needs.resumed(what(rows)) : fleet.needs.started(what(rows));
+  toasts.show({ text, icon: 'run', tone: 'run' });
+  void overview().refresh();
+}
+
+async function unlock(rows: Row[]): Promise<void> {
+  // Not part of the first page: it is needed once a month.
+  const { editing } = await import('$/api/editing');
+  const repos = new Set(rows.map(({ plan }) => plan.repo));
+  for (const repo of repos) await editing.upkeep.start({ repo, kind: 'unlock' });
+}
+
+/** Out of what needs somebody for so many days; the toast takes it back. */
+export async function snooze(rows: Row[], days: number): Promise<void> {
+  const until = new Date(clock.now + days * 24 * 3600 * 1000).toISOString();
+  await setSnooze(rows, until);
+  toasts.show({
+    text: fleet.needs.snoozed(what(rows), day(until, clock.now)),
+    icon: 'pause',
+    tone: 'off',
+    action: { word: common.toast.undo, run: () => setSnooze(rows, undefined) },
+  });
+}
+
+async function setSnooze(rows: Row[], until: string | undefined): Promise<void> {
+  for (const { plan, machine } of rows) {
+    await api.fleet.snooze({
+      plan: plan.id,
+      peer: machine.here ? undefined : machine.keyId,
+      until,
+    });
+  }
+  await overview().refresh();
+}
+
+function what(rows: Row[]): string {
+  const [row] = rows;
+  return rows.length === 1 && row ? fullName(row) : fleet.needs.several(rows.length);
+}
