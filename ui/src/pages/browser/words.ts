@@ -213,7 +213,8 @@ export const browser = {
     noMatch: 'No snapshot has that in its name.',
     clear: 'Clear',
     waiting: 'Plans without a snapshot',
-    elsewhere: 'Their repo is not on this machine; restore there.',
+    elsewhere: (n: number, machines: string, here: string) =>
+      `${plural(n, { one: 'plan', other: 'plans' })} of ${machines}: no snapshot in a repo of ${here}. Restore there.`,
     deadHint:
       'A machine that is gone can be restored from here, as long as this one has its repository.',
   },
