@@ -1,6 +1,6 @@
 //! Compiles `proto/` to Rust without protoc, and the web interface's files into the program.
 
-#[path = "build/assets.rs"]
+#[path = "ui/embed.rs"]
 mod assets;
 
 use prost::Message as _;

@@ -4,12 +4,12 @@
 use holdfast::clock;
 use holdfast::config::{LiveConfig, Reload};
 use holdfast::daemon::expectations::refresh;
-use holdfast::daemon::ports::{connect, place};
+use holdfast::daemon::ports::{StoredHistory, connect, place};
 use holdfast::daemon::scheduler::Agenda;
 use holdfast::job::Engine;
 use holdfast::model::{
-    ItemErrors, KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Secret,
-    Status, Timestamp,
+    KeyId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Secret, Status,
+    Timestamp,
 };
 use holdfast::restic::{Guard, Locator};
 use holdfast::store::history::{Filter, Owner, StoreState, Whose};
@@ -89,8 +89,8 @@ impl Machine {
         let config = Arc::new(LiveConfig::open(self.path("config.toml")).unwrap());
         let trust = Arc::new(Trust::open(&self.path("data")).unwrap());
         let history = History::open(&self.path("data"), Owner { public_key: [1; 32] }).unwrap();
-        let ports =
-            connect(Arc::clone(&config), Arc::clone(&trust), history.clone(), Handle::current());
+        let journal = Arc::new(StoredHistory::new(history.clone()));
+        let ports = connect(Arc::clone(&config), Arc::clone(&trust), journal, Handle::current());
         let guard = Guard::Reexec(PathBuf::from(env!("CARGO_BIN_EXE_holdfast")));
         let engine = Engine::new(Locator::new(None, guard), ports);
         self.daemon = Some(Daemon { config, trust, history, engine });
@@ -160,22 +160,9 @@ impl Daemon {
 
 fn running(id: OperationId, started_at: Timestamp) -> Operation {
     Operation {
-        id,
-        flow: id.into(),
-        revision: 1,
-        instance: "nas".parse().unwrap(),
-        kind: OperationKind::Backup,
-        status: Status::Running,
         repo: Some(repo_id()),
         plan: Some(plan_id()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at,
-        ended_at: None,
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, "nas".parse().unwrap(), OperationKind::Backup, started_at)
     }
 }
 

@@ -199,8 +199,10 @@ macro_rules! pages {
 
 pages! {
     append_only_server = "append-only-server.md",
+    database_dumps = "database-dumps.md",
     first_backup = "first-backup.md",
     moving_from_backrest = "moving-from-backrest.md",
+    notifications = "notifications.md",
     restore_on_a_new_machine = "restore-on-a-new-machine.md",
 }
 

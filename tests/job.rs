@@ -369,22 +369,9 @@ async fn next_start(machine: &Machine, started: &[&str], foreign: &str) {
         holdfast::job::Run { operation: id, repo, plan, pid: started[1].parse().unwrap(), since };
     memory.open.lock().unwrap().push(run);
     let running = Operation {
-        id,
-        flow: id.into(),
-        revision: 1,
-        instance: "nas".parse().unwrap(),
-        kind: OperationKind::Backup,
-        status: Status::Running,
         repo: Some(repo_id()),
         plan: Some(plan_id()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: since,
-        ended_at: None,
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, "nas".parse().unwrap(), OperationKind::Backup, since)
     };
     memory.entries.lock().unwrap().push(running);
     assert_eq!(machine.engine.recover().await.unwrap(), [id]);

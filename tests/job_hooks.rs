@@ -18,6 +18,7 @@ use std::time::Duration;
 struct Listener {
     commands: Vec<(String, OnError)>,
     told: Mutex<Vec<(OperationKind, Status)>>,
+    locked: Mutex<Vec<OperationKind>>,
 }
 
 impl Hooks for Listener {
@@ -28,6 +29,11 @@ impl Hooks for Listener {
 
     fn ended(&self, operation: &Operation) -> Result<(), StoreFault> {
         self.told.lock().unwrap().push((operation.kind, operation.status));
+        Ok(())
+    }
+
+    fn locked(&self, operation: &Operation, _: &str) -> Result<(), StoreFault> {
+        self.locked.lock().unwrap().push(operation.kind);
         Ok(())
     }
 
@@ -51,7 +57,8 @@ fn sh(text: &str) -> Script {
 fn machine(command: &str, on_error: OnError) -> (Machine, Arc<Listener>) {
     let mut machine = Machine::new();
     let commands = vec![(command.to_owned(), on_error)];
-    let listener = Arc::new(Listener { commands, told: Mutex::default() });
+    let listener =
+        Arc::new(Listener { commands, told: Mutex::default(), locked: Mutex::default() });
     let guard = Guard::Reexec(PathBuf::from(env!("CARGO_BIN_EXE_holdfast")));
     let memory = Arc::clone(&machine.memory);
     let ports = Ports { catalogue: memory.clone(), history: memory.clone(), runs: memory };

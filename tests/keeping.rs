@@ -3,7 +3,7 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{Machine, light};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -20,6 +20,42 @@ fn machine() -> Machine {
     let plan = machine.ask(&add);
     assert_eq!((&plan["retention"], &plan["retention_inactive"]), (&json!("last=1"), &Value::Null));
     machine
+}
+
+#[test]
+fn a_received_repo_is_kept_in_order_by_its_owner_and_a_members_retention_is_said_to_be_inactive() {
+    let (hub, laptop) = (Machine::start("hub"), Machine::start("laptop"));
+    let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let (vault, pass) = (text(hub.folder().join("vault")), text(hub.folder().join("pass")));
+    fs::write(&pass, "correct horse\n").unwrap();
+    light::repository(vault.as_ref(), 1);
+    hub.ask(&["repo", "add", "vault", &vault, "--password-file", &pass]);
+    hub.ask(&["repo", "share", "vault"]);
+    let grants = ["--grant", "receive-shared-repos=repo:vault", "--ask", "send-shared-repos"];
+    let allow = text(hub.folder().to_owned());
+    laptop.joins(&hub, &grants, &["--accept-asks", "--allow-path", &allow]);
+    laptop.until(&["repo", "list"], |repos| repos[0]["state"] == "ready");
+    let home = text(laptop.folder().join("home"));
+    fs::create_dir(&home).unwrap();
+    fs::write(laptop.folder().join("home/letter.txt"), "dear reader").unwrap();
+    let add = ["plan", "add", "home", "--repo", "vault", "--path", &home, "--retention", "last=1"];
+    let plan = laptop.ask(&add);
+    let inactive = plan["retention_inactive"].as_str().unwrap_or_default();
+    assert!(inactive.contains("shared by hub"), "{plan}");
+    for _ in 0..2 {
+        assert_eq!(laptop.ask(&["plan", "backup", "home"])["status"], "succeeded");
+    }
+    assert_eq!(laptop.cli(&["snapshots", "--plan", "home"]).lines().len(), 2, "none is forgotten");
+    for refused in [
+        vec!["repo", "prune", "vault"],
+        vec!["repo", "check", "vault"],
+        vec!["repo", "unlock", "vault", "--all", "--yes"],
+        vec!["repo", "edit", "vault", "--prune", "every 30d"],
+        vec!["repo", "run", "vault", "--", "forget", "latest"],
+    ] {
+        assert_eq!(laptop.cli(&refused).refused(), "read-only", "{refused:?}");
+    }
+    assert_eq!(hub.ask(&["repo", "check", "vault"])["status"], "succeeded");
 }
 
 fn of_kind<'a>(operations: &'a [Value], kind: &str) -> Vec<&'a Value> {

@@ -3,7 +3,7 @@
 
 mod machine;
 
-use machine::{Machine, PATIENCE};
+use machine::{Machine, PATIENCE, light};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,6 +42,7 @@ fn machine(restic: Option<PathBuf>) -> Machine {
     fs::create_dir(machine.folder().join("home")).unwrap();
     fs::write(machine.folder().join("pass"), "correct horse\n").unwrap();
     let (uri, pass) = (at(&machine, "vault"), at(&machine, "pass"));
+    light::repository(Path::new(&uri), 1);
     machine.ask(&["repo", "add", "vault", &uri, "--password-file", &pass]);
     let home = at(&machine, "home");
     machine.ask(&["plan", "add", "home", "--repo", "vault", "--path", &home]);
@@ -270,6 +271,7 @@ fn two_snapshots_are_compared_with_totals() {
         assert_eq!((same.len(), &same[0]["totals"]["changed_files"]), (1, &json!(0)));
         // The same file system twice is two repos.
         let (other, pass) = (at(&machine, "other"), at(&machine, "pass"));
+        light::repository(Path::new(&other), 2);
         machine.ask(&["repo", "add", "other", &other, "--password-file", &pass]);
         machine.ask(&["plan", "add", "twice", "--repo", "other", "--path", &home]);
         let twice =

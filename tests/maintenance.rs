@@ -6,14 +6,17 @@
 #[allow(dead_code)]
 mod memory;
 
-use holdfast::job::{JobError, Pick, Priority, Standing, Task, UnlockScope};
-use holdfast::model::{Operation, OperationId, OperationKind, Retention, Rules, Status};
+use holdfast::job::{By, JobError, Pick, Standing, Task, UnlockScope};
+use holdfast::model::{Attempt, Operation, OperationId, OperationKind, Retention, Rules, Status};
 use holdfast::restic::Guarded;
-use memory::{Machine, plan_id, repo_id};
+use memory::{Machine, light, plan_id, repo_id};
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
+
+const DUE: By = By::Schedule { attempt: Attempt { number: 1, of: 3 }, flow: None };
 
 fn rules(text: &str) -> Rules {
     text.parse().unwrap()
@@ -22,7 +25,7 @@ fn rules(text: &str) -> Rules {
 /// A machine whose repository was made by hand and whose engine waits for locks.
 fn machine() -> Machine {
     let machine = Machine::new();
-    assert!(machine.restic(&["init"]).status().unwrap().success());
+    light::repository(&machine.path("repo"), 1);
     let mut keeping = machine.memory.keeping.lock().unwrap();
     keeping.own_names = vec!["nas".to_owned(), "MyHost".to_owned()];
     keeping.peer_names = vec!["laptop".to_owned()];
@@ -67,7 +70,7 @@ async fn end_of(machine: &Machine, id: OperationId) -> Operation {
 }
 
 async fn upkeep(machine: &Machine, task: Task) -> Operation {
-    let id = machine.engine.maintain(&repo_id(), task, Priority::Wanted).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), task, By::Person).await.unwrap();
     end_of(machine, id).await
 }
 
@@ -266,7 +269,7 @@ async fn a_plan_without_rules_forgets_nothing_and_says_so() {
     assert_eq!(snapshots(&machine).len(), 2);
 }
 
-fn size(folder: &std::path::Path) -> u64 {
+fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
     let size = |entry: std::fs::DirEntry| match entry.file_type().unwrap().is_dir() {
         true => size(&entry.path()),
@@ -275,9 +278,26 @@ fn size(folder: &std::path::Path) -> u64 {
     entries.map(size).sum()
 }
 
+/// restic of Debian's next release.
+fn newer_restic() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/restic-0.18/restic");
+    assert!(path.exists(), "{path:?} is not there; .ci/install installs what the tests need");
+    path
+}
+
 #[tokio::test]
 async fn a_prune_frees_space_and_a_check_passes_after() {
-    let machine = machine();
+    prune_frees_space(machine()).await;
+}
+
+#[tokio::test]
+async fn a_newer_restic_forgets_prunes_checks_and_counts_as_well() {
+    let mut machine = machine();
+    machine.engine = memory::engine_with(&machine.memory, Some(newer_restic()));
+    prune_frees_space(machine).await;
+}
+
+async fn prune_frees_space(machine: Machine) {
     machine.memory.keeping.lock().unwrap().max_unused = Some("0%".parse().unwrap());
     let mut noise = vec![0; 8 << 20];
     getrandom::fill(&mut noise).unwrap();
@@ -289,6 +309,8 @@ async fn a_prune_frees_space_and_a_check_passes_after() {
     indexed(&machine, 2).await;
     let before = size(&machine.path("repo/data"));
     assert!(before > 8 << 20);
+    let forget = machine.memory.of_kind(OperationKind::Forget).pop().unwrap();
+    assert_eq!(forget.message, "1 of 2 snapshots forgotten");
     let prune = upkeep(&machine, Task::Prune).await;
     assert_eq!(prune.status, Status::Succeeded, "{}", prune.message);
     assert!(prune.message.ends_with("MiB of unused data removed"), "{}", prune.message);
@@ -375,7 +397,7 @@ async fn the_lock_of_a_dead_process_goes_before_a_run_and_an_operation_says_so()
 async fn exclusive_work_waits_for_a_lock_of_somebody_at_work_and_says_whose() {
     let machine = machine();
     let mut other = holder(&machine);
-    let id = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Due).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), Task::Prune, DUE).await.unwrap();
     let mut live = machine.engine.watch(id).unwrap();
     let holds = format!("waits: the repository is locked by process {} of", other.id());
     live.wait_for(|live| live.operation.message.starts_with(&holds)).await.unwrap();
@@ -414,15 +436,15 @@ async fn a_prune_waits_for_a_running_backup_and_says_for_which() {
     let backup = machine.engine.backup(&plan_id()).await.unwrap();
     let mut running = machine.engine.watch(backup).unwrap();
     running.wait_for(|live| live.progress.bytes_done > 0).await.unwrap();
-    let prune = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Wanted).await.unwrap();
+    let prune = machine.engine.maintain(&repo_id(), Task::Prune, By::Person).await.unwrap();
     let mut live = machine.engine.watch(prune).unwrap();
     let waiting = live.wait_for(|live| live.operation.status == Status::Pending).await.unwrap();
     let message = waiting.operation.message.clone();
     drop(waiting);
     assert!(message.starts_with("waits for: backup of plan home since 20"), "{message}");
-    let again = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Wanted).await.unwrap();
+    let again = machine.engine.maintain(&repo_id(), Task::Prune, By::Person).await.unwrap();
     assert_eq!(again, prune, "one is enough");
-    let due = machine.engine.maintain(&repo_id(), Task::Prune, Priority::Due).await.unwrap();
+    let due = machine.engine.maintain(&repo_id(), Task::Prune, DUE).await.unwrap();
     let skipped = end_of(&machine, due).await;
     assert_eq!(
         (skipped.status, skipped.message.as_str()),
@@ -451,7 +473,7 @@ async fn a_received_repo_is_kept_in_order_by_its_owner() {
         Task::Unlock(UnlockScope::All),
         Task::Command(tag),
     ] {
-        let refused = machine.engine.maintain(&repo_id(), task, Priority::Wanted).await;
+        let refused = machine.engine.maintain(&repo_id(), task, By::Person).await;
         let Err(error @ JobError::OwnersWork { .. }) = refused else { panic!("{refused:?}") };
         assert!(error.to_string().contains("is its owner's. Ask there"), "{error}");
     }
@@ -475,7 +497,7 @@ async fn a_command_by_hand_has_its_output_in_the_log() {
 #[tokio::test]
 async fn upkeep_that_is_due_before_the_first_backup_is_skipped() {
     let machine = Machine::new();
-    let id = machine.engine.maintain(&repo_id(), Task::Check, Priority::Due).await.unwrap();
+    let id = machine.engine.maintain(&repo_id(), Task::Check, DUE).await.unwrap();
     let skipped = end_of(&machine, id).await;
     assert_eq!(skipped.status, Status::Skipped, "{}", skipped.message);
     assert!(!machine.path("repo").exists(), "nothing is created for it");

@@ -3,15 +3,18 @@
 
 mod machine;
 
-use machine::{Machine, PATIENCE};
+use holdfast::clock;
+use holdfast::model::{Operation, OperationId, OperationKind, Status};
+use machine::{Machine, PATIENCE, light};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -73,7 +76,7 @@ impl Service {
                 return heard;
             }
             assert!(begun.elapsed() < PATIENCE, "{heard:#?}\n{}", machine.log());
-            thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }
@@ -112,6 +115,7 @@ fn machine(name: &str, top: &str, plan: &str) -> Machine {
     fs::create_dir(folder.join("home")).unwrap();
     fs::write(folder.join("home/letter.txt"), "dear reader").unwrap();
     fs::write(folder.join("pass"), "correct horse\n").unwrap();
+    light::repository(&folder.join("vault"), 1);
     let text = fs::read_to_string(machine.config()).unwrap();
     let at = |path: &str| folder.join(path).display().to_string();
     let more = format!(
@@ -124,6 +128,21 @@ fn machine(name: &str, top: &str, plan: &str) -> Machine {
     machine.write_config(&more);
     machine.restart();
     machine
+}
+
+/// Lets its plan have a good backup of that many seconds ago.
+fn saved_once(machine: &mut Machine, seconds: u64) {
+    let at = clock::now().minus(Duration::from_secs(seconds));
+    let id = OperationId::new(at, [7; 10]);
+    let backup = Operation {
+        status: Status::Succeeded,
+        repo: Some("vault".parse().unwrap()),
+        plan: Some("home".parse().unwrap()),
+        snapshot: Some("ab".repeat(32)),
+        ended_at: Some(at),
+        ..Operation::begun(id, machine.name.parse().unwrap(), OperationKind::Backup, at)
+    };
+    machine.seed(move |tx| tx.own()?.append(&backup).map(drop));
 }
 
 fn hooks(machine: &Machine) -> Vec<Value> {
@@ -323,13 +342,8 @@ fn a_plan_that_goes_stale_is_told_once_across_restarts_and_so_is_its_recovery() 
     let service = Service::start();
     let top = webhook(&service, "\"stale\", \"recovered\"");
     let mut nas = machine("nas", &top, "max-age = \"60s\"");
-    nas.ask(&["plan", "backup", "home"]);
-    let begun = Instant::now();
-    while service.heard().is_empty() {
-        assert!(begun.elapsed() < PATIENCE * 3, "{}", nas.log());
-        thread::sleep(std::time::Duration::from_millis(200));
-    }
-    let told = service.heard()[0].json();
+    saved_once(&mut nas, 90);
+    let told = service.until(&nas, |heard| !heard.is_empty())[0].json();
     assert_eq!((told["event"].as_str(), told["plan"].as_str()), (Some("stale"), Some("home")));
     // A kill between delivery and its note would have it told twice.
     nas.until(&["status"], |_| hooks(&nas).len() == 1);
@@ -391,4 +405,65 @@ fn a_snoozed_channel_is_told_at_the_end_of_its_silence() {
     let text = heard[0].json()["text"].as_str().unwrap().to_owned();
     assert!(text.starts_with("2 messages"), "{text}");
     assert_eq!(nas.cli(&["hook", "snooze", "fone", "--for", "1h"]).refused(), "not-found");
+}
+
+#[test]
+fn a_lock_that_is_in_the_way_for_long_is_told_once_also_across_a_restart() {
+    let service = Service::start();
+    let mut nas = machine("nas", &webhook(&service, "\"repo-locked\""), "");
+    nas.ask(&["repo", "edit", "vault", "--lock-alarm", "1s"]);
+    let vault = nas.folder().join("vault");
+    let mut restic = Command::new("restic");
+    restic.args(["backup", "--stdin", "--repo", vault.to_str().unwrap()]);
+    restic.env("RESTIC_PASSWORD", "correct horse").env("RESTIC_CACHE_DIR", nas.folder());
+    let mut other = restic.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let locks = || fs::read_dir(vault.join("locks")).unwrap().count();
+    let begun = Instant::now();
+    while locks() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it does not lock");
+        thread::sleep(Duration::from_millis(5));
+    }
+    nas.ask(&["repo", "prune", "vault", "--no-wait"]);
+    let heard = service.until(&nas, |heard| !heard.is_empty());
+    let told = heard[0].json();
+    assert_eq!(
+        (told["event"].as_str(), told["repo"].as_str()),
+        (Some("repo-locked"), Some("vault"))
+    );
+    assert!(
+        told["message"].as_str().unwrap().contains(&format!("process {}", other.id())),
+        "{told}"
+    );
+    nas.until(&["status"], |_| hooks(&nas).len() == 1);
+    nas.restart();
+    nas.ask(&["repo", "prune", "vault", "--no-wait"]);
+    nas.until(&["repo", "show", "vault"], |repo| repo["locked_by"].is_string());
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    nas.until(&["repo", "show", "vault"], |repo| repo["last_prune"].is_string());
+    assert_eq!(service.heard().len(), 1);
+}
+
+#[test]
+fn a_hub_is_told_once_that_a_plan_of_a_peer_is_stale_and_recovered_also_across_its_restart() {
+    let service = Service::start();
+    let top = webhook(&service, "\"stale\", \"recovered\"");
+    let mut hub = Machine::start_with("hub", &top);
+    let mut laptop = machine("laptop", "", "max-age = \"120s\"");
+    saved_once(&mut laptop, 300);
+    laptop.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
+    let heard = service.until(&hub, |heard| !heard.is_empty());
+    let told = heard[0].json();
+    assert_eq!(
+        (told["event"].as_str(), told["instance"].as_str(), told["plan"].as_str()),
+        (Some("stale"), Some("laptop"), Some("home"))
+    );
+    hub.until(&["status"], |_| hooks(&hub).len() == 1);
+    hub.restart();
+    hub.until(&["plan", "list", "--peer", "laptop"], |plans| plans[0]["state"] == "stale");
+    laptop.ask(&["plan", "backup", "home"]);
+    let heard = service.until(&hub, |heard| heard.len() >= 2);
+    let events: Vec<_> = heard.iter().map(|heard| heard.json()["event"].clone()).collect();
+    assert_eq!(events, ["stale", "recovered"]);
+    assert!(hooks(&laptop).is_empty(), "the laptop has no hook");
 }

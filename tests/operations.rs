@@ -3,12 +3,9 @@
 
 mod machine;
 
-use holdfast::config::{DataDir, read_or_create_identity};
 use holdfast::model::{
     FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind, Status, Timestamp,
 };
-use holdfast::store::History;
-use holdfast::store::history::{HistoryTx, Owner};
 use machine::Machine;
 use serde_json::Value;
 use std::fs;
@@ -32,43 +29,21 @@ fn at(n: u16) -> Timestamp {
 
 fn backup(n: u16, instance: &str, plan: &str) -> Operation {
     let status = if n.is_multiple_of(10) { Status::Failed } else { Status::Succeeded };
+    let is_forget = n.is_multiple_of(3);
+    let kind = if is_forget { OperationKind::Forget } else { OperationKind::Backup };
     Operation {
-        id: id(n),
         flow: FlowId::from(id(n - n % 2)),
-        revision: 1,
-        instance: instance.parse().unwrap(),
-        kind: if n.is_multiple_of(3) { OperationKind::Forget } else { OperationKind::Backup },
         status,
         repo: Some("vault".parse().unwrap()),
         plan: Some(plan.parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at(n),
         ended_at: Some(at(n)),
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id(n), instance.parse().unwrap(), kind, at(n))
     }
-}
-
-/// Writes into the history of a machine whose daemon does not run meanwhile.
-fn seed(
-    machine: &mut Machine,
-    job: impl FnOnce(&mut HistoryTx<'_>) -> holdfast::store::Result<()> + Send + 'static,
-) {
-    machine.kill9();
-    let identity = read_or_create_identity(&DataDir::new(machine.data()).identity()).unwrap();
-    let owner = Owner { public_key: identity.public_key() };
-    let history = History::open(&machine.data(), owner).unwrap();
-    history.write_blocking(job).unwrap();
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(history.close());
-    machine.restart();
 }
 
 fn backups(machine: &mut Machine, count: u16) {
     let name = machine.name.clone();
-    seed(machine, move |tx| {
+    machine.seed(move |tx| {
         let mut own = tx.own()?;
         (0..count).try_for_each(|n| {
             own.append(&backup(n, &name, if n % 2 == 0 { "home" } else { "etc" })).map(drop)
@@ -117,7 +92,7 @@ fn lists_go_over_many_pages_in_order_and_are_filtered() {
 #[test]
 fn an_operation_is_named_by_the_beginning_of_its_id() {
     let mut nas = Machine::start("nas");
-    seed(&mut nas, |tx| {
+    nas.seed(|tx| {
         let mut own = tx.own()?;
         for n in 0..40 {
             let mut operation = backup(n, "nas", "home");
@@ -422,7 +397,7 @@ fn until_lines(machine: &Machine, arguments: &[&str], wanted: impl Fn(&[Value]) 
 fn g4_the_log_of_a_peers_operation_is_asked_from_it_where_granted() {
     let hub = Machine::start("hub");
     let mut nas = Machine::start("nas");
-    seed(&mut nas, |tx| {
+    nas.seed(|tx| {
         let mut own = tx.own()?;
         own.append(&backup(1, "nas", "home"))?;
         own.append(&backup(2, "nas", "secret"))?;

@@ -6,9 +6,7 @@ mod machine;
 use holdfast::api::PreviewRequest;
 use holdfast::api::peer_service_client::PeerServiceClient;
 use holdfast::clock;
-use holdfast::model::{
-    FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status,
-};
+use holdfast::model::{InstanceId, Operation, OperationId, OperationKind, Status};
 use holdfast::net::local;
 use holdfast::store::History;
 use holdfast::store::history::Owner;
@@ -387,22 +385,12 @@ fn backup(instance: &InstanceId, n: u8) -> Operation {
     let at = clock::now();
     let id = OperationId::new(at, [n; 10]);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: instance.clone(),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: Some("vault".parse().unwrap()),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
         message: format!("backup {n}"),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance.clone(), OperationKind::Backup, at)
     }
 }
 

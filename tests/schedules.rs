@@ -3,9 +3,11 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{Machine, PATIENCE, light};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
+use std::time::Instant;
 
 /// A machine with a repo and a folder to save; its plans are added by the test.
 fn machine() -> Machine {
@@ -14,6 +16,7 @@ fn machine() -> Machine {
     fs::write(nas.folder().join("home/letter.txt"), "dear reader").unwrap();
     fs::write(nas.folder().join("pass"), "correct horse\n").unwrap();
     let (uri, pass) = (at(&nas, "vault"), at(&nas, "pass"));
+    light::repository(Path::new(&uri), 1);
     nas.ask(&["repo", "add", "vault", &uri, "--password-file", &pass]);
     nas
 }
@@ -126,4 +129,68 @@ fn a_run_that_is_due_waits_outside_of_its_window_and_says_so() {
         "succeeded",
         "a person need not wait"
     );
+}
+
+#[test]
+fn a_retry_says_which_it_is_and_stays_in_its_flow_across_a_restart() {
+    let mut nas = machine();
+    let (home, ready) = (at(&nas, "home"), at(&nas, "ready"));
+    let config = fs::read_to_string(nas.config()).unwrap();
+    nas.write_config(&format!(
+        "{config}\n[[plan]]\nid = \"home\"\nrepo = \"vault\"\npaths = [{home:?}]\n\
+         schedule = {{ every = \"6h\" }}\nretry = {{ attempts = 4, wait = \"3s\" }}\n\
+         hook = [{{ on = [\"backup-started\"], command = \"test -e {ready}\", on-error = \"fail\" }}]\n"
+    ));
+    let waits =
+        |plans: &Value| plans[0]["attempt"]["number"] == 2 && plans[0]["retry_at"].is_string();
+    let plans = nas.until(&["plan", "list"], waits);
+    assert_eq!((&plans[0]["attempt"]["of"], &plans[0]["state"]), (&4.into(), &"failing".into()));
+    nas.restart();
+    fs::write(&ready, "").unwrap();
+    let over = |plans: &Value| plans[0]["state"] == "fresh" && plans[0]["attempt"].is_null();
+    let plans = nas.until(&["plan", "list"], over);
+    assert_eq!(plans[0]["retry_at"], Value::Null);
+    let operations = nas.cli(&["ops", "--plan", "home"]).lines();
+    let tries: Vec<_> = operations.iter().filter(|op| op["kind"] == "backup").collect();
+    assert!((2..=4).contains(&tries.len()), "{tries:#?}");
+    for (tried, number) in tries.iter().zip(1..) {
+        assert_eq!(
+            (&tried["attempt"]["number"], &tried["attempt"]["of"]),
+            (&number.into(), &4.into())
+        );
+        assert_eq!(tried["flow"], tries[0]["flow"], "one run");
+    }
+    let by_hand = nas.ask(&["plan", "backup", "home"]);
+    assert_eq!(by_hand["attempt"], Value::Null, "a person tries once");
+}
+
+#[test]
+fn upkeep_says_when_it_is_due_and_is_tried_again_as_its_repo_says() {
+    let nas = machine();
+    let yearly = ["repo", "edit", "vault", "--prune", "cron: 30 2 1 1 *", "--stats", "manual"];
+    assert_eq!(nas.ask(&yearly)["next_stats"], Value::Null);
+    let due = nas.until(&["repo", "show", "vault"], |repo| repo["next_prune"].is_string());
+    assert_eq!((&due["next_check"], &due["next_stats"]), (&Value::Null, &Value::Null));
+    let prune = due["next_prune"].as_str().unwrap();
+    assert!(prune.contains("-01-01T"), "{prune}");
+    assert_eq!(nas.ask(&["repo", "list"])[0]["next_prune"], prune);
+
+    fs::rename(at(&nas, "vault"), at(&nas, "away")).unwrap();
+    let retry = ["--retry-attempts", "2", "--retry-wait", "1s"];
+    let checked =
+        nas.ask(&[&["repo", "edit", "vault", "--check", "every 6h"], &retry[..]].concat());
+    assert_eq!(checked["upkeep"]["retry_attempts"], 2);
+    let begun = Instant::now();
+    let checks = loop {
+        let operations = nas.cli(&["ops"]).lines();
+        let ended = |op: &Value| op["kind"] == "check" && op["ended_at"].is_string();
+        let checks: Vec<_> = operations.into_iter().filter(ended).collect();
+        if checks.len() == 2 {
+            break checks;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{checks:#?}\n{}", nas.log());
+    };
+    assert_eq!(checks[0]["flow"], checks[1]["flow"]);
+    let said: Vec<_> = checks.iter().map(|check| check["message"].as_str().unwrap()).collect();
+    assert!(said[0].ends_with("Attempt 1 of 2") && said[1].ends_with("Attempt 2 of 2"), "{said:?}");
 }

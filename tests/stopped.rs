@@ -7,9 +7,7 @@ use holdfast::clock;
 use holdfast::config::{DataDir, read_or_create_identity};
 use holdfast::crypto::Identity;
 use holdfast::grant::Grants;
-use holdfast::model::{
-    Epoch, FlowId, ItemErrors, KeyId, Operation, OperationId, OperationKind, Status,
-};
+use holdfast::model::{Epoch, KeyId, Operation, OperationId, OperationKind, Status};
 use holdfast::net::drive::now;
 use holdfast::net::{Dialer, Link};
 use holdfast::reconcile::{
@@ -47,22 +45,11 @@ fn backup(instance: &str, n: u8) -> Operation {
     let at = clock::now();
     let id = OperationId::new(at, [n; 10]);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: instance.parse().unwrap(),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: Some("vault".parse().unwrap()),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance.parse().unwrap(), OperationKind::Backup, at)
     }
 }
 

@@ -2,11 +2,16 @@
 
 mod store;
 
-use holdfast::model::{OperationKind, PeerRole, RepoGuid, Status, Timestamp};
+use holdfast::model::{
+    AccessHash, AccessSecret, ApiKeyId, FlowId, OperationKind, PeerRole, RepoGuid, Role, Secret,
+    SessionId, Status, Timestamp,
+};
 use holdfast::reconcile::OriginLog as _;
 use holdfast::schedule::{Pause, Pending, Record, Started, TaskKey};
 use holdfast::store::history::{Filter, Place as LogPlace, StoreState, Whose};
-use holdfast::store::trust::{HookState, NewMessage, OfferedRepo, OpenRun, Peer, Place, Telling};
+use holdfast::store::trust::{
+    ApiKey, HookState, NewMessage, NewSession, NewUser, OfferedRepo, OpenRun, Peer, Place, Telling,
+};
 use holdfast::store::{StoreError, Trust};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -117,16 +122,22 @@ fn trust_schema_5_opens() {
     let dir = tempfile::tempdir().expect("a folder");
     load("trust-5.sql", &dir.path().join("trust.db"));
     let trust = Trust::open(dir.path()).expect("it opens");
-    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    assert_eq!(trust.tasks().expect("tasks"), tasks(None).into_iter().collect());
     assert_eq!(trust.peers().expect("peers").len(), 1);
 }
 
-fn tasks() -> [(TaskKey, Record); 2] {
+fn tasks(flow: Option<FlowId>) -> [(TaskKey, Record); 2] {
     let at = |hours: i64| Timestamp::from_millis(NOON + hours * 3_600_000);
     let home = Record {
         next_due: Some(at(24)),
-        pending: Some(Pending { due: at(0), since: at(1), not_before: at(2), attempt: 1 }),
-        running: Some(Started { due: at(-24), at: at(-23), attempt: 3 }),
+        pending: Some(Pending {
+            due: at(0),
+            since: at(1),
+            not_before: at(2),
+            attempt: 1,
+            flow: None,
+        }),
+        running: Some(Started { due: at(-24), at: at(-23), attempt: 3, flow }),
         made: vec![at(-48), at(-24)],
         followed: None,
         paused: Some(Pause::Until(at(9))),
@@ -153,6 +164,68 @@ fn trust_schema_6_opens() {
     assert_eq!(trust.snoozes().expect("snoozes"), [("phone".to_owned(), until)]);
     let first = |telling: &Telling<'_>| telling.is_first(&peer().1, id(1), until);
     assert!(!trust.telling(first).expect("told"), "its end was told before");
+}
+
+#[test]
+fn trust_schema_7_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-7.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    let kept = tasks(Some(id(3).into())).into_iter().collect();
+    assert_eq!(trust.tasks().expect("tasks"), kept);
+    let since = trust.lock_in_way(&open_run().repo, LOCK, &[], Timestamp::from_millis(NOON + 9));
+    assert_eq!(since.expect("a lock"), Timestamp::from_millis(NOON));
+}
+
+/// Somebody else's, in a repository.
+const LOCK: &str = "other/root/4711";
+
+#[test]
+fn trust_schema_8_opens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    load("trust-8.sql", &dir.path().join("trust.db"));
+    let trust = Trust::open(dir.path()).expect("it opens");
+    let now = Timestamp::from_millis(NOON + 1);
+    let session = trust.session_by(&login().token, now).expect("read").expect("the login");
+    assert_eq!((session.user, session.role), (admin().name, Role::Admin));
+    let found = trust.api_key_by(&api_key().1, now).expect("read");
+    assert_eq!(found, Some(api_key().0));
+}
+
+fn admin() -> NewUser {
+    let password = Secret::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned());
+    NewUser { name: "anna".parse().expect("a name"), password, role: Role::Admin }
+}
+
+fn login() -> NewSession {
+    NewSession {
+        id: SessionId::from_bytes([1; 8]),
+        token: AccessSecret::from_bytes([2; 32]).hash(),
+        user: admin().name,
+        address: "192.0.2.7".to_owned(),
+        agent: "Firefox".to_owned(),
+    }
+}
+
+fn api_key() -> (ApiKey, AccessHash) {
+    let key = ApiKey {
+        id: ApiKeyId::from_bytes([3; 8]),
+        label: "grafana".to_owned(),
+        role: Role::Viewer,
+        created_at: Timestamp::from_millis(NOON),
+        expires_at: None,
+        last_used: None,
+        last_address: None,
+    };
+    (key, AccessSecret::from_bytes([4; 32]).hash())
+}
+
+/// What users leave in `trust.db`.
+fn sign_in(trust: &Trust) -> holdfast::store::Result<()> {
+    let at = Timestamp::from_millis(NOON);
+    assert!(trust.add_user(&admin(), at)?);
+    assert!(trust.open_session(&login(), &admin().password, None, at)?);
+    trust.add_api_key(&api_key().0, &api_key().1)
 }
 
 fn told() -> HookState {
@@ -228,9 +301,12 @@ fn the_present_schemas_have_fixtures() {
     trust.keep_repo_guid(&open_run().repo, &place(), &guid(), now).expect("kept");
     trust.offer(&peer().1, &[(open_run().repo, guid())], now).expect("kept");
     tell(&trust).expect("kept");
-    let all = tasks().map(|(key, record)| (key, Some(record)));
+    sign_in(&trust).expect("kept");
+    trust.lock_in_way(&open_run().repo, LOCK, &[], now).expect("kept");
+    let all = tasks(Some(id(3).into())).map(|(key, record)| (key, Some(record)));
     trust.keep_tasks(&all).expect("kept");
-    assert_eq!(trust.tasks().expect("tasks"), tasks().into_iter().collect());
+    let kept = tasks(Some(id(3).into())).into_iter().collect();
+    assert_eq!(trust.tasks().expect("tasks"), kept);
     trust.keep_tasks(&[(all[0].0.clone(), None)]).expect("kept");
     assert_eq!(trust.tasks().expect("tasks").len(), 1, "one is no more");
     trust.keep_tasks(&all).expect("kept");

@@ -1,6 +1,7 @@
 //! What a backup by holdfast costs beside bare restic: both save the same files into repositories of
 //! their own, in turns, within one run.
 
+use crate::machine::cpu_with_children;
 use crate::process::{Daemon, Home};
 use crate::random::Random;
 use crate::report::{Goal, Report};
@@ -19,6 +20,33 @@ const PAIRS: usize = 3;
 const SMALL: usize = 1024;
 const CHUNK: usize = 1 << 20;
 
+/// What a backup took.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// A daemon and where it lives.
+struct Saver<'a> {
+    home: &'a Home,
+    daemon: &'a Daemon,
+    folder: &'a Path,
+}
+
+impl Saver<'_> {
+    /// Of this process with all that it has run, and of the daemon with every restic.
+    fn cpu(&self) -> Duration {
+        cpu_with_children(std::process::id()) + self.daemon.cpu_with_children()
+    }
+
+    fn cost(&self, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Cost> {
+        let (cpu, since) = (self.cpu(), Instant::now());
+        work()?;
+        Ok(Cost { wall: since.elapsed(), cpu: self.cpu().saturating_sub(cpu) })
+    }
+}
+
 pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyhow::Result<()> {
     let folder = folder.join("backups");
     fs::create_dir(&folder)?;
@@ -26,10 +54,11 @@ pub(crate) fn measure(scale: &Scale, folder: &Path, report: &mut Report) -> anyh
     let daemon = home.start()?;
     let idle = daemon.memory().resident;
     let many = small_files(&folder.join("many"), scale.small_files)?;
-    compare((&home, &folder), &format!("{} files of 1 KiB", scale.small_files), &many, report)?;
+    let saver = Saver { home: &home, daemon: &daemon, folder: &folder };
+    compare(&saver, &format!("{} files of 1 KiB", scale.small_files), &many, report)?;
     let large = large_file(&folder.join("large"), scale.large_file)?;
     let what = format!("one file of {} MB", scale.large_file / 1_000_000);
-    compare((&home, &folder), &what, &large, report)?;
+    compare(&saver, &what, &large, report)?;
     memory(&daemon, idle, report);
     daemon.stop()
 }
@@ -62,18 +91,13 @@ fn large_file(folder: &Path, bytes: u64) -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-fn compare(
-    (home, folder): (&Home, &Path),
-    what: &str,
-    files: &Path,
-    report: &mut Report,
-) -> anyhow::Result<()> {
+fn compare(saver: &Saver<'_>, what: &str, files: &Path, report: &mut Report) -> anyhow::Result<()> {
     // Both read from memory what one of them has read.
     let (mut bare, mut held) = (Vec::new(), Vec::new());
     for pair in 0..PAIRS {
         let name = format!("{}-{pair}", files.file_name().unwrap_or_default().display());
-        let bare_turn = || run_bare(&folder.join(format!("{name}-bare")), files);
-        let held_turn = || run_held(home, &folder.join(format!("{name}-held")), files, &name);
+        let bare_turn = || run_bare(saver, &format!("{name}-bare"), files);
+        let held_turn = || run_held(saver, &format!("{name}-held"), files);
         if pair % 2 == 0 {
             bare.push(bare_turn()?);
             held.push(held_turn()?);
@@ -82,14 +106,21 @@ fn compare(
             bare.push(bare_turn()?);
         }
     }
-    let (bare, held) = (median(bare), median(held));
-    let percent = (held.as_secs_f64() / bare.as_secs_f64() - 1.0) * 100.0;
-    let note = format!("median of {PAIRS}: {held:.1?} beside {bare:.1?} of restic alone");
+    let more = |of: fn(Cost) -> Duration| {
+        let [bare, held] = [&bare, &held].map(|costs| median(costs.iter().copied().map(of)));
+        let percent = (held.as_secs_f64() / bare.as_secs_f64() - 1.0) * 100.0;
+        let note = format!("median of {PAIRS}: {held:.2?} beside {bare:.2?} of restic alone");
+        (percent, note)
+    };
+    let (percent, note) = more(|cost| cost.wall);
     report.note(&format!("backup of {what}: more time"), percent, "%", Goal::AtMost(2.0), note);
+    let (percent, note) = more(|cost| cost.cpu);
+    report.note(&format!("backup of {what}: more CPU"), percent, "%", Goal::None, note);
     Ok(())
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
     times.sort_unstable();
     times[times.len() / 2]
 }
@@ -103,29 +134,30 @@ fn restic(repository: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_bare(repository: &Path, files: &Path) -> anyhow::Result<Duration> {
-    restic(repository, &["init"])?;
+fn run_bare(saver: &Saver<'_>, name: &str, files: &Path) -> anyhow::Result<Cost> {
+    let repository = saver.folder.join(name);
+    restic(&repository, &["init"])?;
     let files = files.to_string_lossy();
-    let since = Instant::now();
-    restic(repository, &["backup", "--json", "--", &files])?;
-    let took = since.elapsed();
+    let cost = saver.cost(|| restic(&repository, &["backup", "--json", "--", &files]))?;
     fs::remove_dir_all(repository)?;
-    Ok(took)
+    Ok(cost)
 }
 
-fn run_held(home: &Home, repository: &Path, files: &Path, name: &str) -> anyhow::Result<Duration> {
+fn run_held(saver: &Saver<'_>, name: &str, files: &Path) -> anyhow::Result<Cost> {
+    let (home, repository) = (saver.home, saver.folder.join(name));
     let password = home.data.join("password");
     fs::write(&password, PASSWORD)?;
-    let texts = [repository, &password, files].map(|path| path.to_string_lossy().into_owned());
+    let texts = [&*repository, &password, files].map(|path| path.to_string_lossy().into_owned());
     let [at, password, files] = texts.each_ref().map(String::as_str);
     home.ask(&["repo", "add", name, at, "--password-file", password])?;
     home.ask(&["plan", "add", name, "--repo", name, "--path", files])?;
-    let since = Instant::now();
-    let operation = home.ask(&["plan", "backup", name])?;
-    let took = since.elapsed();
-    ensure!(operation["status"] == "succeeded", "{operation}");
+    let cost = saver.cost(|| {
+        let operation = home.ask(&["plan", "backup", name])?;
+        ensure!(operation["status"] == "succeeded", "{operation}");
+        Ok(())
+    })?;
     home.ask(&["plan", "remove", name, "--yes"])?;
     home.ask(&["repo", "remove", name, "--yes"])?;
     fs::remove_dir_all(repository)?;
-    Ok(took)
+    Ok(cost)
 }

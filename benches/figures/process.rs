@@ -1,6 +1,6 @@
 //! A daemon as a process of its own.
 
-use crate::machine::{Memory, cpu_of, memory_of};
+use crate::machine::{Memory, cpu_of, cpu_with_children, memory_of};
 use anyhow::{Context as _, ensure};
 use holdfast::config::{DataDir, read_or_create_identity};
 use holdfast::crypto::Identity;
@@ -81,6 +81,11 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn cpu(&self) -> Duration {
         cpu_of(self.child.id())
+    }
+
+    /// With that of every restic it has run.
+    pub(crate) fn cpu_with_children(&self) -> Duration {
+        cpu_with_children(self.child.id())
     }
 
     pub(crate) fn memory(&self) -> Memory {

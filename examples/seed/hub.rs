@@ -6,8 +6,8 @@ use holdfast::clock;
 use holdfast::crypto::{Identity, verify_checkpoint};
 use holdfast::grant::Grants;
 use holdfast::model::{
-    Epoch, Expectation, FlowId, InstanceId, ItemErrors, KeyId, Operation, OperationId,
-    OperationKind, PeerRole, Status, Timestamp, Timing,
+    Epoch, Expectation, InstanceId, KeyId, Operation, OperationId, OperationKind, PeerRole, Status,
+    Timestamp, Timing,
 };
 use holdfast::reconcile::memory::MemoryOrigin;
 use holdfast::reconcile::{
@@ -178,21 +178,11 @@ fn backup(shard: &Shard, number: u32, ended: Timestamp) -> Operation {
     random[4..].copy_from_slice(&shard.plan.as_bytes()[shard.plan.len() - 6..]);
     let id = OperationId::new(started_at, random);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: name(number),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: shard.repo.parse().ok(),
         plan: shard.plan.parse().ok(),
-        repo_guid: None,
         snapshot: Some("5eed".repeat(16)),
-        snapshot_gone: None,
-        started_at,
         ended_at: Some(ended),
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, name(number), OperationKind::Backup, started_at)
     }
 }

@@ -5,8 +5,8 @@
 
 use holdfast::clock;
 use holdfast::model::{
-    FlowId, InstanceId, ItemError, ItemErrors, Operation, OperationId, OperationKind, PlanId,
-    RepoId, Stats, Status, Timestamp,
+    FlowId, InstanceId, ItemError, Operation, OperationId, OperationKind, PlanId, RepoId, Stats,
+    Status, Timestamp,
 };
 use holdfast::store::{History, StoreError};
 use holdfast::wire::log::encode_operation;
@@ -66,20 +66,9 @@ fn template(instance: InstanceId) -> Operation {
     let at = clock::now();
     let id = OperationId::new(at, [0; 10]);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance,
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
-        repo: None,
-        plan: None,
-        repo_guid: None,
         snapshot: Some("5eed".repeat(16)),
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
-        message: String::new(),
         stats: Some(Stats {
             files_new: 12,
             files_changed: 34,
@@ -88,7 +77,7 @@ fn template(instance: InstanceId) -> Operation {
             bytes_added: 3_456_789,
             item_errors: 0,
         }),
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance, OperationKind::Backup, at)
     }
 }
 

@@ -4,6 +4,29 @@ use super::Error;
 use prost::Message as _;
 use tonic::{Code, Status};
 
+/// What names an [`Error`] among the details.
+const TYPE_URL: &str = "type.googleapis.com/holdfast.api.v1.Error";
+
+/// `google.rpc.Status`, the form in which every gRPC client reads details.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Details {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
 impl Error {
     /// With what to do about it.
     #[must_use]
@@ -15,14 +38,20 @@ impl Error {
     /// As the answer to a call.
     #[must_use]
     pub fn into_status(self, code: Code) -> Status {
-        Status::with_details(code, self.message.clone(), self.encode_to_vec().into())
+        let error = Any { type_url: TYPE_URL.to_owned(), value: self.encode_to_vec() };
+        let details =
+            Details { code: code.into(), message: self.message.clone(), details: vec![error] };
+        Status::with_details(code, self.message, details.encode_to_vec().into())
     }
 
     /// As a client shows it; a status without details names its gRPC code.
     #[must_use]
     pub fn of_status(status: &Status) -> Self {
-        Self::decode(status.details())
-            .ok()
+        let details = Details::decode(status.details()).unwrap_or_default().details;
+        details
+            .iter()
+            .find(|detail| detail.type_url == TYPE_URL)
+            .and_then(|detail| Self::decode(&*detail.value).ok())
             .filter(|error| !error.code.is_empty())
             .unwrap_or_else(|| Self::new(word_of(status.code()), status.message(), ""))
     }

@@ -12,6 +12,7 @@ use crate::api::snapshot_service_client::SnapshotServiceClient;
 use crate::api::status_service_client::StatusServiceClient;
 use crate::api::token_service_client::TokenServiceClient;
 use crate::api::upkeep_service_client::UpkeepServiceClient;
+use crate::api::user_service_client::UserServiceClient;
 use crate::net::local::{self, LocalError};
 use std::path::{Path, PathBuf};
 use tonic::transport::Channel;
@@ -47,6 +48,7 @@ services!(
     hooks: HookServiceClient,
     upkeep: UpkeepServiceClient,
     settings: SettingsServiceClient,
+    users: UserServiceClient,
 );
 
 impl Client {

@@ -1,14 +1,20 @@
 //! `holdfast init`: works without a daemon, and leaves what exists as it is.
 
-use super::{Context, Exit, Failure};
+use super::user::new_password;
+use super::{Context, Exit, Failure, Output};
 use crate::api::Identity;
+use crate::clock;
 use crate::config::{self, DataDir};
-use crate::model::InstanceId;
+use crate::model::{InstanceId, Role, Secret, UserName};
+use crate::store::trust::NewUser;
+use crate::store::{DataDirLock, StoreError, Trust};
+use crate::web::password;
 use std::path::Path;
 
-/// Write a commented config file and an identity
+/// Write a commented config file and an identity, and ask for the first user's password
 ///
-/// What exists already is left as it is.
+/// What exists already is left as it is. Without a terminal nobody is asked; `holdfast user add` adds
+/// a user at any time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  holdfast init --instance nas")]
 pub(crate) struct Args {
@@ -27,8 +33,45 @@ impl Args {
                 identity.instance, identity.key_id, identity.path
             )
         })?;
+        if context.output.is_interactive() {
+            ask_for_user(context.output, &context.data_dir)?;
+        }
         Ok(Exit::Done)
     }
+}
+
+/// The first user, if a person wants one and there is none.
+fn ask_for_user(output: Output, data_dir: &Path) -> Result<(), Failure> {
+    let _lock = match DataDirLock::take(data_dir) {
+        Ok(lock) => lock,
+        // A daemon runs here: users are its.
+        Err(StoreError::InUse { .. }) => return Ok(()),
+        Err(error) => return Err(stored(error)),
+    };
+    let trust = Trust::open(data_dir).map_err(stored)?;
+    if trust.has_users().map_err(stored)? {
+        return Ok(());
+    }
+    let question = "\nuser of the web interface (empty: no login, this machine only):";
+    let name = output.ask(question)?;
+    if name.is_empty() {
+        return Ok(());
+    }
+    let name: UserName = name.parse().map_err(|error| Failure::usage(format!("{error}"), ""))?;
+    let password = new_password(output, &name, None)?;
+    add_first(&trust, &name, &Secret::new(password))?;
+    output.say(&format!("{name} may sign in, as admin"))
+}
+
+fn add_first(trust: &Trust, name: &UserName, password: &Secret) -> Result<(), Failure> {
+    let hash = password::hash(password)
+        .map_err(|error| Failure::local("password", error.to_string(), ""))?;
+    let user = NewUser { name: name.clone(), password: hash, role: Role::Admin };
+    trust.add_first_user(&user, clock::now()).map(drop).map_err(stored)
+}
+
+fn stored(error: StoreError) -> Failure {
+    Failure::local("store", error.to_string(), "")
 }
 
 /// Config and identity, written where there is none.
@@ -99,6 +142,17 @@ mod tests {
         assert!(config::parse(&text).is_ok(), "{text}");
         assert_eq!(prepare(&config, &data, None).unwrap(), first);
         assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
+    }
+
+    #[test]
+    fn the_first_user_is_an_admin_with_that_password() {
+        let home = tempfile::tempdir().unwrap();
+        let trust = Trust::open(home.path()).unwrap();
+        let name = "anna".parse().unwrap();
+        add_first(&trust, &name, &Secret::new("correct horse battery".to_owned())).unwrap();
+        let credentials = trust.credentials(&name).unwrap().unwrap();
+        assert_eq!(credentials.role, Role::Admin);
+        assert!(credentials.password.expose().starts_with("$argon2id$"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod status;
 mod token;
 mod tuning;
 mod upkeep;
+mod user;
 mod watch;
 mod words;
 
@@ -106,6 +107,8 @@ enum Command {
     Hook(hook::Command),
     #[command(subcommand)]
     Config(config::Command),
+    #[command(subcommand)]
+    User(user::Command),
     #[command(subcommand)]
     Identity(identity::Command),
     Completions(completions::Args),
@@ -236,6 +239,7 @@ impl Command {
             Self::Restore(args) => args.run(context).await,
             Self::Hook(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,
+            Self::User(command) => command.run(context).await,
             Self::Identity(command) => command.run(context).await,
             Self::Run(_) | Self::Completions(_) | Self::Man(_) => {
                 unreachable!("dispatched before the runtime starts")

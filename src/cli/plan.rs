@@ -108,7 +108,7 @@ pub(crate) struct Named {
 /// Add a plan
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  holdfast plan add home --repo vault --path /home --exclude '*.cache'"
+    after_help = "Example:\n  holdfast plan add home --repo vault --path /home --exclude '*.cache'\n  holdfast plan add app --repo vault --stdin-name app.dump --stdin-command pg_dump --format=custom app"
 )]
 pub(crate) struct Add {
     #[command(flatten)]
@@ -117,8 +117,20 @@ pub(crate) struct Add {
     #[arg(long, value_name = "REPO")]
     repo: RepoId,
     /// What; may be repeated
-    #[arg(long, required = true, value_name = "PATH", value_parser = parse::path)]
+    #[arg(long, required_unless_present = "stdin_command", value_name = "PATH", value_parser = parse::path)]
     path: Vec<String>,
+    /// Instead of paths: what this program prints. Comes last, all that follows is its arguments
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        num_args = 1..,
+        allow_hyphen_values = true,
+        conflicts_with = "path"
+    )]
+    stdin_command: Vec<String>,
+    /// The name of the file that it is saved as [default: stdin]
+    #[arg(long, value_name = "NAME", requires = "stdin_command")]
+    stdin_name: Option<String>,
     /// Leave out what matches; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
@@ -289,6 +301,8 @@ impl From<Add> for AddPlanRequest {
             plan: add.named.plan.to_string(),
             repo: add.repo.to_string(),
             paths: add.path,
+            stdin_command: add.stdin_command,
+            stdin_name: add.stdin_name,
             exclude: add.exclude,
             iexclude: add.iexclude,
             exclude_if_present: add.exclude_if_present,
@@ -546,7 +560,14 @@ fn state(plan: &Plan, now: Timestamp) -> String {
         (false, "paused") => "disabled".to_owned(),
         (false, state) => format!("{}, disabled", state.replace('-', " ")),
     };
-    format!("{word}{detail}{}", as_of.unwrap_or_default())
+    format!("{word}{detail}{}{}", retry(plan, now), as_of.unwrap_or_default())
+}
+
+/// The retry that runs, or that waits.
+fn retry(plan: &Plan, now: Timestamp) -> String {
+    let Some(attempt) = &plan.attempt else { return String::new() };
+    let at = plan.retry_at.as_ref().map(|at| format!(" {}", words::relative(at, now)));
+    format!(", attempt {} of {}{}", attempt.number, attempt.of, at.unwrap_or_default())
 }
 
 fn age(plan: &Plan) -> String {
@@ -612,6 +633,17 @@ mod tests {
         };
         assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
         assert_eq!(age(&seen), "2 h of 1 d");
+    }
+
+    #[test]
+    fn a_retry_says_which_it_is_of_how_many_and_when() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let attempt = Some(crate::api::Attempt { number: 2, of: 3 });
+        let runs = Plan { attempt, ..plan("running") };
+        assert_eq!(state(&runs, now), "running, attempt 2 of 3");
+        let retry_at = Some("2026-11-21T04:05:00.000Z".to_owned());
+        let waits = Plan { attempt, retry_at, failures: 1, ..plan("failing") };
+        assert_eq!(state(&waits, now), "failing, attempt 2 of 3 in 5 min");
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub(crate) struct Labels {
 }
 
 /// Of a repo, what can be changed.
-const CHANGES: [&str; 20] = [
+const CHANGES: [&str; 23] = [
     "kind",
     "place",
     "uri",
@@ -214,6 +214,9 @@ const CHANGES: [&str; 20] = [
     "stats",
     "parallel",
     "lock_wait",
+    "lock_alarm",
+    "retry_attempts",
+    "retry_wait",
 ];
 
 /// Change a repo; what is not given stays
@@ -546,6 +549,14 @@ fn shown(repo: &Repo, now: Timestamp) -> String {
     lines.extend(
         repo.last_prune.as_ref().map(|at| format!("last prune  {}", words::relative(at, now))),
     );
+    let next = [
+        ("forget", &repo.next_forget),
+        ("prune ", &repo.next_prune),
+        ("check ", &repo.next_check),
+        ("stats ", &repo.next_stats),
+    ];
+    let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
+    lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
     lines.extend(repo.upkeep.iter().flat_map(kept));
     lines.extend(
         repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),

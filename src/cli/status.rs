@@ -40,6 +40,7 @@ fn heading(status: &Status) -> String {
     lines.extend(status.ui_url.as_ref().map(|url| format!("ui         {url}")));
     let store = status.store.as_ref().map_or("", |store| store.state.as_str());
     let said = match store {
+        "unwritable" => Some("history cannot be written now; backups go on"),
         "repairing" => Some("history is being checked; backups go on"),
         "empty" => Some("history could not be read and was set aside; backups go on"),
         _ => None,

@@ -40,6 +40,15 @@ pub(crate) struct Settings {
     /// How long work waits for somebody else's lock, such as 1h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     lock_wait: Option<Duration>,
+    /// How long somebody else's lock may be in the way before hooks are told, such as 6h; 0s: 6h
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    lock_alarm: Option<Duration>,
+    /// How often upkeep that was due is tried; 0: three times, after 5 and 20 minutes
+    #[arg(long, value_name = "N")]
+    retry_attempts: Option<u32>,
+    /// How long it is waited before the second attempt; each later wait is four times as long
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    retry_wait: Option<Duration>,
 }
 
 impl From<Settings> for UpkeepSettings {
@@ -54,6 +63,9 @@ impl From<Settings> for UpkeepSettings {
             stats_schedule: given.stats,
             parallel: given.parallel,
             lock_wait_s: given.lock_wait.map(|wait| wait.as_secs()),
+            lock_alarm_s: given.lock_alarm.map(|alarm| alarm.as_secs()),
+            retry_attempts: given.retry_attempts,
+            retry_wait_s: given.retry_wait.map(|wait| wait.as_secs()),
         }
     }
 }

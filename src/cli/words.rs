@@ -116,7 +116,7 @@ impl Tone {
             "never" | "stale" | "failing" | "failed" | "refused" | "incompatible" | "missing"
             | "conflict" | "lost" | "empty" => Self::Bad,
             "late" | "warnings" | "warning" | "unreachable" | "locked" | "disabled"
-            | "repairing" => Self::Watch,
+            | "repairing" | "unwritable" => Self::Watch,
             "running" | "pending" | "connecting" => Self::Run,
             "fresh" | "succeeded" | "connected" | "ready" | "open" | "ok" => Self::Good,
             _ => Self::Off,

@@ -38,6 +38,8 @@ pub(super) const REPO: Keys = Keys {
         "stats",
         "parallel",
         "lock-wait",
+        "lock-alarm",
+        "retry",
         "limits",
         "compression",
         "pack-size",

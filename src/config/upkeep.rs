@@ -1,11 +1,11 @@
 //! How plans and repos are kept in order: retention, and the upkeep of a repository.
 
 use super::encode::{Fields, inline, text};
-use super::schedules::{encoded, schedule_of_repo};
+use super::schedules::{encoded, encoded_retry, retry, schedule_of_repo};
 use super::values::within;
 use super::written::{Field, Keys, Section};
 use crate::model::{MaxUnused, OperationKind, ReadData, Retention, Rules, Span};
-use crate::schedule::Schedule;
+use crate::schedule::{Retry, Schedule};
 use std::time::Duration;
 use toml_edit::Value;
 
@@ -31,6 +31,11 @@ pub struct Upkeep {
     pub parallel: Option<u32>,
     /// How long work waits for somebody else's lock; `None`: [`Upkeep::LOCK_WAIT`].
     pub lock_wait: Option<Span>,
+    /// How long somebody else's lock may be in the way before hooks are told;
+    /// `None`: [`Upkeep::LOCK_ALARM`].
+    pub lock_alarm: Option<Span>,
+    /// When upkeep that was due is tried again; `None`: as by default.
+    pub retry: Option<Retry>,
 }
 
 /// The retention of a repo: for every plan and instance that has none of its own.
@@ -76,9 +81,13 @@ impl Upkeep {
         stats: None,
         parallel: None,
         lock_wait: None,
+        lock_alarm: None,
+        retry: None,
     };
     /// The default of [`Upkeep::lock_wait`].
     pub const LOCK_WAIT: Duration = Duration::from_secs(3600);
+    /// The default of [`Upkeep::lock_alarm`].
+    pub const LOCK_ALARM: Duration = Duration::from_secs(6 * 3600);
 
     /// What is done by schedule, and when.
     pub fn schedules(&self) -> impl Iterator<Item = (OperationKind, &Schedule)> {
@@ -112,6 +121,11 @@ pub(super) fn upkeep(section: &Section<'_>) -> Upkeep {
             .field("lock-wait")
             .and_then(|f| within(&f, Duration::ZERO, at_most))
             .map(Span),
+        lock_alarm: section
+            .field("lock-alarm")
+            .and_then(|f| within(&f, Duration::from_secs(1), Span::days(31).0))
+            .map(Span),
+        retry: section.field("retry").and_then(|f| retry(&f)),
     }
 }
 
@@ -204,7 +218,7 @@ fn task(schedule: &Schedule, more: Option<(&str, Value)>) -> Value {
 }
 
 pub(super) fn fields(upkeep: &Upkeep) -> Fields {
-    let Upkeep { forget, prune, check, stats, parallel, lock_wait } = upkeep;
+    let Upkeep { forget, prune, check, stats, parallel, lock_wait, lock_alarm, retry } = upkeep;
     let forget = forget
         .as_ref()
         .map(|forget| task(&forget.schedule, Some(("retention", rules_as_written(&forget.rules)))));
@@ -222,5 +236,7 @@ pub(super) fn fields(upkeep: &Upkeep) -> Fields {
         ("stats", stats),
         ("parallel", parallel.map(|count| Value::from(i64::from(count)))),
         ("lock-wait", lock_wait.map(text)),
+        ("lock-alarm", lock_alarm.map(text)),
+        ("retry", retry.as_ref().and_then(encoded_retry)),
     ]
 }

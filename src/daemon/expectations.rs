@@ -121,7 +121,7 @@ pub fn plan_run(recorded: &Recorded) -> Option<freshness::PlanRun> {
 mod tests {
     use super::*;
     use crate::config::parse;
-    use crate::model::{ItemErrors, KeyId, Operation, OperationId, Secret, Status};
+    use crate::model::{KeyId, Operation, OperationId, Secret, Status};
     use crate::store::history::Owner;
     use crate::store::trust::{OpenRun, ReceivedRepo, ReceivedState, RunEnd};
     use std::time::Duration;
@@ -148,22 +148,10 @@ mod tests {
     fn backup(n: u8, status: Status) -> Operation {
         let id = OperationId::from_bytes([n; 16]);
         Operation {
-            id,
-            flow: id.into(),
-            revision: 1,
-            instance: "nas".parse().unwrap(),
-            kind: OperationKind::Backup,
             status,
             repo: Some("vault".parse().unwrap()),
             plan: Some("home".parse().unwrap()),
-            repo_guid: None,
-            snapshot: None,
-            snapshot_gone: None,
-            started_at: at(i64::from(n)),
-            ended_at: None,
-            message: String::new(),
-            stats: None,
-            item_errors: ItemErrors::default(),
+            ..Operation::begun(id, "nas".parse().unwrap(), OperationKind::Backup, at(i64::from(n)))
         }
     }
 

@@ -5,6 +5,7 @@ use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
+use super::ports::StoredHistory;
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
@@ -16,6 +17,7 @@ use crate::model::KeyId;
 use crate::net::drive::Pasts;
 use crate::session::Code;
 use crate::store::{History, StoreError, Trust};
+use crate::web::accounts::Accounts;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -31,6 +33,10 @@ pub struct Node {
     pub trust: Arc<Trust>,
     /// The logs, our own and our peers'.
     pub history: History,
+    /// Who may use the web interface.
+    pub accounts: Arc<Accounts>,
+    /// Our own log, as the engine writes it.
+    pub journal: Arc<StoredHistory>,
     /// Runs restic.
     pub engine: Engine,
     /// What is due, and when.
@@ -55,6 +61,8 @@ pub struct Node {
     pub areas: Areas,
     /// Where this instance listens, as bound.
     pub listening: Vec<SocketAddr>,
+    /// Where a person on this machine opens the web interface.
+    pub ui_url: Option<String>,
 }
 
 impl Node {

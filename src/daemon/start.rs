@@ -7,7 +7,7 @@ use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
 use super::logs::LogCalls;
 use super::node::Node;
-use super::ports;
+use super::ports::{self, StoredHistory};
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::{self, PlanTasks, RepoTasks, Scheduler, Tasks};
@@ -30,7 +30,7 @@ use crate::session::{Local, Timing};
 use crate::shutdown::{Guard, Shutdown};
 use crate::store::history::Owner;
 use crate::store::{DataDirLock, History, StoreError, Trust};
-use crate::web::access::LoopbackOnly;
+use crate::web::accounts::Accounts;
 use crate::web::{self, Surface};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -195,8 +195,13 @@ impl Running {
             reason: error.to_string(),
         })?;
         let listeners = bind(&config, &opened.options.listen).await?;
-        let bound = listeners.iter().filter_map(|listener| listener.local_address().ok());
-        let bound: Vec<_> = bound.collect();
+        let bound = Bound {
+            all: bound(&listeners, |_| true),
+            ui_url: web::url(
+                &bound(&listeners, |answers| answers == Answers::Everything),
+                &config.tls,
+            ),
+        };
         let names: Vec<_> = config.urls.iter().map(|url| url.host().to_owned()).collect();
         let tls = TlsServer::configured(&config.tls, &names, opened.data.path())?;
         let socket = bind_socket(&opened.data)?;
@@ -235,9 +240,9 @@ impl Running {
         let surface = Surface {
             routes: routes.clone(),
             downloads: Arc::new(services::Downloading::new(Arc::clone(node))),
-            access: LoopbackOnly,
+            access: Arc::clone(&node.accounts),
             config: Arc::clone(&node.config),
-            listening: node.listening.clone(),
+            listening: bound(&listeners, |answers| answers == Answers::Everything),
         };
         let router = web::router(surface);
         tokio::spawn(serve(listeners, self.tls.clone(), accept, router, shutdown.guard()));
@@ -249,6 +254,7 @@ impl Running {
         });
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(upkeep::settle(Arc::clone(node), shutdown.guard()));
         let herald = || Arc::clone(&node.herald);
         tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
         tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));
@@ -259,10 +265,32 @@ impl Running {
         ];
         tokio::spawn(scheduler::run(Arc::clone(node), kinds, shutdown.guard()));
         self.watch_config(shutdown.guard());
+        self.invite();
         tracing::info!(
             instance = %node.config.current().instance, key = %node.key(), listen = ?node.listening,
             "holdfast runs"
         );
+    }
+
+    /// Where the first user may come from elsewhere, they need what only this machine's owner sees.
+    fn invite(&self) {
+        let beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        // Those of `sync-listen` were bound last; they do not answer browsers.
+        let sync_only = self.node.config.current().sync_listen.len();
+        let answering = self.node.listening.len().saturating_sub(sync_only);
+        if !self.node.listening.iter().take(answering).any(beyond) {
+            return;
+        }
+        match self.node.accounts.invite() {
+            // Not through the log, which is kept and passed on: this is to be read once.
+            Ok(Some(code)) => eprintln!(
+                "No user exists yet. To create the first one from another machine, open the web \
+                 interface and type this code (until the daemon is restarted): {}",
+                code.expose()
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "no code for the first user was made"),
+        }
     }
 
     fn watch_config(&self, guard: Guard) {
@@ -330,6 +358,18 @@ impl Running {
     }
 }
 
+/// Where this instance listens.
+struct Bound {
+    all: Vec<SocketAddr>,
+    ui_url: Option<String>,
+}
+
+/// The addresses of those listeners that answer so.
+fn bound(listeners: &[Listener], which: impl Fn(Answers) -> bool) -> Vec<SocketAddr> {
+    let chosen = listeners.iter().filter(|listener| which(listener.answers()));
+    chosen.filter_map(|listener| listener.local_address().ok()).collect()
+}
+
 /// Binds every address, before anything is served.
 async fn bind(config: &Config, instead: &[SocketAddr]) -> Result<Vec<Listener>, ListenError> {
     let listen = if instead.is_empty() { &config.listen[..] } else { instead };
@@ -366,7 +406,7 @@ fn settings(config: &Config, identity: &Arc<Identity>, boot_id: [u8; 16]) -> Set
 fn connect(
     opened: Opened,
     settings: Settings,
-    listening: Vec<SocketAddr>,
+    bound: Bound,
 ) -> (Arc<Node>, mpsc::UnboundedReceiver<Conversation>, DataDirLock) {
     let Opened { options, _lock: lock, config, data, identity, trust, history, scheduler, guard } =
         opened;
@@ -383,8 +423,13 @@ fn connect(
     };
     let (links, conversations) = Links::new(settings, base);
     let dialing = Dialing::new(Arc::clone(&links), Arc::clone(&roster), Arc::clone(&presences));
-    let ports =
-        ports::connect(Arc::clone(&config), Arc::clone(&trust), history.clone(), Handle::current());
+    let journal = Arc::new(StoredHistory::new(history.clone()));
+    let ports = ports::connect(
+        Arc::clone(&config),
+        Arc::clone(&trust),
+        Arc::clone(&journal),
+        Handle::current(),
+    );
     let herald = Herald::new(
         Arc::clone(&config),
         Arc::clone(&trust),
@@ -399,12 +444,15 @@ fn connect(
         Arc::<Herald>::clone(&herald),
     );
     let log_calls = LogCalls::default();
+    let accounts = Arc::new(Accounts::new(Arc::clone(&trust), identity.key_id()));
     let node = Node {
+        accounts,
         config,
         data,
         identity,
         trust,
         history,
+        journal,
         engine,
         scheduler,
         roster,
@@ -416,7 +464,8 @@ fn connect(
         pasts,
         herald,
         areas: Areas::default(),
-        listening,
+        listening: bound.all,
+        ui_url: bound.ui_url,
     };
     (Arc::new(node), conversations, lock)
 }

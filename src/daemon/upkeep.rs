@@ -3,7 +3,8 @@
 //! 1. A scrub takes few entries at a time: the writer has others to serve.
 //! 2. What is old leaves by its own clock: ours after `keep`, our peers' after `keep-peers`; never on
 //!    the first day of a clock that leapt.
-//! 3. After a scrub that changed something, sessions begin anew and ask for what is lost.
+//! 3. What the disk did not take of our own log is tried again every few seconds, and at the stop.
+//! 4. After a scrub that changed something, sessions begin anew and ask for what is lost.
 
 use super::node::Node;
 use crate::clock;
@@ -20,6 +21,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const LEAP: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A daemon that just started has better things to do.
 const SETTLE: Duration = Duration::from_secs(300);
+/// How often the disk is tried that took nothing.
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
 /// Entries in one transaction of a scrub.
 const RANGE: usize = 1_024;
 /// Between two of them.
@@ -49,6 +52,22 @@ pub(super) async fn run(node: Arc<Node>, mut guard: Guard) {
             tracing::warn!(%error, "the daily round over the store was not finished");
         }
         wait = DAY;
+    }
+}
+
+/// Writes what our own log is owed as soon as its disk takes it, until the stop is asked for.
+pub(super) async fn settle(node: Arc<Node>, mut guard: Guard) {
+    let mut stops = false;
+    while !stops {
+        stops = guard.run(tokio::time::sleep(SETTLE_EVERY)).await.is_none();
+        if node.journal.backlog().is_none() {
+            continue;
+        }
+        let journal = Arc::clone(&node.journal);
+        let settled = tokio::task::spawn_blocking(move || journal.settle()).await;
+        if let (Ok(Err(error)), true) = (settled, stops) {
+            tracing::error!(%error, "what waited to be written to the history is lost");
+        }
     }
 }
 

@@ -44,6 +44,7 @@ impl Engine {
             repo: plan.repo.clone(),
             plan: Some(plan.id.clone()),
             flow: by.flow(),
+            attempt: by.attempt(),
         };
         let active = match inner.begin(about).await? {
             Added::Waiting(id) => return Ok(Begun { id, active: inner.board.find(id) }),
@@ -168,6 +169,7 @@ impl Engine {
             repo: repo.clone(),
             plan: Some(plan.clone()),
             flow,
+            attempt: None,
         };
         let mut index = self.inner.compose(about).await?;
         index.ended_at = Some(clock::now());

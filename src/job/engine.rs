@@ -8,7 +8,9 @@ use super::queue::Queue;
 use super::watchdog::Signs;
 use super::{JobError, Live, Ports, RepoSpec, Run};
 use crate::clock;
-use crate::model::{FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status};
+use crate::model::{
+    Attempt, FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
+};
 use crate::restic::{Command, Failure, Locator, OwnRun, Restic, Running, Unlocking};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
@@ -61,6 +63,7 @@ pub(super) struct About {
     pub(super) repo: RepoId,
     pub(super) plan: Option<PlanId>,
     pub(super) flow: Option<FlowId>,
+    pub(super) attempt: Option<Attempt>,
 }
 
 impl Engine {
@@ -177,22 +180,12 @@ impl Inner {
         let (id, now) = (self.new_id()?, clock::now());
         let repo_guid = self.ports.guid(&about.repo).await;
         Ok(Operation {
-            id,
             flow: about.flow.unwrap_or_else(|| id.into()),
-            revision: 1,
-            instance: self.ports.catalogue.instance(),
-            kind: about.kind,
-            status: Status::Running,
             repo: Some(about.repo),
             plan: about.plan,
             repo_guid,
-            snapshot: None,
-            snapshot_gone: None,
-            started_at: now,
-            ended_at: None,
-            message: String::new(),
-            stats: None,
-            item_errors: crate::model::ItemErrors::default(),
+            attempt: about.attempt,
+            ..Operation::begun(id, self.ports.catalogue.instance(), about.kind, now)
         })
     }
 

@@ -145,8 +145,7 @@ impl JobError {
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         match self {
-            Self::KnownButMissing { .. }
-            | Self::OtherRepository { .. }
+            Self::OtherRepository { .. }
             | Self::OwnerCreates { .. }
             | Self::NotInitialised { .. }
             | Self::NothingToAdopt { .. }
@@ -158,7 +157,9 @@ impl JobError {
             | Self::NoSnapshot { .. }
             | Self::NoRestic(_) => true,
             Self::Failed(failure) => failure.reason.needs_a_person(),
-            Self::Unusable(_)
+            // A disk that was there may be back in a while, as a server may.
+            Self::KnownButMissing { .. }
+            | Self::Unusable(_)
             | Self::DumpFailed { .. }
             | Self::Cancelled
             | Self::NotKept { .. }

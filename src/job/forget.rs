@@ -97,8 +97,9 @@ impl Engine {
         let is_ours = |standing| standing != Standing::Received;
         let repo = self.inner.ports.repo(repo).await.ok().filter(|repo| is_ours(repo.standing));
         let Some(repo) = repo.filter(|_| has_rules) else { return false };
-        let kind = OperationKind::Forget;
-        let about = About { kind, repo: repo.id, plan: Some(plan.clone()), flow: Some(flow) };
+        let (kind, attempt) = (OperationKind::Forget, None);
+        let (plan_id, flow) = (Some(plan.clone()), Some(flow));
+        let about = About { kind, repo: repo.id, plan: plan_id, flow, attempt };
         let Ok(Added::New(active)) = self.inner.begin(about).await else { return false };
         active.ranks(priority);
         let end = self.upkeep_steps(&active, &super::Task::Forget(Some(plan.clone()))).await;

@@ -13,7 +13,7 @@ use super::{Engine, JobError, StoreFault, Unusable};
 use crate::clock;
 use crate::config::OnError;
 use crate::model::{
-    FlowId, ItemErrors, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp,
+    FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Status, Timestamp,
 };
 use crate::shutdown;
 use std::sync::Arc;
@@ -31,6 +31,12 @@ pub trait Hooks: Send + Sync {
     /// # Errors
     /// It was not kept.
     fn ended(&self, operation: &Operation) -> Result<(), StoreFault>;
+    /// Somebody else's lock is in the way of an operation for longer than it should be. Comes again
+    /// while it is.
+    ///
+    /// # Errors
+    /// It was not kept.
+    fn locked(&self, operation: &Operation, by: &str) -> Result<(), StoreFault>;
     /// The commands that come before this backup, in the order of the file.
     fn before(&self, operation: &Operation) -> Vec<Before>;
 }
@@ -54,6 +60,10 @@ impl Hooks for NoHooks {
     }
 
     fn ended(&self, _: &Operation) -> Result<(), StoreFault> {
+        Ok(())
+    }
+
+    fn locked(&self, _: &Operation, _: &str) -> Result<(), StoreFault> {
         Ok(())
     }
 
@@ -194,22 +204,18 @@ impl Inner {
     async fn record_hook(&self, run: HookRun) -> Result<OperationId, JobError> {
         let id = self.new_id()?;
         let operation = Operation {
-            id,
             flow: run.flow.unwrap_or_else(|| id.into()),
-            revision: 1,
-            snapshot_gone: None,
-            instance: self.ports.catalogue.instance(),
-            kind: OperationKind::Hook,
             status: run.status,
             repo: run.repo,
             plan: run.plan,
-            repo_guid: None,
-            snapshot: None,
-            started_at: run.started_at,
             ended_at: Some(clock::now()),
             message: run.message,
-            stats: None,
-            item_errors: ItemErrors::default(),
+            ..Operation::begun(
+                id,
+                self.ports.catalogue.instance(),
+                OperationKind::Hook,
+                run.started_at,
+            )
         };
         self.ports.tell(move |ports| ports.history.record(&operation)).await;
         if !run.log.is_empty() {
@@ -225,6 +231,12 @@ impl Inner {
             let (hooks, operation) = (Arc::clone(&self.hooks), operation.clone());
             self.ports.tell(move |_| hooks.ended(&operation)).await;
         }
+    }
+
+    /// Passes on that somebody else's lock is in the way for too long.
+    pub(super) async fn tell_locked(&self, operation: Operation, by: String) {
+        let hooks = Arc::clone(&self.hooks);
+        self.ports.tell(move |_| hooks.locked(&operation, &by)).await;
     }
 }
 

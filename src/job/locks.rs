@@ -94,9 +94,13 @@ impl Engine {
         loop {
             let operation = active.operation();
             let left = self.clear(site, operation.flow, &mut cancel).await.unwrap_or_default();
-            let in_way = left.into_iter().find(|lock| mode == Mode::Alone || lock.exclusive);
+            let in_way = left.iter().find(|lock| mode == Mode::Alone || lock.exclusive);
+            let since = self.noted(site.repo, &left, in_way).await;
             let Some(lock) = in_way else { break };
             let by = lock.to_string();
+            if site.keeping.lock_alarm.is_some_and(|alarm| clock::now().since(since) >= alarm) {
+                self.inner.tell_locked(operation, by.clone()).await;
+            }
             self.set_locked(&site.repo.id, Some(by.clone()));
             if clock::monotonic() >= until {
                 return;
@@ -113,6 +117,17 @@ impl Engine {
         }
         self.set_locked(&site.repo.id, None);
         active.amend_silently(|op| op.message.clear());
+    }
+
+    /// Keeps which locks there are; since when the one in the way is.
+    async fn noted(&self, repo: &RepoSpec, left: &[Lock], in_way: Option<&Lock>) -> Timestamp {
+        let held: Vec<_> = left.iter().map(Lock::holder).collect();
+        let (repo, in_way) = (repo.id.clone(), in_way.map(Lock::holder));
+        let noted = self.inner.ports.call(move |ports| match in_way {
+            Some(holder) => ports.runs.lock_in_way(&repo, &holder, &held),
+            None => ports.runs.locks_held(&repo, &held).map(|()| clock::now()),
+        });
+        noted.await.unwrap_or_else(|_| clock::now())
     }
 
     /// Removes the locks of the gone, with an operation that says so. The locks that are left.
@@ -185,7 +200,8 @@ impl Engine {
 impl Inner {
     /// Adds the operation of an unlock, already at its end.
     pub(super) async fn record_unlock(&self, repo: &RepoId, flow: Option<FlowId>, message: String) {
-        let about = About { kind: OperationKind::Unlock, repo: repo.clone(), plan: None, flow };
+        let (kind, attempt) = (OperationKind::Unlock, None);
+        let about = About { kind, repo: repo.clone(), plan: None, flow, attempt };
         match self.compose(about).await {
             Ok(mut unlock) => {
                 unlock.status = Status::Succeeded;

@@ -3,7 +3,8 @@
 use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::locks::{Site, removed};
-use super::queue::{Mode, Priority};
+use super::queue::Mode;
+use super::run_by::By;
 use super::{Engine, JobError, Standing};
 use crate::clock;
 use crate::model::{
@@ -104,7 +105,7 @@ impl Engine {
         &self,
         repo: &RepoId,
         task: Task,
-        priority: Priority,
+        by: By,
     ) -> Result<OperationId, JobError> {
         let inner = Arc::clone(&self.inner);
         let guard = inner.task()?;
@@ -112,21 +113,22 @@ impl Engine {
         if let (Standing::Received, Some(what)) = (spec.standing, task.owners()) {
             return Err(JobError::OwnersWork { repo: repo.clone(), what });
         }
-        let about = task.about(repo);
-        let active = match (inner.begin(about).await?, priority) {
+        let about = About { flow: by.flow(), attempt: by.attempt(), ..task.about(repo) };
+        let active = match (inner.begin(about).await?, by) {
             (Added::New(active), _) => active,
-            (Added::Waiting(id), Priority::Wanted) => return Ok(id),
-            (Added::Waiting(_), Priority::Due) => {
+            (Added::Waiting(id), By::Person) => return Ok(id),
+            (Added::Waiting(_), By::Schedule { .. }) => {
                 let reason = format!("the {} before it has not ended", task.kind());
                 return self.skip(repo, &task, reason).await;
             }
         };
-        active.ranks(priority);
+        active.ranks(by.priority());
         let id = active.operation().id;
         let engine = self.clone();
         inner.spawn(guard, async move {
             let end = engine.upkeep_steps(&active, &task).await;
-            engine.inner.finish(&active, end.or_else(|error| not_due(error, priority))).await;
+            let end = end.or_else(|error| ended_early(error, by)).map(|end| by.counted(end));
+            engine.inner.finish(&active, end).await;
         });
         Ok(id)
     }
@@ -358,7 +360,13 @@ impl Engine {
 
 impl Task {
     fn about(&self, repo: &RepoId) -> About {
-        About { kind: self.kind(), repo: repo.clone(), plan: self.plan(), flow: None }
+        About {
+            kind: self.kind(),
+            repo: repo.clone(),
+            plan: self.plan(),
+            flow: None,
+            attempt: None,
+        }
     }
 }
 
@@ -367,13 +375,17 @@ fn done(message: String) -> End {
 }
 
 /// What was due by schedule and makes no sense yet is skipped, not failed.
-fn not_due(error: JobError, priority: Priority) -> Result<End, JobError> {
-    match (&error, priority) {
-        (JobError::NotInitialised { .. }, Priority::Due) => {
+fn ended_early(error: JobError, by: By) -> Result<End, JobError> {
+    match (&error, by) {
+        (JobError::NotInitialised { .. }, By::Schedule { .. }) => {
             let message = "skipped: nothing has been saved into this repo yet".to_owned();
             Ok(End { status: Some(Status::Skipped), message, ..End::default() })
         }
-        _ => Err(error),
+        _ if error.is_cancel() => Err(error),
+        _ => {
+            let (status, message) = (Some(Status::Failed), error.to_string());
+            Ok(End { status, message, ..End::default() })
+        }
     }
 }
 

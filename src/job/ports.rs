@@ -85,6 +85,8 @@ pub struct Keeping {
     pub all_at_once: Option<u32>,
     /// How long work waits for somebody else's lock.
     pub lock_wait: Duration,
+    /// How long somebody else's lock may be in the way before hooks are told; `None`: however long.
+    pub lock_alarm: Option<Duration>,
 }
 
 impl Keeping {
@@ -252,6 +254,22 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// It was not stored.
     fn keep_part_read(&self, repo: &RepoId, part: Subset) -> Result<(), StoreFault>;
+    /// Somebody else's lock is in the way in a repo, by host, user and process; since when it is. Any
+    /// other but those `held` is gone.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn lock_in_way(
+        &self,
+        repo: &RepoId,
+        holder: &str,
+        held: &[String],
+    ) -> Result<Timestamp, StoreFault>;
+    /// These are all the locks of others in a repo.
+    ///
+    /// # Errors
+    /// It was not stored.
+    fn locks_held(&self, repo: &RepoId, held: &[String]) -> Result<(), StoreFault>;
     /// Every run not closed, of this life of the daemon and of earlier ones.
     ///
     /// # Errors

@@ -177,7 +177,8 @@ impl Engine {
         flow: Option<FlowId>,
         cancel: &mut shutdown::Guard,
     ) -> Result<RepoGuid, JobError> {
-        let about = About { kind: OperationKind::Init, repo: repo.id.clone(), plan: None, flow };
+        let (kind, attempt) = (OperationKind::Init, None);
+        let about = About { kind, repo: repo.id.clone(), plan: None, flow, attempt };
         let active = match self.inner.begin(about).await? {
             Added::New(active) => active,
             // Only backups wait behind one another.

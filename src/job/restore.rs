@@ -130,6 +130,7 @@ impl Engine {
             repo: request.repo.clone(),
             plan: request.plan.clone(),
             flow: None,
+            attempt: None,
         };
         let active = match inner.begin(about).await? {
             Added::New(active) => active,

@@ -3,7 +3,7 @@
 use super::board::Active;
 use super::engine::End;
 use super::queue::Priority;
-use crate::model::{FlowId, Operation, OperationId, Status};
+use crate::model::{Attempt, FlowId, Operation, OperationId, Status};
 use std::sync::Arc;
 
 /// Who asked for a run.
@@ -13,10 +13,8 @@ pub enum By {
     Person,
     /// The schedule.
     Schedule {
-        /// Which attempt it is, from 1.
-        attempt: u32,
-        /// How many there are.
-        attempts: u32,
+        /// Which attempt it is.
+        attempt: Attempt,
         /// The flow of the attempt before.
         flow: Option<FlowId>,
     },
@@ -37,11 +35,17 @@ impl By {
         }
     }
 
+    pub(super) const fn attempt(self) -> Option<Attempt> {
+        match self {
+            Self::Person => None,
+            Self::Schedule { attempt, .. } => Some(attempt),
+        }
+    }
+
     /// A failed attempt says which one it was.
     pub(super) fn counted(self, mut end: End) -> End {
-        if let (Self::Schedule { attempt, attempts, .. }, Some(Status::Failed)) = (self, end.status)
-        {
-            end.message = format!("{}. Attempt {attempt} of {attempts}", end.message);
+        if let (Some(Attempt { number, of }), Some(Status::Failed)) = (self.attempt(), end.status) {
+            end.message = format!("{}. Attempt {number} of {of}", end.message);
         }
         end
     }

@@ -80,6 +80,15 @@ name!(
     "use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or digit"
 );
 
+name!(
+    /// Who signs in to the web interface: `[a-z0-9][a-z0-9._@-]{0,62}`.
+    UserName,
+    "user name",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '@'),
+    "use 1 to 63 lower-case letters, digits, '.', '_', '-' or '@', beginning with a letter or digit"
+);
+
 macro_rules! config_id {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         name!(

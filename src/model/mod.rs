@@ -13,12 +13,15 @@ mod secret;
 mod span;
 mod time;
 mod tuning;
+mod user;
 
 pub use expectation::{Expectation, MachineClass, Timing};
-pub use id::{Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId};
+pub use id::{
+    Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId, UserName,
+};
 pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
 pub use operation::{
-    ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
+    Attempt, ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
@@ -27,5 +30,6 @@ pub use secret::Secret;
 pub use span::{Span, SpanError};
 pub use time::Timestamp;
 pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
+pub use user::{AccessHash, AccessSecret, ApiKeyId, Role, SessionId};
 
 pub(crate) use operation::words;

@@ -154,6 +154,54 @@ pub struct Operation {
     pub stats: Option<Stats>,
     /// The files that could not be read, cut to what fits into an entry.
     pub item_errors: ItemErrors,
+    /// Which attempt of a scheduled run it is, where there may be several.
+    pub attempt: Option<Attempt>,
+}
+
+impl Operation {
+    /// One that has just begun, by itself and on nothing yet.
+    #[must_use]
+    pub fn begun(
+        id: OperationId,
+        instance: InstanceId,
+        kind: OperationKind,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            flow: id.into(),
+            revision: 1,
+            instance,
+            kind,
+            status: Status::Running,
+            repo: None,
+            plan: None,
+            repo_guid: None,
+            snapshot: None,
+            snapshot_gone: None,
+            started_at,
+            ended_at: None,
+            message: String::new(),
+            stats: None,
+            item_errors: ItemErrors::default(),
+            attempt: None,
+        }
+    }
+}
+
+/// Which try of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} of {}", self.number, self.of)
+    }
 }
 
 /// What a backup did, as restic counts it.

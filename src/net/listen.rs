@@ -84,6 +84,12 @@ impl Listener {
         Ok(Self { socket: TcpListener::bind(address).await.map_err(failed)?, answers })
     }
 
+    /// What it answers.
+    #[must_use]
+    pub const fn answers(&self) -> Answers {
+        self.answers
+    }
+
     /// The address bound.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()

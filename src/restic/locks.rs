@@ -26,6 +26,15 @@ pub struct Lock {
     pub pid: u32,
 }
 
+impl Lock {
+    /// Its process: the same through all refreshes, which each make a new lock of it.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        let Self { host, user, pid, .. } = self;
+        format!("{host}/{user}/{pid}")
+    }
+}
+
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { time, host, user, pid, .. } = self;

@@ -10,7 +10,7 @@
 
 use super::record::{Pause, Pending, Record, Started};
 use super::{OnlyWhen, Retry, Schedule, Surroundings, TaskKey, Zone};
-use crate::model::{RepoId, Timestamp};
+use crate::model::{Attempt, FlowId, RepoId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -53,10 +53,10 @@ pub struct Start {
     pub key: TaskKey,
     /// For which due time.
     pub due: Timestamp,
-    /// Which attempt it is, from 1.
-    pub attempt: u32,
-    /// How many there are.
-    pub attempts: u32,
+    /// Which attempt it is.
+    pub attempt: Attempt,
+    /// The operations of the attempt before, where there was one.
+    pub flow: Option<FlowId>,
 }
 
 /// How a run ended, as far as its next one is concerned.
@@ -72,6 +72,21 @@ pub enum Ended {
     Cancelled,
     /// It was cut off by the end of the daemon, or never began.
     Interrupted,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// How it ended.
+    pub end: Ended,
+    /// Which operations it was, where that is known.
+    pub flow: Option<FlowId>,
+}
+
+impl From<Ended> for Ran {
+    fn from(end: Ended) -> Self {
+        Self { end, flow: None }
+    }
 }
 
 /// What came of a look.
@@ -158,18 +173,20 @@ impl Book {
 
     fn start(&mut self, entry: &Entry, pending: Pending, now: Timestamp) -> Start {
         let record = self.records.entry(entry.key.clone()).or_default();
-        let Pending { due, attempt, .. } = pending;
+        let Pending { due, attempt, flow, .. } = pending;
         record.pending = None;
-        record.running = Some(Started { due, at: now, attempt });
+        record.running = Some(Started { due, at: now, attempt, flow });
         if attempt == 1 {
             record.remember(due);
-            if let Schedule::Every { period, .. } = &entry.schedule {
-                // Counted from the due time while it is nearly kept, so that nothing drifts.
-                let base = if now <= due.plus(*period / 4) { due } else { now };
-                record.next_due = Some(base.plus(*period));
-            }
         }
-        Start { key: entry.key.clone(), due, attempt, attempts: entry.retry.attempts }
+        // Of a further attempt as well: the attempt before may have left no start to count from.
+        if let Schedule::Every { period, .. } = &entry.schedule {
+            // Counted from the due time while it is nearly kept, so that nothing drifts.
+            let base = if now <= due.plus(*period / 4) { due } else { now };
+            record.next_due = Some(base.plus(*period));
+        }
+        let attempt = Attempt { number: attempt, of: entry.retry.attempts.max(attempt) };
+        Start { key: entry.key.clone(), due, attempt, flow }
     }
 
     fn again(&self, now: Timestamp, waits: bool) -> Option<Timestamp> {
@@ -186,10 +203,10 @@ impl Book {
     }
 
     /// A run has ended.
-    pub fn ended(&mut self, key: &TaskKey, end: Ended, retry: Retry, now: Timestamp) {
+    pub fn ended(&mut self, key: &TaskKey, ran: Ran, retry: Retry, now: Timestamp) {
         let Some(record) = self.records.get_mut(key) else { return };
-        let Some(Started { due, attempt, .. }) = record.running.take() else { return };
-        let next = match end {
+        let Some(Started { due, attempt, flow, .. }) = record.running.take() else { return };
+        let next = match ran.end {
             Ended::Failed => retry.after(attempt).map(|wait| (attempt + 1, wait)),
             Ended::Interrupted => Some((attempt, Duration::ZERO)),
             Ended::Well | Ended::FailedForGood | Ended::Cancelled => None,
@@ -197,7 +214,8 @@ impl Book {
         // A newer due time takes the place of another attempt.
         if let (Some((attempt, wait)), None) = (next, record.pending) {
             let not_before = now.plus(wait);
-            record.pending = Some(Pending { due, since: now, not_before, attempt });
+            let flow = ran.flow.or(flow);
+            record.pending = Some(Pending { due, since: now, not_before, attempt, flow });
         }
     }
 
@@ -350,6 +368,6 @@ impl Page<'_> {
         let is_late = self.now > due.plus(LATE);
         let spread = if is_late { self.entry.put_off.min(SPREAD) } else { Duration::ZERO };
         let (since, not_before) = (self.now, self.now.plus(spread));
-        self.record.pending = Some(Pending { due, since, not_before, attempt: 1 });
+        self.record.pending = Some(Pending { due, since, not_before, attempt: 1, flow: None });
     }
 }

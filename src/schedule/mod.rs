@@ -25,7 +25,7 @@ mod times;
 mod words;
 mod zone;
 
-pub use book::{Book, Ended, Entry, Outlook, Start};
+pub use book::{Book, Ended, Entry, Outlook, Ran, Start};
 pub use condition::{Load, OnlyWhen, Surroundings, Window, WindowError};
 pub use cron::{CronError, CronPattern};
 pub use record::{Pause, Pending, Record, Started};

@@ -1,6 +1,6 @@
 //! What is remembered of a task from one look to the next, and over restarts.
 
-use crate::model::Timestamp;
+use crate::model::{FlowId, Timestamp};
 
 /// What is remembered of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub struct Pending {
     pub not_before: Timestamp,
     /// Which attempt it is, from 1.
     pub attempt: u32,
+    /// The operations of the attempt before: this one goes on with them.
+    pub flow: Option<FlowId>,
 }
 
 /// A run that was started.
@@ -41,6 +43,8 @@ pub struct Started {
     pub at: Timestamp,
     /// Which attempt it is, from 1.
     pub attempt: u32,
+    /// The operations of the attempt before.
+    pub flow: Option<FlowId>,
 }
 
 /// How long a task is paused.
@@ -55,6 +59,14 @@ pub enum Pause {
 impl Record {
     /// How many due times are remembered as run for.
     pub const REMEMBERED: usize = 64;
+
+    /// The retry that runs, or that waits and since when it may start.
+    #[must_use]
+    pub fn retry(&self) -> Option<(u32, Option<Timestamp>)> {
+        let running = self.running.map(|running| (running.attempt, None));
+        let waits = |pending: Pending| (pending.attempt, Some(pending.not_before));
+        running.or_else(|| self.pending.map(waits)).filter(|(attempt, _)| *attempt > 1)
+    }
 
     pub(super) fn remember(&mut self, due: Timestamp) {
         self.made.retain(|made| *made != due);

@@ -219,11 +219,11 @@ fn entry(schedule: &str) -> Entry {
 /// What is started at a look, by its due time.
 fn look(book: &mut Book, now: &str, entries: &[Entry]) -> Vec<String> {
     let outlook = book.look(at(now), &Zone::UTC, &Surroundings::default(), entries);
-    outlook.start.iter().map(|start| format!("{} {}", start.due, start.attempt)).collect()
+    outlook.start.iter().map(|start| format!("{} {}", start.due, start.attempt.number)).collect()
 }
 
 fn ended(book: &mut Book, now: &str, end: Ended) {
-    book.ended(&home(), end, Retry::default(), at(now));
+    book.ended(&home(), end.into(), Retry::default(), at(now));
 }
 
 #[test]
@@ -311,6 +311,21 @@ fn a_failed_run_is_tried_again_later_and_later_and_not_for_ever() {
 }
 
 #[test]
+fn a_further_attempt_counts_as_the_start_where_the_one_before_left_none() {
+    // The first attempt did not come as far as to a restic: what is known is the start before it.
+    let known = [Entry { last_start: Some(at("2026-01-01T06:00:00Z")), ..entry("every 6h") }];
+    let mut book = Book::default();
+    assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &known).len(), 1);
+    ended(&mut book, "2026-01-01T12:00:10Z", Ended::Failed);
+    assert_eq!(look(&mut book, "2026-01-01T12:00:11Z", &known), [""; 0]);
+    assert_eq!(look(&mut book, "2026-01-01T12:05:10Z", &known), ["2026-01-01T12:00:00.000Z 2"]);
+    assert_eq!(look(&mut book, "2026-01-01T12:05:11Z", &known), [""; 0], "it runs");
+    ended(&mut book, "2026-01-01T12:06:00Z", Ended::Well);
+    assert_eq!(look(&mut book, "2026-01-01T12:06:00Z", &known), [""; 0], "once");
+    assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-01T18:00:00Z")));
+}
+
+#[test]
 fn waiting_is_shown_and_ends_by_force() {
     let only_when = OnlyWhen {
         ac_power: true,
@@ -333,7 +348,7 @@ fn waiting_is_shown_and_ends_by_force() {
     assert_eq!(waiting.as_deref(), Some("AC power and the time 22:00-06:00"));
     assert_eq!(look("2026-01-05T02:29:00Z", Some(false)).0, 0);
     assert_eq!(look("2026-01-05T02:30:00Z", Some(false)).0, 1, "after three days");
-    book.ended(&home(), Ended::Well, Retry::default(), at("2026-01-05T02:31:00Z"));
+    book.ended(&home(), Ended::Well.into(), Retry::default(), at("2026-01-05T02:31:00Z"));
     let mut look = |now: &str, ac_power| {
         let around = Surroundings { ac_power, ..Surroundings::default() };
         book.look(at(now), &Zone::UTC, &around, &daily).start.len()
@@ -372,11 +387,11 @@ fn late_runs_go_one_by_one_per_repo_and_those_in_time_side_by_side() {
     look(&mut book, "2026-01-01T12:00:00Z", &all);
     assert_eq!(look(&mut book, "2026-01-02T02:30:00Z", &all).len(), 3);
     for entry in &all {
-        book.ended(&entry.key, Ended::Well, Retry::default(), at("2026-01-02T02:31:00Z"));
+        book.ended(&entry.key, Ended::Well.into(), Retry::default(), at("2026-01-02T02:31:00Z"));
     }
     let outlook = book.look(at("2026-01-05T09:00:00Z"), &Zone::UTC, &Surroundings::default(), &all);
     assert_eq!(outlook.start.len(), 2);
     assert_eq!(outlook.waiting.values().collect::<Vec<_>>(), ["its turn in repo one"]);
-    book.ended(&all[0].key, Ended::Well, Retry::default(), at("2026-01-05T09:05:00Z"));
+    book.ended(&all[0].key, Ended::Well.into(), Retry::default(), at("2026-01-05T09:05:00Z"));
     assert_eq!(look(&mut book, "2026-01-05T09:05:00Z", &all).len(), 1);
 }

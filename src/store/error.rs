@@ -115,6 +115,38 @@ impl StoreError {
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::TrustDamaged { .. })
     }
+
+    /// Whether the disk is the reason, so that the same step may succeed once it is as it should be.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, PermissionDenied, ReadOnly, SystemIoFailure,
+        };
+        match self {
+            Self::Full | Self::Io { .. } => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    CannotOpen
+                        | DatabaseBusy
+                        | DatabaseLocked
+                        | PermissionDenied
+                        | ReadOnly
+                        | SystemIoFailure
+                )
+            ),
+            Self::Damaged { .. }
+            | Self::TrustDamaged { .. }
+            | Self::InUse { .. }
+            | Self::NewerSchema { .. }
+            | Self::BadValue { .. }
+            | Self::Limit { .. }
+            | Self::Unknown { .. }
+            | Self::Misuse(_)
+            | Self::Fault
+            | Self::Closed => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

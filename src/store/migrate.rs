@@ -30,6 +30,8 @@ pub(crate) const TRUST: Schema = Schema {
         include_str!("sql/trust/0004_boots.sql"),
         include_str!("sql/trust/0005_schedule.sql"),
         include_str!("sql/trust/0006_outbox.sql"),
+        include_str!("sql/trust/0007_attempts.sql"),
+        include_str!("sql/trust/0008_users.sql"),
     ],
     fills: &[],
 };

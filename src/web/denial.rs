@@ -32,7 +32,7 @@ impl Denial {
 
     /// `{"error": …}`, as the command line prints it under `--json`.
     pub(super) fn in_json(self) -> Response {
-        respond(self.status, "application/json", error_document(&self.error).into())
+        respond(self.status, "application/json", (error_document(&self.error) + "\n").into())
     }
 
     /// As gRPC has it: HTTP 200 and the status in the headers, in the caller's own framing.
@@ -44,13 +44,7 @@ impl Denial {
 
 impl From<Status> for Denial {
     fn from(status: Status) -> Self {
-        Self::from(&status)
-    }
-}
-
-impl From<&Status> for Denial {
-    fn from(status: &Status) -> Self {
-        Self { status: http_status(status.code()), error: Error::of_status(status) }
+        Self { status: http_status(status.code()), error: Error::of_status(&status) }
     }
 }
 

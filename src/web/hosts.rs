@@ -98,3 +98,77 @@ fn bare_text(host: &str) -> &str {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.strip_suffix('.').unwrap_or(host)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn config(urls: &[&str]) -> Config {
+        let urls = urls.iter().map(|url| url.parse().unwrap()).collect();
+        Config { urls, ..Config::new("nas".parse().unwrap()) }
+    }
+
+    fn ours(host: &str, listening: &str, urls: &[&str]) -> bool {
+        is_ours(&host.parse().unwrap(), &[listening.parse().unwrap()], &config(urls))
+    }
+
+    #[test]
+    fn names_of_this_instance_are_loopback_what_is_listened_on_and_the_urls() {
+        for host in ["localhost:1", "LocalHost.", "127.1.2.3", "[::1]:9898", "[::ffff:127.0.0.1]"] {
+            assert!(ours(host, "192.0.2.1:9898", &[]), "{host}");
+        }
+        assert!(ours("192.0.2.1:80", "192.0.2.1:9898", &[]));
+        assert!(!ours("192.0.2.2", "192.0.2.1:9898", &[]));
+        let urls = ["https://nas.example", "https://[2001:db8::1]:9898"];
+        for host in ["nas.example", "NAS.example:8443", "nas.example.", "[2001:db8::1]"] {
+            assert!(ours(host, "192.0.2.1:9898", &urls), "{host}");
+        }
+        for host in ["evil.example", "nas.example.evil.example", "xnas.example", "localhost.evil"] {
+            assert!(!ours(host, "192.0.2.1:9898", &urls), "{host}");
+        }
+    }
+
+    #[test]
+    fn who_listens_everywhere_answers_to_every_address_and_to_no_more_names() {
+        assert!(ours("192.0.2.7:9898", "0.0.0.0:9898", &[]));
+        assert!(ours("[2001:db8::7]", "[::]:9898", &[]));
+        for host in ["evil.example", "192.0.2.7.evil.example", "0xc0000207", "3221225991"] {
+            assert!(!ours(host, "0.0.0.0:9898", &[]), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let hosts = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| HeaderValue::from_str(line).unwrap());
+            lines.fold(HeaderMap::new(), |mut headers, line| {
+                headers.append(header::HOST, line);
+                headers
+            })
+        };
+        let named = |uri: &str, lines: &[&str]| named(&uri.parse().unwrap(), &hosts(lines));
+        assert_eq!(named("/", &["nas:1"]).unwrap(), "nas:1");
+        assert_eq!(named("http://nas/", &[]).unwrap(), "nas");
+        assert_eq!(named("http://nas/", &["nas"]).unwrap(), "nas");
+        for (uri, lines) in [
+            ("/", &[][..]),
+            ("/", &["nas", "nas"]),
+            ("/", &["me@nas"]),
+            ("/", &["na s"]),
+            ("http://nas/", &["evil"]),
+        ] {
+            assert_eq!(named(uri, lines), None, "{uri} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_a_whole_one() {
+        let authority = |origin| authority_of_origin(origin).map(|found| found.to_string());
+        assert_eq!(authority("https://nas:1").as_deref(), Some("nas:1"));
+        for none in ["null", "nas", "ftp://nas", "https://", "https://nas/x", "https://a b"] {
+            assert_eq!(authority(none), None, "{none}");
+        }
+    }
+}

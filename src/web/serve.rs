@@ -26,12 +26,15 @@ use bytes::Bytes;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Frame, SizeHint};
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _};
@@ -159,29 +162,14 @@ impl<A: Access> Site<A> {
         })?;
         self.refuse_unfit(&[JSON_TYPE], addressed, &request)?;
         let permit = self.room()?;
-        self.enter(&json::full_path(&method), addressed, &mut request).await?;
+        let left = self.enter(&json::full_path(&method), addressed, &mut request).await?;
         let (parts, body) = request.into_parts();
         let input = read(body, LARGEST_REQUEST).await?;
         let called = async {
             let call = json::Call::read(method, &input)?;
-            self.api.call(call, MetadataMap::new(), parts.extensions).await
+            self.api.call(call, parts.extensions).await
         };
-        let response = called.await.map_err(|status| Denial::from(&status))?;
-        Ok(holding(permit, response))
-    }
-
-    /// It is the method of the API that reads a file, and needs what that needs.
-    async fn download(
-        &self,
-        addressed: &Authority,
-        mut request: Request,
-    ) -> Result<Response, Denial> {
-        refuse_foreign(&self.hosts, addressed, request.headers())?;
-        let wanted = download::Wanted::read(&request)?;
-        let permit = self.room()?;
-        self.enter(download::METHOD, addressed, &mut request).await?;
-        let response = download::answer(self.downloads.as_ref(), wanted).await?;
-        Ok(holding(permit, response))
+        Ok(until(left, holding(permit, called.await?)))
     }
 
     async fn grpc(&self, path: &str, addressed: &Authority, mut request: Request) -> Response {
@@ -193,13 +181,28 @@ impl<A: Access> Site<A> {
             Ok(permit) => permit,
             Err(denial) => return denial.in_grpc(content_type.as_ref()),
         };
-        if let Err(status) = self.enter(path, addressed, &mut request).await {
-            return status_in_grpc(status, content_type.as_ref());
-        }
+        let left = match self.enter(path, addressed, &mut request).await {
+            Ok(left) => left,
+            Err(status) => return status_in_grpc(status, content_type.as_ref()),
+        };
         match self.services(request).await {
-            Ok(response) => holding(permit, response),
+            Ok(response) => until(left, holding(permit, response)),
             Err(denial) => denial.in_grpc(content_type.as_ref()),
         }
+    }
+
+    /// It is the method of the API that reads a file, and needs what that needs.
+    async fn download(
+        &self,
+        addressed: &Authority,
+        mut request: Request,
+    ) -> Result<Response, Denial> {
+        refuse_foreign(&self.hosts, addressed, request.headers())?;
+        let wanted = download::Wanted::read(&request)?;
+        let permit = self.room()?;
+        let left = self.enter(download::METHOD, addressed, &mut request).await?;
+        let response = download::answer(self.downloads.as_ref(), wanted).await?;
+        Ok(until(left, holding(permit, response)))
     }
 
     /// gRPC-Web has one message and is read first, so that a slow one costs no service anything.
@@ -229,9 +232,7 @@ impl<A: Access> Site<A> {
         request: &Request,
     ) -> Result<(), Denial> {
         if request.method() != Method::POST {
-            let message = format!("{} is not how a method is called", request.method());
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            return Err(Denial::new(status, "method", message, "send a POST"));
+            return Err(wrong_method(request, "POST"));
         }
         if !types.contains(&media_type(request.headers())) {
             let message = format!("content type {:?} sent", media_type(request.headers()));
@@ -250,21 +251,22 @@ impl<A: Access> Site<A> {
         })
     }
 
-    /// Asks who it is; the services find that, and who asked, in the extensions.
+    /// Asks who it is; the services find that in the extensions, without what the caller holds. What
+    /// this returns ends when they are let in no more.
     async fn enter(
         &self,
         path: &str,
         addressed: &Authority,
         request: &mut Request,
-    ) -> Result<(), Status> {
+    ) -> Result<Left, Status> {
         let caller: Caller = match request.extensions().get::<RemoteAddress>() {
             Some(remote) => caller(remote, addressed, request),
             None => return Err(Status::internal("a request came from nowhere")),
         };
         let identity = self.access.enter(&caller, path).await?;
-        request.extensions_mut().insert(caller);
+        let left = self.access.left(identity.clone());
         request.extensions_mut().insert(identity);
-        Ok(())
+        Ok(Box::pin(left))
     }
 }
 
@@ -273,6 +275,12 @@ fn file(path: &str, request: &Request) -> Response {
         return assets::answer(path, request.headers());
     }
     respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Body::empty())
+}
+
+fn wrong_method(request: &Request, right: &str) -> Denial {
+    let message = format!("{} is not how this is called", request.method());
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Denial::new(status, "method", message, format!("send a {right}"))
 }
 
 /// Without parameters.
@@ -313,6 +321,44 @@ fn holding(permit: OwnedSemaphorePermit, response: Response) -> Response {
             frame
         }))
     })
+}
+
+/// An answer that may go on for hours ends when the caller is let in no more.
+fn until(left: Left, response: Response) -> Response {
+    response.map(|body| Body::new(Until { body, left }))
+}
+
+/// Comes when the caller is let in no more.
+type Left = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Until {
+    body: Body,
+    left: Left,
+}
+
+impl hyper::body::Body for Until {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    /// What is there is sent: the answer to signing out is one, too.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        let cut = || Some(Err(axum::Error::new(Status::unauthenticated("not signed in any more"))));
+        self.left.as_mut().poll(cx).map(|()| cut())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use super::proto::log as proto;
 use crate::model::{
-    Expectation, FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind, Stats,
-    Status, Timestamp, Timing,
+    Attempt, Expectation, FlowId, ItemError, ItemErrors, Operation, OperationId, OperationKind,
+    Stats, Status, Timestamp, Timing,
 };
 use crate::reconcile::{MAX_PAYLOAD, Shard};
 use bytes::Bytes;
@@ -124,6 +124,7 @@ pub fn decode_operation(
         message: message.message,
         stats: message.stats.map(stats_from),
         item_errors,
+        attempt: message.attempt.map(|proto::Attempt { number, of }| Attempt { number, of }),
     })
 }
 
@@ -230,6 +231,7 @@ fn to_proto(operation: &Operation) -> proto::Operation {
         stats: operation.stats.map(stats_to),
         item_errors: operation.item_errors.first.iter().map(item_to).collect(),
         item_errors_total: operation.item_errors.total,
+        attempt: operation.attempt.map(|Attempt { number, of }| proto::Attempt { number, of }),
     }
 }
 
@@ -331,6 +333,7 @@ mod tests {
                 first: vec![ItemError { path: "/home/a".into(), message: "denied".into() }],
                 total: 3,
             },
+            attempt: Some(Attempt { number: 2, of: 3 }),
         }
     }
 

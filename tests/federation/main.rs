@@ -12,8 +12,7 @@ use holdfast::daemon::presence::Presences;
 use holdfast::daemon::roster::Roster;
 use holdfast::grant::Grants;
 use holdfast::model::{
-    FlowId, ItemErrors, KeyId, LinkState, Operation, OperationId, OperationKind, PeerRole, Status,
-    Timestamp,
+    KeyId, LinkState, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
 };
 use holdfast::net::drive::Ground;
 use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
@@ -140,22 +139,11 @@ fn backup(instance: &holdfast::model::InstanceId, n: u8) -> Operation {
     let at = clock::now();
     let id = OperationId::new(at, [n; 10]);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: instance.clone(),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: Some("vault".parse().unwrap()),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance.clone(), OperationKind::Backup, at)
     }
 }
 

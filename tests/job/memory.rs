@@ -1,5 +1,8 @@
 //! The ports of the engine in memory, and a machine to run it on.
 
+#[path = "../machine/light.rs"]
+pub(crate) mod light;
+
 use holdfast::job::{
     Catalogue, Engine, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing,
     StoreFault, Unusable,
@@ -27,6 +30,7 @@ pub(crate) struct Memory {
     pub(crate) ended: Mutex<Vec<(OperationId, Status)>>,
     pub(crate) keeping: Mutex<Keeping>,
     pub(crate) parts: Mutex<BTreeMap<RepoId, Subset>>,
+    pub(crate) locks: Mutex<BTreeMap<(RepoId, String), Timestamp>>,
     /// Of which peers the log says that they have ended.
     pub(crate) told: Mutex<Vec<String>>,
     /// Says on standard output what it is told, for another process to read.
@@ -143,6 +147,16 @@ impl Runs for Memory {
     }
     fn closed(&self, operation: OperationId) -> Answer<()> {
         self.open.lock().unwrap().retain(|run| run.operation != operation);
+        Ok(())
+    }
+    fn lock_in_way(&self, repo: &RepoId, holder: &str, held: &[String]) -> Answer<Timestamp> {
+        self.locks_held(repo, held)?;
+        let mut locks = self.locks.lock().unwrap();
+        let key = (repo.clone(), holder.to_owned());
+        Ok(*locks.entry(key).or_insert_with(holdfast::clock::now))
+    }
+    fn locks_held(&self, repo: &RepoId, held: &[String]) -> Answer<()> {
+        self.locks.lock().unwrap().retain(|(at, holder), _| at != repo || held.contains(holder));
         Ok(())
     }
     fn open(&self) -> Answer<Vec<Run>> {

@@ -5,6 +5,11 @@
 //! machine; a machine that goes out of scope is killed.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod light;
+
+use holdfast::config::read_or_create_identity;
+use holdfast::store::History;
+use holdfast::store::history::{HistoryTx, Owner};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -72,8 +77,10 @@ pub struct Machine {
     /// Its port on loopback.
     pub port: u16,
     folder: tempfile::TempDir,
-    /// The network namespace it runs in, where it is not this one.
-    netns: Option<String>,
+    /// Its data directory.
+    data: PathBuf,
+    /// What its programs are started with, where they run in namespaces of their own.
+    within: Vec<String>,
     /// What its daemon has in its environment besides.
     env: Vec<(String, String)>,
     child: Option<Child>,
@@ -133,31 +140,45 @@ impl Machine {
     /// The same, with more in the environment of its daemon.
     #[track_caller]
     pub fn start_env(name: &str, config: &str, env: &[(&str, &str)]) -> Self {
+        Self::start_within(name, Vec::new(), None, config, env)
+    }
+
+    /// The same, by programs that are started with `within`, and with its data elsewhere.
+    #[track_caller]
+    pub fn start_within(
+        name: &str,
+        within: Vec<String>,
+        data: Option<PathBuf>,
+        config: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::launch(name, (None, "127.0.0.1"), (config, env.collect()))
+        Self::launch(name, (within, "127.0.0.1", data), (config, env.collect()))
     }
 
     /// As [`Machine::start`], in a network namespace with an address of its own.
     #[track_caller]
     pub fn start_in(name: &str, netns: &str, address: &str) -> Self {
-        Self::launch(name, (Some(netns.to_owned()), address), ("", Vec::new()))
+        let within = ["ip", "netns", "exec", netns].map(str::to_owned).to_vec();
+        Self::launch(name, (within, address, None), ("", Vec::new()))
     }
 
     #[track_caller]
     fn launch(
         name: &str,
-        (netns, address): (Option<String>, &str),
+        (within, address, data): (Vec<String>, &str, Option<PathBuf>),
         (config, env): (&str, Vec<(String, String)>),
     ) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("holdfast-").tempdir().unwrap();
         let url = format!("http://{address}:{port}");
-        let mut machine =
-            Self { name: name.to_owned(), url, port, folder, netns, env, child: None };
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
+        let name = name.to_owned();
+        let mut machine = Self { name, url, port, folder, data, within, env, child: None };
         let own = format!(
-            "instance = \"{name}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
+            "instance = \"{}\"\nlisten = [\"{address}:{port}\"]\nurls = [\"{}\"]\n\
              heartbeat = \"1s\"\n",
-            machine.url
+            machine.name, machine.url
         );
         machine.write_config(&(own + config));
         machine.restart();
@@ -176,7 +197,7 @@ impl Machine {
 
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.folder().join("data")
+        self.data.clone()
     }
 
     /// What its daemon logged so far.
@@ -196,14 +217,9 @@ impl Machine {
 
     fn command(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_holdfast");
-        let mut command = match &self.netns {
-            Some(netns) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", netns, program]);
-                command
-            }
-            None => Command::new(program),
-        };
+        let mut words = self.within.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         command.env_remove("HOLDFAST_LISTEN").env_remove("HOLDFAST_LOG");
         command.arg("--config").arg(self.config()).arg("--data-dir").arg(self.data());
         command.stdin(Stdio::null());
@@ -270,6 +286,22 @@ impl Machine {
             assert!(Instant::now() < deadline, "{} does not answer: {}", self.name, self.log());
             sleep(POLL);
         }
+    }
+
+    /// Writes into its history while its daemon does not run, and starts it again.
+    #[track_caller]
+    pub fn seed(
+        &mut self,
+        job: impl FnOnce(&mut HistoryTx<'_>) -> holdfast::store::Result<()> + Send + 'static,
+    ) {
+        self.kill9();
+        let identity = read_or_create_identity(&self.data().join("identity.key")).unwrap();
+        let owner = Owner { public_key: identity.public_key() };
+        let history = History::open(&self.data(), owner).unwrap();
+        history.write_blocking(job).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(history.close());
+        self.restart();
     }
 
     /// Its key id.

@@ -188,7 +188,7 @@ impl World {
                 let follows = |e: &&mut Entry| matches!(&e.schedule, Schedule::After { plan } if TaskKey::Plan(plan.clone()) == key);
                 self.entries.iter_mut().filter(follows).for_each(|e| e.followed = began);
             }
-            self.book.ended(&key, end, Retry::default(), wall);
+            self.book.ended(&key, end.into(), Retry::default(), wall);
             self.kept = self.book.clone();
             self.say(match end {
                 Ended::Well => "ended well",
@@ -221,14 +221,14 @@ impl World {
 
     fn start(&mut self, start: &Start) -> Result<(), String> {
         let wall = self.wall();
-        if let (Some(naive), 1) = (self.naive.get_mut(&start.key), start.attempt) {
+        if let (Some(naive), 1) = (self.naive.get_mut(&start.key), start.attempt.number) {
             naive.started(start.due).map_err(|why| format!("{} at {wall}: {why}", start.key))?;
         }
         if self.runs.contains_key(&start.key) {
             return Err(format!("{} at {wall}: it runs already", start.key));
         }
-        if start.attempt > 3 {
-            return Err(format!("{} at {wall}: attempt {}", start.key, start.attempt));
+        if start.attempt.number > 3 {
+            return Err(format!("{} at {wall}: {}", start.key, start.attempt));
         }
         let long = SECOND * (1 + self.random.below(5400) as u32);
         let end = match self.random.below(10) {
@@ -238,7 +238,7 @@ impl World {
         };
         self.last_starts.insert(start.key.clone(), wall);
         self.runs.insert(start.key.clone(), (self.true_now.plus(long), end));
-        self.say(if start.attempt > 1 {
+        self.say(if start.attempt.number > 1 {
             "tried again"
         } else if wall > start.due.plus(MINUTE) {
             "made up for"
@@ -386,7 +386,7 @@ impl World {
         for (key, run) in running {
             // Killed with the daemon, or stopped by it.
             let end = if cut == Cut::Running { Ended::Failed } else { Ended::Interrupted };
-            self.book.ended(&key, end, Retry::default(), self.wall());
+            self.book.ended(&key, end.into(), Retry::default(), self.wall());
             if let (Some(naive), Ended::Interrupted, 1) =
                 (self.naive.get_mut(&key), end, run.attempt)
             {
@@ -460,7 +460,7 @@ pub fn plain(seed: u64) -> Result<(), String> {
         let outlook = book.look(now, &zone, &around, std::slice::from_ref(&entry));
         for start in &outlook.start {
             found += 1;
-            book.ended(&start.key, Ended::Well, Retry::default(), now);
+            book.ended(&start.key, Ended::Well.into(), Retry::default(), now);
         }
         outlook.again
     };

@@ -3,8 +3,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 use holdfast::model::{
-    Expectation, InstanceId, ItemErrors, KeyId, Operation, OperationId, OperationKind, Status,
-    Timestamp, Timing,
+    Expectation, InstanceId, KeyId, Operation, OperationId, OperationKind, Status, Timestamp,
+    Timing,
 };
 use holdfast::reconcile::{Entry, EntryKind, Hash, Head, Shard, chain_zero, digest, link};
 use holdfast::store::History;
@@ -38,22 +38,13 @@ pub fn operation(n: u64, plan: &str, status: Status) -> Operation {
     let started_at = Timestamp::from_millis(NOON + i64::try_from(n).expect("small"));
     let name: InstanceId = "nas".parse().expect("a name");
     Operation {
-        id: id(n),
-        flow: id(n).into(),
-        revision: 1,
-        instance: name,
-        kind: OperationKind::Backup,
         status,
         repo: Some("vault".parse().expect("a repo id")),
         plan: Some(plan.parse().expect("a plan id")),
-        repo_guid: None,
         snapshot: status.is_finished().then(|| "ab".repeat(32)),
-        snapshot_gone: None,
-        started_at,
         ended_at: status.is_finished().then(|| started_at.plus(Duration::from_secs(60))),
         message: format!("operation {n}"),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id(n), name, OperationKind::Backup, started_at)
     }
 }
 

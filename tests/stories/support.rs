@@ -1,11 +1,9 @@
 //! Backups, pairs, logs of a given length, and a wire that can be held up.
 
-use super::machine::{Machine, PATIENCE};
+use super::machine::{Machine, PATIENCE, light};
 use holdfast::clock;
 use holdfast::config::read_or_create_identity;
-use holdfast::model::{
-    FlowId, ItemErrors, Operation, OperationId, OperationKind, Status, Timestamp,
-};
+use holdfast::model::{Operation, OperationId, OperationKind, Status, Timestamp};
 use holdfast::store::History;
 use holdfast::store::history::Owner;
 use serde_json::Value;
@@ -24,8 +22,9 @@ pub(crate) fn backs_up(machine: &Machine) {
     fs::create_dir_all(&files).unwrap();
     fs::write(files.join("letter.txt"), format!("from {}", machine.name)).unwrap();
     let password = machine.folder().join("pass");
-    fs::write(&password, "a password of the test").unwrap();
+    fs::write(&password, "correct horse").unwrap();
     let repository = machine.folder().join("repository");
+    light::repository(&repository, 1);
     let (repository, password) = (text(&repository), text(&password));
     machine.ask(&["repo", "add", "vault", &repository, "--password-file", &password]);
     machine.ask(&["plan", "add", "home", "--repo", "vault", "--path", &text(&files)]);
@@ -110,22 +109,13 @@ fn finished(instance: &str, number: u32, began: Timestamp) -> Operation {
     random[..4].copy_from_slice(&number.to_be_bytes());
     let id = OperationId::new(at, random);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: instance.parse().unwrap(),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: Some("vault".parse().unwrap()),
         plan: Some(format!("plan-{}", number % 10).parse().unwrap()),
-        repo_guid: None,
         snapshot: Some("ab".repeat(32)),
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
         message: "x".repeat(700),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance.parse().unwrap(), OperationKind::Backup, at)
     }
 }
 

@@ -1,5 +1,5 @@
 // Prints what the first page loads, and fails where its JavaScript is more than was promised.
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 
 const LIMIT = 150_000;
@@ -25,6 +25,8 @@ const size = (kind) =>
     .filter((file) => file.endsWith(kind))
     .reduce((sum, file) => sum + gzipSync(readFileSync(`dist/${file}`)).length, 0);
 const js = size('.js');
+// Only this script reads the manifest: the binary carries what browsers ask for.
+rmSync('dist/.vite', { recursive: true });
 console.log(`first page: ${js} bytes of JavaScript, ${size('.css')} bytes of CSS, compressed`);
 if (js > LIMIT) {
   console.error(`that is more than ${LIMIT}`);

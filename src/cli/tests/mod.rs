@@ -65,13 +65,13 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
     has_fields::<api::Repo>(
         "id, guid, uri, shared, origin, origin_instance, read_only, state, conflict, locked_by, \
          last_check, last_prune",
-        "dropped, reason, upkeep",
+        "dropped, reason, upkeep, next_forget, next_prune, next_check, next_stats",
     );
     has_fields::<api::Plan>(
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \
          retention, enabled, disabled_reason, state, next_run, last_run, last_success, \
          last_status, allowed_age_s, age_s, fresh_until",
-        "time_zone, grace_s, jitter_s, next_runs, retention_inactive",
+        "time_zone, grace_s, jitter_s, next_runs, retention_inactive, attempt, retry_at",
     );
 }
 
@@ -80,7 +80,7 @@ fn operations_and_snapshots_have_the_fields_of_the_contract() {
     has_fields::<api::Operation>(
         "id, revision, origin, instance, flow, kind, status, plan, repo, repo_guid, snapshot, \
          started_at, ended_at, message, archived, stats",
-        "snapshot_gone",
+        "snapshot_gone, attempt",
     );
     has_fields::<api::Stats>(
         "files_new, files_changed, files_unmodified, bytes_processed, bytes_added, item_errors",
@@ -261,7 +261,7 @@ fn a_join_without_address_says_what_to_add() {
 
 #[test]
 fn commands_of_parts_not_built_are_absent() {
-    for absent in [&["plan", "pause"][..], &["repo", "prune"], &["hook"], &["user"], &["audit"]] {
+    for absent in [&["plan", "pause"][..], &["repo", "prune"], &["hook"], &["audit"]] {
         assert_eq!(exit_of(absent), Exit::Usage, "{absent:?}");
     }
 }

@@ -56,6 +56,10 @@ impl PlanService for Scripted {
         not_asked()
     }
 
+    async fn restore(&self, _: Request<PlanRequest>) -> Answer<Plan> {
+        not_asked()
+    }
+
     async fn show(&self, _: Request<PlanRequest>) -> Answer<Plan> {
         not_asked()
     }
@@ -87,6 +91,10 @@ impl OperationService for Scripted {
     async fn list(&self, _: Request<ListOperationsRequest>) -> Answer<Self::ListStream> {
         let operations = ["succeeded", "failed"].map(|status| Ok(backup(status)));
         Ok(Response::new(Box::pin(tokio_stream::iter(operations))))
+    }
+
+    async fn page(&self, _: Request<OperationPageRequest>) -> Answer<OperationPage> {
+        not_asked()
     }
 
     async fn show(&self, _: Request<OperationRequest>) -> Answer<OperationDetail> {

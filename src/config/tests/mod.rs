@@ -10,6 +10,7 @@ mod tuning;
 use super::*;
 use crate::grant::{Permission, Target};
 use crate::model::{MachineClass, PeerRole, RepoId};
+use crate::schedule::Retry;
 use crate::shutdown::Shutdown;
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt as _;
@@ -54,6 +55,8 @@ check = {{ schedule = {{ every = "30d" }}, read-data = "5%" }}
 stats = {{ schedule = {{ every = "7d" }} }}
 parallel = 2
 lock-wait = "2h"
+lock-alarm = "12h"
+retry = {{ attempts = 5, wait = "1m" }}
 
 [[repo]]
 id = "disk"
@@ -151,6 +154,8 @@ fn every_key_is_read() {
         (upkeep.parallel, upkeep.lock_wait),
         (Some(2), Some(Span(Duration::from_secs(7200))))
     );
+    assert_eq!(upkeep.lock_alarm, Some(Span(Duration::from_secs(12 * 3600))));
+    assert_eq!(upkeep.retry, Some(Retry { attempts: 5, wait: Duration::from_secs(60) }));
     let schedules: Vec<_> =
         upkeep.schedules().map(|(kind, when)| format!("{kind}: {when}")).collect();
     assert_eq!(schedules[0], "forget: cron: 0 3 * * *");

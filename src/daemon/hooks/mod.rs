@@ -179,7 +179,11 @@ impl Herald {
         telling.forget_before(desk.now.minus(TOLD_FOR))?;
         let mut all = vec![News::of_operation(event, operation, peer)];
         if let Some(Trouble::Locked { by }) = Trouble::of_message(&operation.message) {
-            all.push(locked(operation, &by, peer));
+            let is_first = match (peer, &operation.repo) {
+                (None, Some(repo)) => telling.is_first_of_lock(repo)?,
+                (Some(_), _) | (None, None) => true,
+            };
+            all.extend(is_first.then(|| locked(operation, &by, peer)));
         }
         if peer.is_none() {
             all.extend(self.odd(operation));
@@ -348,6 +352,20 @@ impl Hooks for Herald {
         }
         let told =
             self.trust.telling(|telling| self.tell_end(telling, &desk, (&self.key, operation)));
+        self.messages_added(told.map_err(fault)?);
+        Ok(())
+    }
+
+    fn locked(&self, operation: &Operation, by: &str) -> Result<(), StoreFault> {
+        let Some(repo) = &operation.repo else { return Ok(()) };
+        let desk = self.desk().map_err(fault)?;
+        if desk.listeners.is_empty() {
+            return Ok(());
+        }
+        let told = self.trust.telling(|telling| match telling.is_first_of_lock(repo)? {
+            true => desk.pass_on(telling, &locked(operation, by, None)),
+            false => Ok(0),
+        });
         self.messages_added(told.map_err(fault)?);
         Ok(())
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test may fail
 
 use super::*;
-use crate::model::{ItemErrors, Stats};
+use crate::model::Stats;
 use crate::store::history::{Follow, Owner};
 use crate::store::trust::Waiting;
 use tempfile::TempDir;
@@ -44,23 +44,14 @@ fn webhook(on: &str) -> String {
 
 fn operation(number: u8, status: Status) -> Operation {
     let now = clock::now();
+    let (id, nas) = (OperationId::new(now, [number; 10]), "nas".parse().unwrap());
     Operation {
-        snapshot_gone: None,
-        id: OperationId::new(now, [number; 10]),
-        flow: OperationId::new(now, [number; 10]).into(),
         revision: 2,
-        instance: "nas".parse().unwrap(),
-        kind: OperationKind::Backup,
         status,
         repo: Some("vault".parse().unwrap()),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        started_at: now,
         ended_at: Some(now),
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, nas, OperationKind::Backup, now)
     }
 }
 

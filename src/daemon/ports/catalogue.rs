@@ -118,6 +118,7 @@ fn keeping(config: &Config, repo: &RepoId, mut peer_names: Vec<String>) -> Keepi
         at_once: upkeep.parallel,
         all_at_once: Some(config.parallel),
         lock_wait: upkeep.lock_wait.map_or(Upkeep::LOCK_WAIT, |wait| wait.0),
+        lock_alarm: Some(upkeep.lock_alarm.map_or(Upkeep::LOCK_ALARM, |alarm| alarm.0)),
     }
 }
 

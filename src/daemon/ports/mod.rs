@@ -5,22 +5,25 @@
 //!
 //! 1. A repo of the config is never replaced by a received one of the same id.
 //! 2. X1: what of a repo came from a peer is used as it is; nothing in it is expanded, run or read.
-//! 3. A fault of the history stops no backup; what `trust.db` keeps outlives it.
+//! 3. A fault of the history stops no backup; what `trust.db` keeps outlives it. What a full disk does
+//!    not take waits in memory, and is written once it does.
 
 mod catalogue;
 mod journal;
+mod owed;
 mod repos;
 mod runs;
 
 pub use catalogue::LiveCatalogue;
 pub(in crate::daemon) use catalogue::disabled_reason;
 pub use journal::StoredHistory;
+pub use owed::Backlog;
 pub use repos::{Named, Obstacle, Repos};
 pub use runs::{StoredRuns, place};
 
 use crate::config::LiveConfig;
 use crate::job::Ports;
-use crate::store::{History, Trust};
+use crate::store::Trust;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -30,12 +33,12 @@ use tokio::runtime::Handle;
 pub fn connect(
     config: Arc<LiveConfig>,
     trust: Arc<Trust>,
-    history: History,
+    history: Arc<StoredHistory>,
     runtime: Handle,
 ) -> Ports {
     Ports {
         catalogue: Arc::new(LiveCatalogue::new(config, Arc::clone(&trust), runtime)),
-        history: Arc::new(StoredHistory::new(history)),
+        history,
         runs: Arc::new(StoredRuns::new(trust)),
     }
 }

@@ -75,6 +75,19 @@ impl Runs for StoredRuns {
         self.trust.set_meta(&part_key(repo), part.to_string().as_bytes()).map_err(fault)
     }
 
+    fn lock_in_way(
+        &self,
+        repo: &RepoId,
+        holder: &str,
+        held: &[String],
+    ) -> Result<Timestamp, StoreFault> {
+        self.trust.lock_in_way(repo, holder, held, clock::now()).map_err(fault)
+    }
+
+    fn locks_held(&self, repo: &RepoId, held: &[String]) -> Result<(), StoreFault> {
+        self.trust.locks_held(repo, held).map_err(fault)
+    }
+
     fn open(&self) -> Result<Vec<Run>, StoreFault> {
         let open = self.trust.open_runs().map_err(fault)?;
         let run = |OpenRun { operation, repo, plan, pid, since, ended: _ }| Run {

@@ -5,8 +5,7 @@ use super::{LiveCatalogue, Named, Obstacle, Repos, StoredHistory, place};
 use crate::config::{Config, LiveConfig, parse};
 use crate::job::{Catalogue as _, History as _, Standing};
 use crate::model::{
-    ItemErrors, KeyId, Operation, OperationId, OperationKind, PeerRole, RepoId, Secret, Status,
-    Timestamp,
+    KeyId, Operation, OperationId, OperationKind, PeerRole, RepoId, Secret, Status, Timestamp,
 };
 use crate::restic::FileSystems;
 use crate::store::history::{Owner, StoreState};
@@ -232,22 +231,10 @@ fn a_changed_password_in_a_uri_moves_no_repository() {
 fn backup(n: u8, status: Status) -> Operation {
     let id = OperationId::from_bytes([n; 16]);
     Operation {
-        id,
-        flow: id.into(),
-        revision: 1,
-        instance: "laptop".parse().unwrap(),
-        kind: OperationKind::Backup,
         status,
         repo: Some(self::id("vault")),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at(1),
-        ended_at: None,
-        message: String::new(),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, "laptop".parse().unwrap(), OperationKind::Backup, at(1))
     }
 }
 

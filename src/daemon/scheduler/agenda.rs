@@ -1,9 +1,10 @@
 //! The book as kept in `trust.db`, and what of it is shown.
 
+use crate::clock;
 use crate::config::{Config, Plan};
-use crate::model::{KeyId, Timestamp, Timing};
+use crate::model::{Attempt, KeyId, OperationKind, RepoId, Timestamp, Timing};
 use crate::schedule::{
-    Book, Ended, Entry, Outlook, Pause, Record, Retry, Schedule, Surroundings, TaskKey, Zone, grace,
+    Book, Entry, Outlook, Pause, Ran, Record, Retry, Schedule, Surroundings, TaskKey, Zone, grace,
 };
 use crate::store::{StoreError, Trust};
 use std::collections::BTreeMap;
@@ -22,7 +23,10 @@ pub struct Agenda {
 #[derive(Debug)]
 pub struct Scheduler {
     trust: Arc<Trust>,
-    writing: Mutex<()>,
+    /// The book as `trust.db` has it: behind, while the disk takes nothing.
+    kept: Mutex<Book>,
+    /// Since when it is behind, and why.
+    unkept: watch::Sender<Option<(Timestamp, String)>>,
     agenda: watch::Sender<Agenda>,
     nudges: watch::Sender<()>,
 }
@@ -57,6 +61,20 @@ impl Agenda {
         }
     }
 
+    /// The retry of a plan that runs, or that waits and since when it may start.
+    #[must_use]
+    pub fn retry(&self, plan: &Plan) -> Option<(Attempt, Option<Timestamp>)> {
+        let record = self.book.record(&TaskKey::Plan(plan.id.clone()))?;
+        let (number, at) = record.retry()?;
+        Some((Attempt { number, of: plan.retry.attempts.max(number) }, at))
+    }
+
+    /// When that upkeep of a repo is due next.
+    #[must_use]
+    pub fn next_upkeep(&self, repo: &RepoId, kind: OperationKind) -> Option<Timestamp> {
+        next_due(self.book.record(&TaskKey::Repo(repo.clone(), kind))?)
+    }
+
     /// The next runs of a plan, as far as its schedule tells them.
     #[must_use]
     pub fn next_runs(&self, plan: &Plan, count: usize) -> Vec<Timestamp> {
@@ -88,8 +106,16 @@ impl Scheduler {
     /// It cannot be read.
     pub fn open(trust: Arc<Trust>, instance: KeyId) -> Result<Self, StoreError> {
         let book = Book::new(trust.tasks()?);
+        let kept = Mutex::new(book.clone());
         let agenda = watch::Sender::new(Agenda { instance, book, waiting: BTreeMap::new() });
-        Ok(Self { trust, writing: Mutex::default(), agenda, nudges: watch::Sender::new(()) })
+        let (unkept, nudges) = (watch::Sender::new(None), watch::Sender::new(()));
+        Ok(Self { trust, kept, unkept, agenda, nudges })
+    }
+
+    /// Since when, and why, what was started is known in memory only.
+    #[must_use]
+    pub fn unkept(&self) -> Option<(Timestamp, String)> {
+        self.unkept.borrow().clone()
     }
 
     /// What is known now.
@@ -122,25 +148,19 @@ impl Scheduler {
         local: Zone,
         around: Surroundings,
         entries: Vec<Entry>,
-    ) -> Result<Outlook, StoreError> {
+    ) -> Outlook {
         let look = |book: &mut Book| book.look(now, &local, &around, &entries);
-        let outlook = self.change(look).await?;
+        let outlook = self.go_on(look).await;
         self.agenda.send_if_modified(|agenda| {
             let differs = agenda.waiting != outlook.waiting;
             agenda.waiting.clone_from(&outlook.waiting);
             differs
         });
-        Ok(outlook)
+        outlook
     }
 
-    pub(super) async fn ended(
-        &self,
-        key: TaskKey,
-        end: Ended,
-        retry: Retry,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.change(|book| book.ended(&key, end, retry, now)).await
+    pub(super) async fn ended(&self, key: TaskKey, ran: Ran, retry: Retry, now: Timestamp) {
+        self.go_on(|book| book.ended(&key, ran, retry, now)).await;
     }
 
     /// A person pauses a task.
@@ -165,18 +185,48 @@ impl Scheduler {
 
     /// Changes the book, once the change is kept.
     async fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> Result<T, StoreError> {
-        let _turn = self.writing.lock().await;
-        let before = self.agenda.borrow().book.clone();
-        let mut after = before.clone();
+        let mut kept = self.kept.lock().await;
+        let mut after = self.agenda.borrow().book.clone();
         let done = change(&mut after);
-        let changed = differences(&before, &after);
+        self.keep(&mut kept, &after).await?;
+        self.show(after);
+        Ok(done)
+    }
+
+    /// Changes the book, and keeps it as soon as the disk takes it: a full one stops no backup.
+    async fn go_on<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+        let mut kept = self.kept.lock().await;
+        let mut after = self.agenda.borrow().book.clone();
+        let done = change(&mut after);
+        if let Err(error) = self.keep(&mut kept, &after).await {
+            tracing::warn!(%error, "what is started is not kept now; it is tried again");
+            self.unkept.send_if_modified(|since| {
+                since.get_or_insert_with(|| (clock::now(), error.to_string()));
+                true
+            });
+        }
+        self.show(after);
+        done
+    }
+
+    async fn keep(&self, kept: &mut Book, after: &Book) -> Result<(), StoreError> {
+        let changed = differences(kept, after);
         if !changed.is_empty() {
             let trust = Arc::clone(&self.trust);
-            let kept = tokio::task::spawn_blocking(move || trust.keep_tasks(&changed)).await;
-            kept.unwrap_or(Err(StoreError::Closed))?;
-            self.agenda.send_modify(|agenda| agenda.book = after);
+            let written = tokio::task::spawn_blocking(move || trust.keep_tasks(&changed)).await;
+            written.unwrap_or(Err(StoreError::Closed))?;
+            kept.clone_from(after);
         }
-        Ok(done)
+        self.unkept.send_if_modified(|since| since.take().is_some());
+        Ok(())
+    }
+
+    fn show(&self, book: Book) {
+        self.agenda.send_if_modified(|agenda| {
+            let differs = agenda.book != book;
+            agenda.book = book;
+            differs
+        });
     }
 }
 

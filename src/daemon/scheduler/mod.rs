@@ -3,7 +3,8 @@
 //! It decides nothing about when: it looks at the clock, at the machine and at the configuration, asks
 //! the book, and starts what the book says. What a task does is its [`Tasks`]' affair.
 //!
-//! 1. What is started is kept in `trust.db` first; where that fails nothing is started.
+//! 1. What is started is kept in `trust.db` first. Where the disk does not take it, it is started all
+//!    the same and kept once it can be: of a daemon that ends before, a run may be repeated.
 //! 2. A clock that was set, a machine that woke, a configuration that changed, the end of a run and a
 //!    person's word are seen within seconds.
 //! 3. What was under way when the daemon ended is settled before the first look.
@@ -20,7 +21,7 @@ pub use repos::RepoTasks;
 use super::node::Node;
 use crate::clock;
 use crate::model::Timestamp;
-use crate::schedule::{Ended, Entry, Outlook, Retry, Start, Surroundings, TaskKey, Zone};
+use crate::schedule::{Ended, Entry, Outlook, Ran, Retry, Start, Surroundings, TaskKey, Zone};
 use crate::shutdown::Guard;
 use crate::store::StoreError;
 use std::collections::BTreeMap;
@@ -40,9 +41,9 @@ pub trait Tasks: Send + Sync {
     /// Whether this kind has that task.
     fn has(&self, key: &TaskKey) -> bool;
     /// Runs one to its end.
-    fn run(&self, start: Start) -> Call<Ended>;
+    fn run(&self, start: Start) -> Call<Ran>;
     /// How a run that began at that time or later ended, by what was recorded of it.
-    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ended>;
+    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ran>;
 }
 
 /// How often the wall clock is compared with the time that passed.
@@ -50,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The wall clock being off by more was set, or stood still.
 const SET: Duration = Duration::from_secs(2);
 /// After a fault of the store.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Drives the book until the stop is asked for.
 pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: Guard) {
@@ -69,8 +70,8 @@ pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: 
                 () = until(again) => break,
                 Ok(()) = config.changed() => break,
                 Ok(()) = said.changed() => break,
-                Some((key, end)) = ended.recv() => {
-                    driver.note_end(key, end).await;
+                Some((key, ran)) = ended.recv() => {
+                    driver.note_end(key, ran).await;
                     break;
                 }
                 Ok(()) = runs.changed() => {
@@ -105,7 +106,7 @@ async fn until(again: Option<Timestamp>) {
 struct Driver {
     node: Arc<Node>,
     kinds: Vec<Arc<dyn Tasks>>,
-    ends: mpsc::UnboundedSender<(TaskKey, Ended)>,
+    ends: mpsc::UnboundedSender<(TaskKey, Ran)>,
     /// As of the last look.
     retries: BTreeMap<TaskKey, Retry>,
 }
@@ -118,11 +119,11 @@ impl Driver {
         }
         for (key, began) in self.node.scheduler.running() {
             let kind = self.kinds.iter().find(|kind| kind.has(&key));
-            let end = match kind {
+            let ran = match kind {
                 Some(kind) => kind.outcome(key.clone(), began).await,
-                None => Ended::FailedForGood,
+                None => Ended::FailedForGood.into(),
             };
-            self.note_end(key, end).await;
+            self.note_end(key, ran).await;
         }
     }
 
@@ -142,7 +143,7 @@ impl Driver {
                 outlook.again
             }
             Err(error) => {
-                tracing::warn!(%error, "what is due could not be kept, so nothing is started; it is tried again");
+                tracing::warn!(%error, "what is due is not known, so nothing is started; it is tried again");
                 Some(clock::now().plus(AGAIN))
             }
         }
@@ -155,7 +156,13 @@ impl Driver {
             true => machine::look().await,
             false => Surroundings::default(),
         };
-        self.node.scheduler.look(clock::now(), Zone::of_this_machine(), around, entries).await
+        let (scheduler, now) = (&self.node.scheduler, clock::now());
+        let mut outlook = scheduler.look(now, Zone::of_this_machine(), around, entries).await;
+        if scheduler.unkept().is_some() {
+            let again = now.plus(AGAIN);
+            outlook.again = Some(outlook.again.map_or(again, |at| at.min(again)));
+        }
+        Ok(outlook)
     }
 
     fn start(&self, start: Start) {
@@ -167,11 +174,8 @@ impl Driver {
         });
     }
 
-    async fn note_end(&self, key: TaskKey, end: Ended) {
+    async fn note_end(&self, key: TaskKey, ran: Ran) {
         let retry = self.retries.get(&key).copied().unwrap_or_default();
-        let noted = self.node.scheduler.ended(key.clone(), end, retry, clock::now()).await;
-        if let Err(error) = noted {
-            tracing::warn!(%error, %key, "the end of a run was not kept; the next start settles it");
-        }
+        self.node.scheduler.ended(key, ran, retry, clock::now()).await;
     }
 }

@@ -5,13 +5,12 @@ use crate::config::{Config, Plan};
 use crate::daemon::Node;
 use crate::daemon::ports::{Repos, disabled_reason};
 use crate::job::{By, Engine, JobError, RunEnded};
-use crate::model::{FlowId, KeyId, PlanId, Status, Timestamp};
+use crate::model::{KeyId, PlanId, Status, Timestamp};
 use crate::reconcile::Shard;
-use crate::schedule::{Ended, Entry, Schedule, Start, TaskKey};
+use crate::schedule::{Ended, Entry, Ran, Schedule, Start, TaskKey};
 use crate::store::trust::PlanRun;
 use crate::store::{History, StoreError};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many of a plan's newest backups are looked at for the one that was under way.
@@ -23,15 +22,13 @@ const MOMENT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct PlanTasks {
     node: Arc<Node>,
-    /// Of the last attempt of each: the next one goes on with it.
-    flows: Arc<Mutex<BTreeMap<PlanId, FlowId>>>,
 }
 
 impl PlanTasks {
     /// Of this instance.
     #[must_use]
-    pub fn new(node: Arc<Node>) -> Self {
-        Self { node, flows: Arc::default() }
+    pub const fn new(node: Arc<Node>) -> Self {
+        Self { node }
     }
 
     async fn all(self) -> Result<Vec<Entry>, StoreError> {
@@ -48,64 +45,56 @@ impl PlanTasks {
         Ok(config.plans.iter().map(entry).collect())
     }
 
-    async fn back_up(self, plan: PlanId, start: Start) -> Ended {
-        let flow = self.flow(&plan).filter(|_| start.attempt > 1);
-        let by = By::Schedule { attempt: start.attempt, attempts: start.attempts, flow };
+    async fn back_up(self, plan: PlanId, start: Start) -> Ran {
+        let by = By::Schedule { attempt: start.attempt, flow: start.flow };
         let engine: &Engine = &self.node.engine;
         let ended = match engine.backup_by(&plan, by).await {
             Ok(begun) => begun.ended().await,
             Err(JobError::Stopping) => return never().await,
             Err(error) => {
                 tracing::warn!(%error, %plan, "a run that was due was not started");
-                return Ended::FailedForGood;
+                return Ended::FailedForGood.into();
             }
         };
         let Some(RunEnded { operation, needs_a_person }) = ended else {
             return self.recorded(plan, start.due).await;
         };
-        self.flows().insert(plan, operation.flow);
-        match operation.status {
+        let end = match operation.status {
             Status::Succeeded | Status::Warning | Status::Skipped => Ended::Well,
             Status::Failed if needs_a_person => Ended::FailedForGood,
             Status::Failed | Status::Lost => Ended::Failed,
             // A stop of the daemon is no person's word: the next start takes it up again.
-            Status::Cancelled if engine.is_stopping() => never().await,
+            Status::Cancelled if engine.is_stopping() => return never().await,
             Status::Cancelled => Ended::Cancelled,
             Status::Pending | Status::Running => Ended::Interrupted,
-        }
+        };
+        Ran { end, flow: Some(operation.flow) }
     }
 
-    fn flows(&self) -> std::sync::MutexGuard<'_, BTreeMap<PlanId, FlowId>> {
-        self.flows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn flow(&self, plan: &PlanId) -> Option<FlowId> {
-        self.flows().get(plan).copied()
-    }
-
-    async fn recorded(self, plan: PlanId, began: Timestamp) -> Ended {
+    async fn recorded(self, plan: PlanId, began: Timestamp) -> Ran {
         let config = self.node.config.current();
         match config.plan(&plan) {
             Some(plan) => recorded(&self.node.history, plan, began).await,
-            None => Ended::FailedForGood,
+            None => Ended::FailedForGood.into(),
         }
     }
 }
 
 /// The end of what the stop of the daemon cut off is not told: it stays open in the book.
-async fn never() -> Ended {
+async fn never() -> Ran {
     std::future::pending().await
 }
 
 /// What the history knows of a run that began at that time or later.
-async fn recorded(history: &History, plan: &Plan, began: Timestamp) -> Ended {
+async fn recorded(history: &History, plan: &Plan, began: Timestamp) -> Ran {
     let shard = Shard { repo: plan.repo.to_string(), plan: plan.id.to_string() };
     let read = history.read(move |reader| reader.own_backups(&shard, LOOKED_AT)).await;
-    let Ok((_, backups)) = read else { return Ended::Interrupted };
+    let Ok((_, backups)) = read else { return Ended::Interrupted.into() };
     let since = began.minus(MOMENT);
     let newest = backups.into_iter().filter(|backup| backup.started_at >= since);
     let newest = newest.max_by_key(|backup| backup.started_at);
-    match newest.map(|backup| (backup.status, backup.has_snapshot)) {
+    let flow = newest.as_ref().and_then(|backup| backup.flow);
+    let end = match newest.map(|backup| (backup.status, backup.has_snapshot)) {
         Some((Some(Status::Succeeded | Status::Warning | Status::Skipped), _)) => Ended::Well,
         Some((Some(Status::Lost), true)) => Ended::Well,
         Some((Some(Status::Failed | Status::Lost), _)) => Ended::Failed,
@@ -113,7 +102,8 @@ async fn recorded(history: &History, plan: &Plan, began: Timestamp) -> Ended {
         Some((Some(Status::Cancelled | Status::Pending | Status::Running) | None, _)) | None => {
             Ended::Interrupted
         }
-    }
+    };
+    Ran { end, flow }
 }
 
 fn entry(plan: &Plan, config: &Config, runs: &[PlanRun], instance: &KeyId) -> Entry {
@@ -147,17 +137,17 @@ impl Tasks for PlanTasks {
         matches!(key, TaskKey::Plan(_))
     }
 
-    fn run(&self, start: Start) -> Call<Ended> {
+    fn run(&self, start: Start) -> Call<Ran> {
         match start.key.clone() {
             TaskKey::Plan(plan) => Box::pin(self.clone().back_up(plan, start)),
-            TaskKey::Repo(..) => Box::pin(std::future::ready(Ended::FailedForGood)),
+            TaskKey::Repo(..) => Box::pin(std::future::ready(Ended::FailedForGood.into())),
         }
     }
 
-    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ended> {
+    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ran> {
         match key {
             TaskKey::Plan(plan) => Box::pin(self.clone().recorded(plan, began)),
-            TaskKey::Repo(..) => Box::pin(std::future::ready(Ended::FailedForGood)),
+            TaskKey::Repo(..) => Box::pin(std::future::ready(Ended::FailedForGood.into())),
         }
     }
 }

@@ -4,11 +4,11 @@ use super::{Call, Tasks};
 use crate::config::Repo;
 use crate::daemon::Node;
 use crate::daemon::ports::place;
-use crate::job::{JobError, Priority, Task};
+use crate::job::{By, JobError, Task};
 use crate::model::{Operation, OperationId, OperationKind, RepoId, Status, Timestamp};
 use crate::reconcile::Shard;
 use crate::restic::Reason;
-use crate::schedule::{Ended, Entry, OnlyWhen, Retry, Schedule, Start, TaskKey};
+use crate::schedule::{Ended, Entry, OnlyWhen, Ran, Retry, Schedule, Start, TaskKey};
 use crate::store::StoreError;
 use crate::store::history::Whose;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,13 +35,14 @@ impl RepoTasks {
         let (config, instance) = (self.node.config.current(), self.node.key());
         let tasks = |repo: &Repo| {
             let due = repo.upkeep.schedules().map(|(kind, when)| (kind, when.clone()));
-            due.map(|(kind, when)| (repo.id.clone(), kind, when)).collect::<Vec<_>>()
+            let retry = repo.upkeep.retry.unwrap_or_default();
+            due.map(|(kind, when)| (repo.id.clone(), kind, when, retry)).collect::<Vec<_>>()
         };
         let tasks: Vec<_> = config.repos.iter().flat_map(tasks).collect();
-        let keys: Vec<_> = tasks.iter().map(|(repo, kind, _)| (repo.clone(), *kind)).collect();
+        let keys: Vec<_> = tasks.iter().map(|(repo, kind, ..)| (repo.clone(), *kind)).collect();
         let begun = self.begun(keys).await?;
         let made = self.made().await?;
-        let entry = |(repo, kind, schedule): (RepoId, OperationKind, Schedule)| {
+        let entry = |(repo, kind, schedule, retry): (RepoId, OperationKind, Schedule, Retry)| {
             let key = TaskKey::Repo(repo.clone(), kind);
             Entry {
                 put_off: key.put_off(&instance, schedule.jitter()),
@@ -52,7 +53,7 @@ impl RepoTasks {
                 repo,
                 schedule,
                 only_when: OnlyWhen::default(),
-                retry: Retry::default(),
+                retry,
                 followed: None,
             }
         };
@@ -92,15 +93,16 @@ impl RepoTasks {
         read.await
     }
 
-    async fn keep(self, repo: RepoId, kind: OperationKind) -> Ended {
-        let Some(task) = task(kind) else { return Ended::FailedForGood };
+    async fn keep(self, repo: RepoId, kind: OperationKind, start: Start) -> Ran {
+        let Some(task) = task(kind) else { return Ended::FailedForGood.into() };
+        let by = By::Schedule { attempt: start.attempt, flow: start.flow };
         let engine = &self.node.engine;
-        let id = match engine.maintain(&repo, task, Priority::Due).await {
+        let id = match engine.maintain(&repo, task, by).await {
             Ok(id) => id,
             Err(JobError::Stopping) => return std::future::pending().await,
             Err(error) => {
                 tracing::warn!(%error, %repo, %kind, "upkeep that was due was not started");
-                return Ended::FailedForGood;
+                return Ended::FailedForGood.into();
             }
         };
         let ended = match engine.wait(id).await {
@@ -113,7 +115,7 @@ impl RepoTasks {
                 std::future::pending().await
             }
             Some(ended) => end_of(&ended),
-            None => Ended::Interrupted,
+            None => Ended::Interrupted.into(),
         }
     }
 
@@ -122,7 +124,7 @@ impl RepoTasks {
         read.ok()?.into_iter().find_map(|recorded| recorded.state)
     }
 
-    async fn settled(self, repo: RepoId, kind: OperationKind, began: Timestamp) -> Ended {
+    async fn settled(self, repo: RepoId, kind: OperationKind, began: Timestamp) -> Ran {
         let read = self
             .node
             .history
@@ -132,7 +134,8 @@ impl RepoTasks {
         match newest.and_then(|recorded| recorded.state) {
             // Stopped with the daemon, or it never began.
             Some(ended) if ended.status != Status::Cancelled => end_of(&ended),
-            Some(_) | None => Ended::Interrupted,
+            Some(ended) => Ran { end: Ended::Interrupted, flow: Some(ended.flow) },
+            None => Ended::Interrupted.into(),
         }
     }
 }
@@ -158,8 +161,8 @@ const fn task(kind: OperationKind) -> Option<Task> {
     }
 }
 
-fn end_of(operation: &Operation) -> Ended {
-    match operation.status {
+fn end_of(operation: &Operation) -> Ran {
+    let end = match operation.status {
         Status::Succeeded | Status::Warning | Status::Skipped => Ended::Well,
         // To read it all again mends no damage.
         Status::Failed if operation.message.starts_with(&Reason::Damaged.to_string()) => {
@@ -168,7 +171,8 @@ fn end_of(operation: &Operation) -> Ended {
         Status::Failed | Status::Lost => Ended::Failed,
         Status::Cancelled => Ended::Cancelled,
         Status::Pending | Status::Running => Ended::Interrupted,
-    }
+    };
+    Ran { end, flow: Some(operation.flow) }
 }
 
 impl Tasks for RepoTasks {
@@ -180,17 +184,17 @@ impl Tasks for RepoTasks {
         matches!(key, TaskKey::Repo(..))
     }
 
-    fn run(&self, start: Start) -> Call<Ended> {
-        match start.key {
-            TaskKey::Repo(repo, kind) => Box::pin(self.clone().keep(repo, kind)),
-            TaskKey::Plan(_) => Box::pin(std::future::ready(Ended::FailedForGood)),
+    fn run(&self, start: Start) -> Call<Ran> {
+        match start.key.clone() {
+            TaskKey::Repo(repo, kind) => Box::pin(self.clone().keep(repo, kind, start)),
+            TaskKey::Plan(_) => Box::pin(std::future::ready(Ended::FailedForGood.into())),
         }
     }
 
-    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ended> {
+    fn outcome(&self, key: TaskKey, began: Timestamp) -> Call<Ran> {
         match key {
             TaskKey::Repo(repo, kind) => Box::pin(self.clone().settled(repo, kind, began)),
-            TaskKey::Plan(_) => Box::pin(std::future::ready(Ended::FailedForGood)),
+            TaskKey::Plan(_) => Box::pin(std::future::ready(Ended::FailedForGood.into())),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Operations as documents of the contract.
 
 use super::refuse;
-use crate::api::{ItemError, Operation as Document, Progress, Stats};
+use crate::api::{Attempt, ItemError, Operation as Document, Progress, Stats};
 use crate::daemon::Node;
 use crate::model::{self, KeyId, Operation};
 use crate::store::history::Recorded;
@@ -59,6 +59,7 @@ pub(super) fn operation(operation: &Operation, origin: &KeyId) -> Document {
         message: Some(operation.message.clone()).filter(|text| !text.is_empty()),
         archived: false,
         stats: operation.stats.as_ref().map(stats),
+        attempt: operation.attempt.map(attempt),
     }
 }
 
@@ -84,6 +85,11 @@ pub(super) fn recorded(recorded: &Recorded, names: &Names) -> Document {
         archived: recorded.is_archived(),
         ..Document::default()
     }
+}
+
+/// Which try of how many.
+pub(super) const fn attempt(attempt: model::Attempt) -> Attempt {
+    Attempt { number: attempt.number, of: attempt.of }
 }
 
 const fn stats(stats: &model::Stats) -> Stats {

@@ -9,6 +9,7 @@ mod timing;
 mod visible;
 mod weighing;
 
+use super::asker::Asker;
 use super::{grants, plans, refuse, repos, revision};
 use crate::api::draft_service_server::DraftService;
 use crate::api::{self, CheckedDraft, Written};
@@ -54,7 +55,11 @@ impl DraftService for Service {
     }
 
     async fn test_repo(&self, request: Request<api::CheckRepoRequest>) -> Answer<api::RepoTest> {
-        let repo = checking::drafted_repo(&self.node, request.into_inner())?;
+        let asker = Asker::of(&request);
+        let request = request.into_inner();
+        let password = request.repo.as_ref().and_then(|repo| repo.password.as_ref());
+        asker.names_no_command("password-command", repos::has_command(password))?;
+        let repo = checking::drafted_repo(&self.node, request)?;
         Ok(Response::new(repos::opening::look(&self.node.engine, &repo).await))
     }
 

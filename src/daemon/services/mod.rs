@@ -1,12 +1,14 @@
 //! The API of this instance for the people and programs of its own machine (`proto/holdfast/api`).
 //!
 //! Each service translates and decides nothing that another caller would have to decide again.
-//! Access is the socket's mode; who can open it may do everything.
+//! On the socket access is its mode: who can open it may do everything. Who comes by HTTP was let in
+//! by `web`, by the least role of the method.
 //!
 //! 1. A refused call names the field and what to do, and has changed nothing.
-//! 2. No answer carries a secret, but the one that creates a token.
+//! 2. No answer carries a secret, but the one that creates a token or a key.
 
 mod addresses;
+mod asker;
 mod config;
 mod describe;
 mod drafts;
@@ -22,12 +24,14 @@ mod refuse;
 mod repos;
 mod revision;
 mod settings;
+mod sessions;
 mod snapshots;
 mod started;
 mod status;
 mod stream;
 mod tokens;
 mod upkeep;
+mod users;
 
 pub(super) use plans::fleet;
 pub(super) use snapshots::Downloading;
@@ -42,11 +46,13 @@ use crate::api::operation_service_server::OperationServiceServer;
 use crate::api::peer_service_server::PeerServiceServer;
 use crate::api::plan_service_server::PlanServiceServer;
 use crate::api::repo_service_server::RepoServiceServer;
+use crate::api::session_service_server::SessionServiceServer;
 use crate::api::settings_service_server::SettingsServiceServer;
 use crate::api::snapshot_service_server::SnapshotServiceServer;
 use crate::api::status_service_server::StatusServiceServer;
 use crate::api::token_service_server::TokenServiceServer;
 use crate::api::upkeep_service_server::UpkeepServiceServer;
+use crate::api::user_service_server::UserServiceServer;
 use started::started;
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -65,6 +71,8 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
         .add_service(DraftServiceServer::new(drafts::Service::new(Arc::clone(&node))))
         .add_service(SettingsServiceServer::new(settings::Service::new(Arc::clone(&node))))
+        .add_service(SessionServiceServer::new(sessions::Service::new(Arc::clone(&node))))
+        .add_service(UserServiceServer::new(users::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)));
     reflection::described(routes)
 }

@@ -5,6 +5,7 @@ mod removed;
 pub(super) mod request;
 pub(super) mod timed;
 
+use super::asker::Asker;
 use super::{peers, refuse, revision};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
@@ -46,7 +47,9 @@ impl PlanService for Service {
     }
 
     async fn add(&self, request: Request<api::AddPlanRequest>) -> Answer<api::Plan> {
+        let asker = Asker::of(&request);
         let plan = request::added(request.into_inner())?;
+        asker.names_no_command("stdin-command", plan.stdin.is_some())?;
         check(&self.node, &plan).await?;
         let id = plan.id.clone();
         self.write(vec![Edit::AddPlan(plan)]).await?;

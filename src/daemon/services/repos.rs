@@ -8,6 +8,7 @@ pub(super) mod opening;
 pub(super) mod request;
 mod upkeep;
 
+use super::asker::Asker;
 use super::{peers, refuse, revision};
 use crate::api::repo_service_server::RepoService;
 use crate::api::{self, RemovedRepo, RepoList};
@@ -46,7 +47,9 @@ impl RepoService for Service {
     }
 
     async fn add(&self, request: Request<api::AddRepoRequest>) -> Answer<api::Repo> {
+        let asker = Asker::of(&request);
         let request = request.into_inner();
+        asker.names_no_command("password-command", has_command(request.password.as_ref()))?;
         let opening = opening::Wish::of(&request);
         let repo = request::added(request)?;
         let id = repo.id.clone();
@@ -76,7 +79,9 @@ impl RepoService for Service {
     }
 
     async fn edit(&self, request: Request<api::EditRepoRequest>) -> Answer<api::Repo> {
+        let asker = Asker::of(&request);
         let request = request.into_inner();
+        asker.names_no_command("password-command", has_command(request.password.as_ref()))?;
         let id = id(&request.repo)?;
         let before = self.own(&id).await?;
         let same = revision::same_repo(&self.node, &before, request.revision.as_deref())?;
@@ -244,4 +249,9 @@ fn awaited(peer: &Peer, id: &RepoId) -> api::Repo {
         reason: Some(format!("{} sends it when it is connected next", peer.instance)),
         ..api::Repo::default()
     }
+}
+
+/// Whether a password is to come out of a command.
+pub(super) fn has_command(password: Option<&api::PasswordSource>) -> bool {
+    password.is_some_and(|password| password.command.is_some())
 }

@@ -7,6 +7,7 @@ mod document;
 mod importing;
 mod reading;
 
+use super::asker::Asker;
 use super::refuse;
 use crate::api::settings_service_server::SettingsService;
 use crate::api::{self, ImportReport, Settings};
@@ -91,8 +92,9 @@ impl SettingsService for Service {
     }
 
     async fn import_backrest(&self, request: Request<api::ImportRequest>) -> Answer<ImportReport> {
+        let asker = Asker::of(&request);
         let api::ImportRequest { config, apply } = request.into_inner();
-        importing::import(&self.node, config, apply).await.map(Response::new)
+        importing::import(&self.node, &asker, config, apply).await.map(Response::new)
     }
 }
 

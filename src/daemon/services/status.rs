@@ -7,6 +7,7 @@ use crate::api::{
     Status as Document, Store,
 };
 use crate::daemon::Node;
+use crate::daemon::ports::Backlog;
 use crate::job::Live;
 use crate::model::{KeyId, Timestamp};
 use crate::reconcile::{Shard, Trouble};
@@ -51,6 +52,9 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
     let repos = readable("repos", repos::documents(node).await, &mut attention);
     let store = node.history.state().borrow().clone();
     attention.extend(store_trouble(&store));
+    let backlog = node.journal.backlog();
+    attention.extend(backlog.as_ref().map(|backlog| backlog_trouble(backlog, node)));
+    attention.extend(book_trouble(node));
     attention.extend(plans.iter().filter_map(plan_trouble));
     attention.extend(repos.iter().filter_map(repo_trouble));
     attention.extend(node.engine.live().iter().filter_map(run_trouble));
@@ -63,8 +67,8 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
         key_id: node.key().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         listen: node.listening.iter().map(ToString::to_string).collect(),
-        ui_url: None,
-        store: Some(Store { state: store.as_str().to_owned() }),
+        ui_url: node.ui_url.clone(),
+        store: Some(Store { state: store_state(&store, backlog.is_some()).to_owned() }),
         plans,
         repos,
         peers,
@@ -118,6 +122,41 @@ fn store_trouble(state: &StoreState) -> Option<Attention> {
             ..row("store", "history.db", reason)
         }),
     }
+}
+
+/// One that takes nothing is not well, however whole it is.
+const fn store_state(state: &StoreState, takes_nothing: bool) -> &'static str {
+    match (state, takes_nothing) {
+        (StoreState::Ok, true) => "unwritable",
+        (StoreState::Ok | StoreState::Repairing { .. } | StoreState::Empty { .. }, _) => {
+            state.as_str()
+        }
+    }
+}
+
+fn backlog_trouble(backlog: &Backlog, node: &Node) -> Attention {
+    let Backlog { operations, since, reason } = backlog;
+    let data = node.data.path().display();
+    let noun = if *operations == 1 { "operation waits" } else { "operations wait" };
+    Attention {
+        remedy: Some(format!(
+            "make {data} writable and free some space there; backups go on, and what waits is written by itself unless the daemon ends before"
+        )),
+        since: Some(since.to_string()),
+        ..row("store", "history.db", format!("{reason}: {operations} {noun} in memory"))
+    }
+}
+
+fn book_trouble(node: &Node) -> Option<Attention> {
+    let (since, reason) = node.scheduler.unkept()?;
+    let data = node.data.path().display();
+    Some(Attention {
+        remedy: Some(format!(
+            "make {data} writable and free some space there; what is due runs all the same, and may run once more if the daemon ends before"
+        )),
+        since: Some(since.to_string()),
+        ..row("store", "trust.db", format!("what was started is not kept: {reason}"))
+    })
 }
 
 fn plan_trouble(plan: &Plan) -> Option<Attention> {

@@ -1,13 +1,14 @@
 //! Keeping repositories in order, when a person asks for it.
 
+use super::asker::Asker;
 use super::refuse;
 use crate::api::upkeep_service_server::UpkeepService;
 use crate::api::{
     self, ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest,
 };
 use crate::daemon::Node;
-use crate::job::{JobError, Pick, Priority, Task, UnlockScope};
-use crate::model::{OperationKind, PlanId, RepoId};
+use crate::job::{By, JobError, Pick, Task, UnlockScope};
+use crate::model::{OperationKind, PlanId, RepoId, Role};
 use crate::restic::{Guarded, Snapshot};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -34,6 +35,7 @@ impl Service {
 #[tonic::async_trait]
 impl UpkeepService for Service {
     async fn start(&self, request: Request<UpkeepRequest>) -> Result<Response<Operation>, Status> {
+        let asker = Asker::of(&request);
         let request = request.into_inner();
         let plan = request.plan.as_ref().map(|plan| refuse::field("plan", plan)).transpose()?;
         let repo = match &plan {
@@ -41,10 +43,13 @@ impl UpkeepService for Service {
             None => refuse::field("repo", &request.repo)?,
         };
         let task = task(request, plan)?;
+        if let Task::Command(..) = &task {
+            asker.must_be(Role::Admin)?;
+        }
         if let Task::Forget(plan) = &task {
             may_forget(&self.node, &repo, plan.as_ref())?;
         }
-        let started = self.node.engine.maintain(&repo, task, Priority::Wanted).await;
+        let started = self.node.engine.maintain(&repo, task, By::Person).await;
         super::started(&self.node, started.map_err(refused)?).await.map(Response::new)
     }
 

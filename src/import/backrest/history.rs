@@ -338,22 +338,19 @@ fn read(
     let (repo, plan) = shard(&row, names)?;
     let id = OperationId::new(started_at, random(&row, "operation", row.id));
     let operation = Operation {
-        id,
         flow: flow(&row, id, flow_start),
         revision: 0,
-        instance,
-        kind: kind_of(kind),
         status,
         repo,
         plan,
         repo_guid: row.guid.parse().ok(),
         snapshot: snapshot(&row, kind),
         snapshot_gone: gone(&row, kind),
-        started_at,
         ended_at: ended_at(&row, status),
         message: message(&row, kind),
         stats: stats(kind),
         item_errors: item_errors(kind),
+        ..Operation::begun(id, instance, kind_of(kind), started_at)
     };
     Ok(Imported { operation, log: log(kind) })
 }

@@ -1,9 +1,7 @@
 //! Two instances with real histories, driven over a carrier in memory.
 
 use super::*;
-use crate::model::{
-    Epoch, FlowId, InstanceId, ItemErrors, Operation, OperationId, OperationKind, Status,
-};
+use crate::model::{Epoch, InstanceId, Operation, OperationId, OperationKind, Status};
 use crate::reconcile::memory::MemoryOrigin;
 use crate::reconcile::{EntryKind, Feed, FeedPast, HubLog as _, Shard};
 use crate::session::{Claim, DialledBy, Errand, Local, Pairs, Timing};
@@ -110,22 +108,12 @@ fn operation(instance: &InstanceId, repo: &str, n: u8) -> Operation {
     let at = clock::now();
     let id = OperationId::new(at, [n; 10]);
     Operation {
-        id,
-        flow: FlowId::from(id),
-        revision: 1,
-        instance: instance.clone(),
-        kind: OperationKind::Backup,
         status: Status::Succeeded,
         repo: Some(repo.parse().unwrap()),
         plan: Some("home".parse().unwrap()),
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: at,
         ended_at: Some(at),
         message: "x".repeat(usize::from(n) * 4),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(id, instance.clone(), OperationKind::Backup, at)
     }
 }
 

@@ -3,27 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::model::{ItemErrors, Operation, OperationId, OperationKind, Status, Timestamp};
+use crate::model::{Operation, OperationId, OperationKind, Status, Timestamp};
 
 fn operation(n: u8) -> Operation {
     let id = OperationId::from_bytes([n; 16]);
     Operation {
-        id,
-        flow: id.into(),
-        revision: 1,
-        instance: "nas".parse().unwrap(),
-        kind: OperationKind::Check,
         status: Status::Succeeded,
-        repo: None,
-        plan: None,
-        repo_guid: None,
-        snapshot: None,
-        snapshot_gone: None,
-        started_at: Timestamp::from_millis(i64::from(n)),
-        ended_at: None,
         message: "m".repeat(4_000),
-        stats: None,
-        item_errors: ItemErrors::default(),
+        ..Operation::begun(
+            id,
+            "nas".parse().unwrap(),
+            OperationKind::Check,
+            Timestamp::from_millis(i64::from(n)),
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! `trust.db`: what others caused — peers, tokens, received repos, records — and the last run
-//! of each plan, open processes, the guids of repos and the outbox of messages.
+//! of each plan, open processes, the guids of repos, locks in the way, the outbox of messages, and
+//! who may use the web interface.
 //!
 //! Small, rollback journal, full sync, one connection behind a mutex; every method is one short
 //! transaction and may be called from async code. It decides nothing: grants are parsed and judged
@@ -9,26 +10,33 @@
 //! 2. A damaged file is never replaced by an empty one: the daemon refuses to start.
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
+mod api_key;
 mod guid;
+mod lock;
 mod offer;
 mod outbox;
 mod peer;
 mod repo;
 mod run;
 mod snooze;
+mod session;
 mod task;
 mod token;
+mod user;
 mod word;
 
 pub use crate::wire::ToldGrant;
+pub use api_key::ApiKey;
 pub use guid::Place;
 pub use offer::OfferedRepo;
 pub use outbox::{HookState, MOST_WAITING, NewMessage, Telling, Waiting};
 pub use peer::Peer;
 pub use repo::{ReceivedRepo, RepoRecord};
 pub use run::{OpenRun, PlanRun, RunEnd};
+pub use session::{IDLE, LONGEST, MOST_SESSIONS, NewSession, Session};
 pub use snooze::PlanSnoozes;
 pub use token::{Newcomer, Redeemed};
+pub use user::{Credentials, NewUser, User, UserChange};
 pub use word::{ReceivedState, RecordReason};
 
 use super::error::{Result, StoreError};

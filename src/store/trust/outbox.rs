@@ -75,7 +75,7 @@ pub struct HookState {
 
 /// One step of telling: all of it is kept, or nothing.
 pub struct Telling<'t> {
-    tx: &'t Transaction<'t>,
+    pub(super) tx: &'t Transaction<'t>,
 }
 
 impl Trust {

@@ -47,7 +47,7 @@ fn keep(tx: &Transaction<'_>, key: &TaskKey, record: &Record) -> Result<()> {
         Pause::UntilResumed => None,
     });
     let sql = "INSERT OR REPLACE INTO task VALUES \
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
     tx.execute(
         sql,
         params![
@@ -65,6 +65,8 @@ fn keep(tx: &Transaction<'_>, key: &TaskKey, record: &Record) -> Result<()> {
             followed.flatten().map(Col),
             paused.is_some(),
             paused_until.map(Col),
+            pending.and_then(|pending| pending.flow).map(Col),
+            running.and_then(|running| running.flow).map(Col),
         ],
     )?;
     Ok(())
@@ -89,16 +91,19 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Option<Pending>> {
     let (due, since) = (maybe(row, "pending_due")?, maybe(row, "pending_since")?);
     let (not_before, attempt) = (maybe(row, "pending_not_before")?, row.get("pending_attempt")?);
     let times = due.zip(since).zip(not_before).zip(attempt);
+    let flow = maybe(row, "pending_flow")?;
     Ok(times.map(|(((due, since), not_before), attempt)| Pending {
         due,
         since,
         not_before,
         attempt,
+        flow,
     }))
 }
 
 fn running(row: &Row<'_>) -> rusqlite::Result<Option<Started>> {
     let (due, at) = (maybe(row, "running_due")?, maybe(row, "running_at")?);
     let times = due.zip(at).zip(row.get("running_attempt")?);
-    Ok(times.map(|((due, at), attempt)| Started { due, at, attempt }))
+    let flow = maybe(row, "running_flow")?;
+    Ok(times.map(|((due, at), attempt)| Started { due, at, attempt, flow }))
 }

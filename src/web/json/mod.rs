@@ -56,24 +56,23 @@ impl Api {
         service.methods().find(|found| found.name() == method && !found.is_client_streaming())
     }
 
-    /// Calls and answers; what `extensions` and `metadata` hold reaches the service.
+    /// Calls and answers; what `extensions` hold reaches the service.
     pub(super) async fn call(
         &self,
         call: Call,
-        metadata: MetadataMap,
         extensions: Extensions,
     ) -> Result<Response, Status> {
         let (path, output) = (path_of(&call.method)?, call.method.output());
         let mut client =
             tonic::client::Grpc::new(self.routes.clone()).max_decoding_message_size(LARGEST_ANSWER);
-        let request = tonic::Request::from_parts(metadata, extensions, call.input);
+        let request = tonic::Request::from_parts(MetadataMap::new(), extensions, call.input);
         if call.method.is_server_streaming() {
             let answer = client.server_streaming(request, path, Raw).await?;
             return Ok(streamed(answer, output));
         }
         let answer = client.unary(request, path, Raw).await?;
         let (metadata, message, _) = answer.into_parts();
-        let body = document(&output, &message)?;
+        let body = document(&output, &message)? + "\n";
         Ok(with_metadata(respond(StatusCode::OK, MEDIA_TYPE, body.into()), metadata))
     }
 }
@@ -141,3 +140,7 @@ fn with_metadata(mut response: Response, metadata: MetadataMap) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

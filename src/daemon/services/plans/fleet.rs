@@ -5,7 +5,7 @@
 //! 2. Of a peer out of sight only `never` and `stale` are news; anything else is as of when it was
 //!    last heard.
 
-use super::super::refuse;
+use super::super::{describe, refuse};
 use crate::api;
 use crate::clock;
 use crate::config::{Config, Plan, Retention};
@@ -16,7 +16,7 @@ use crate::daemon::presence::Presence;
 use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
 use crate::model::{
-    Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp, Timing,
+    Attempt, Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp, Timing,
 };
 use crate::reconcile::Shard;
 use crate::store::history::{Backup, PlanRecord, Whose};
@@ -62,6 +62,8 @@ struct Facts<'a> {
     since: Timestamp,
     /// When its last run began, where the history does not know.
     last_run: Option<Timestamp>,
+    /// The retry that runs, or waits until then.
+    retry: Option<(Attempt, Option<Timestamp>)>,
 }
 
 /// From when a plan is looked at.
@@ -136,6 +138,7 @@ fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> 
         backups,
         since,
         last_run: None,
+        retry: None,
     };
     Some(facts.seen(view))
 }
@@ -207,6 +210,7 @@ pub(in crate::daemon) async fn own_with(
             backups: with_live(backups, plan, live),
             since: known_at.unwrap_or(view.now),
             last_run: run.map(|run| run.started_at),
+            retry: agenda.retry(plan),
         };
         facts.seen(view)
     };
@@ -324,6 +328,8 @@ impl Facts<'_> {
             time_zone: Some(time_zone).filter(|zone| !zone.is_empty()),
             grace_s: grace.map(|grace| grace.as_secs()),
             jitter_s: self.jitter.map(|jitter| jitter.as_secs()),
+            attempt: self.retry.map(|(attempt, _)| describe::attempt(attempt)),
+            retry_at: self.retry.and_then(|(_, at)| at).filter(|_| enabled).map(text),
             ..api::Plan::default()
         }
     }
@@ -376,6 +382,7 @@ mod tests {
             backups: runs.iter().map(backup).collect(),
             since: NOW.minus(HOUR * 1000),
             last_run: None,
+            retry: None,
         }
         .seen(view)
     }

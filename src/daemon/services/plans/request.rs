@@ -4,7 +4,7 @@ use super::super::refuse;
 use super::super::repos::request::{tuned, tuning_values};
 use super::timed;
 use crate::api;
-use crate::config::{ByteSize, Plan, Retention, Span};
+use crate::config::{ByteSize, Plan, Retention, Span, Stdin};
 use crate::model::{RepoId, Tuning};
 use crate::schedule::{Load, OnlyWhen, Retry, Schedule, WindowError};
 use std::time::Duration;
@@ -14,7 +14,13 @@ use tonic::Status;
 pub(in crate::daemon::services) fn added(request: api::AddPlanRequest) -> Result<Plan, Status> {
     let id = refuse::field("plan", &request.plan)?;
     let repo: RepoId = refuse::field("repo", &request.repo)?;
+    let stdin = stdin(request.stdin_command, request.stdin_name)?;
+    let paths = match stdin {
+        Some(_) => request.paths,
+        None => paths(request.paths)?,
+    };
     Ok(Plan {
+        stdin,
         exclude_file: request.exclude_file,
         iexclude_file: request.iexclude_file,
         exclude_caches: request.exclude_caches,
@@ -39,7 +45,7 @@ pub(in crate::daemon::services) fn added(request: api::AddPlanRequest) -> Result
         only_when: request.only_when.map(only_when).transpose()?.unwrap_or_default(),
         retry: request.retry.map(retry).transpose()?.unwrap_or_default(),
         enabled: request.enabled.unwrap_or(true),
-        ..Plan::new(id, repo, paths(request.paths)?)
+        ..Plan::new(id, repo, paths)
     })
 }
 
@@ -109,9 +115,12 @@ pub(in crate::daemon::services) fn formed(
     before: Plan,
     form: api::AddPlanRequest,
 ) -> Result<Plan, Status> {
-    // Without paths there is what saves a command's output, which a form cannot say.
+    // Without paths there is what saves a command's output, which a form cannot change.
+    let (stdin_command, stdin_name) = (Vec::new(), None);
     let form = match &before.stdin {
-        Some(_) => api::AddPlanRequest { paths: vec!["/".to_owned()], ..form },
+        Some(_) => {
+            api::AddPlanRequest { paths: vec!["/".to_owned()], stdin_command, stdin_name, ..form }
+        }
         None => form,
     };
     let made = added(form)?;
@@ -151,6 +160,8 @@ pub(in crate::daemon::services) fn form(plan: &Plan) -> api::AddPlanRequest {
             wait_s: plan.retry.wait.as_secs(),
         }),
         enabled: Some(plan.enabled),
+        stdin_command: plan.stdin.iter().flat_map(|stdin| stdin.argv.clone()).collect(),
+        stdin_name: plan.stdin.as_ref().map(|stdin| stdin.name.clone()),
         revision: None,
     }
 }
@@ -216,6 +227,18 @@ fn retry(given: api::Retry) -> Result<Retry, Status> {
     }
     let wait = if attempts == 1 && given.wait_s == 0 { Retry::default().wait } else { wait };
     Ok(Retry { attempts, wait })
+}
+
+/// The command whose output is saved. What is wrong with its name the file says.
+fn stdin(argv: Vec<String>, name: Option<String>) -> Result<Option<Stdin>, Status> {
+    match (argv.is_empty(), name) {
+        (false, name) => Ok(Some(Stdin { argv, name: name.unwrap_or_else(|| "stdin".to_owned()) })),
+        (true, None) => Ok(None),
+        (true, Some(name)) => {
+            let message = format!("stdin-name {name:?}: there is no stdin-command");
+            Err(refuse::invalid(message, "name the program: --stdin-command pg_dump app"))
+        }
+    }
 }
 
 fn retention(text: &str) -> Result<Retention, Status> {

@@ -9,6 +9,7 @@ use crate::api;
 use crate::config::{Config, Repo, redact_uri};
 use crate::daemon::Node;
 use crate::daemon::ports::{Obstacle, Repos, place};
+use crate::daemon::scheduler::Agenda;
 use crate::job::Trouble;
 use crate::model::{KeyId, Operation, OperationKind, RepoGuid, RepoId, Status, Timestamp};
 use crate::reconcile::Shard;
@@ -34,6 +35,8 @@ pub(super) struct Known {
     locked: BTreeMap<RepoId, String>,
     /// When the last check and the last prune ended well.
     kept: BTreeMap<RepoId, Kept>,
+    /// When their upkeep is due.
+    agenda: Agenda,
     /// Received ones that their connected owner says nothing of.
     unconfirmed: BTreeSet<(KeyId, RepoId)>,
 }
@@ -67,7 +70,8 @@ impl Known {
         let (troubles, kept) = told.await.map_err(refuse::store)?;
         let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
         let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
-        Ok(Self { config, repos, guids, troubles, locked, kept, unconfirmed })
+        let agenda = node.scheduler.agenda();
+        Ok(Self { config, repos, guids, troubles, locked, kept, agenda, unconfirmed })
     }
 
     /// This machine's in the order of its file, then the received ones; not what was removed here.
@@ -93,7 +97,7 @@ impl Known {
             upkeep: upkeep::document(&repo.upkeep),
             kind: repo.kind.clone(),
             place: repo.place.clone(),
-            ..self.dates(&repo.id)
+            ..self.dates(repo)
         })
     }
 
@@ -105,9 +109,18 @@ impl Known {
         Some(Standing { state: "locked", conflict: None, reason, locked_by })
     }
 
-    fn dates(&self, repo: &RepoId) -> api::Repo {
-        let (check, prune) = self.kept.get(repo).copied().unwrap_or_default();
+    fn dates(&self, repo: &Repo) -> api::Repo {
+        let (check, prune) = self.kept.get(&repo.id).copied().unwrap_or_default();
+        let tasks: Vec<_> = repo.upkeep.schedules().map(|(kind, _)| kind).collect();
+        let next = |kind: OperationKind| {
+            let due = self.agenda.next_upkeep(&repo.id, kind).filter(|_| tasks.contains(&kind));
+            due.map(|at| at.to_string())
+        };
         api::Repo {
+            next_forget: next(OperationKind::Forget),
+            next_prune: next(OperationKind::Prune),
+            next_check: next(OperationKind::Check),
+            next_stats: next(OperationKind::Stats),
             last_check: check.map(|at| at.to_string()),
             last_prune: prune.map(|at| at.to_string()),
             ..api::Repo::default()

@@ -5,6 +5,7 @@ use super::super::refuse;
 use crate::api::UpkeepSettings;
 use crate::config::{CheckTask, ForgetTask, PruneTask, Schedule, Span, StatsTask, Upkeep};
 use crate::model::Rules;
+use crate::schedule::Retry;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tonic::Status;
 
 /// No longer wait is of use to anybody.
 const LONGEST_WAIT_S: u64 = 7 * 24 * 3600;
+/// What is told later is of no use to anybody.
+const LONGEST_ALARM_S: u64 = 31 * 24 * 3600;
 
 /// What is absent stays, what is empty is removed.
 pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Status> {
@@ -46,7 +49,45 @@ pub(super) fn set(upkeep: &mut Upkeep, given: UpkeepSettings) -> Result<(), Stat
         let before = upkeep.stats.take().map_or(Schedule::Manual, |stats| stats.schedule);
         upkeep.stats = schedule("stats", &text, &before)?.map(|schedule| StatsTask { schedule });
     }
+    if let Some(seconds) = given.lock_alarm_s {
+        upkeep.lock_alarm = alarm(seconds)?;
+    }
+    retry(upkeep, given.retry_attempts, given.retry_wait_s)?;
     limits(upkeep, given.parallel, given.lock_wait_s)
+}
+
+/// 0 stands for the default.
+fn alarm(seconds: u64) -> Result<Option<Span>, Status> {
+    match seconds {
+        0 => Ok(None),
+        1..=LONGEST_ALARM_S => Ok(Some(Span(Duration::from_secs(seconds)))),
+        _ => Err(refuse::invalid(format!("lock-alarm {seconds}s: at most 31 days"), "")),
+    }
+}
+
+/// No attempts stand for the default of both.
+fn retry(upkeep: &mut Upkeep, attempts: Option<u32>, wait: Option<u64>) -> Result<(), Status> {
+    let mut retry = upkeep.retry.unwrap_or_default();
+    match attempts {
+        None => {}
+        Some(0) => retry = Retry::default(),
+        Some(count @ 1..=Retry::MOST_ATTEMPTS) => retry.attempts = count,
+        Some(count) => {
+            let message = format!("retry-attempts {count}: at most {}", Retry::MOST_ATTEMPTS);
+            return Err(refuse::invalid(message, ""));
+        }
+    }
+    if let Some(seconds) = wait {
+        let given = Duration::from_secs(seconds);
+        if given.is_zero() || given > Retry::LONGEST {
+            let most = Span(Retry::LONGEST);
+            let message = format!("retry-wait {seconds}s: it is from 1s to {most}");
+            return Err(refuse::invalid(message, ""));
+        }
+        retry.wait = given;
+    }
+    upkeep.retry = Some(retry).filter(|retry| *retry != Retry::default());
+    Ok(())
 }
 
 fn forget(upkeep: &mut Upkeep, rules: Option<String>, when: Option<String>) -> Result<(), Status> {
@@ -110,7 +151,7 @@ fn schedule(name: &str, text: &str, before: &Schedule) -> Result<Option<Schedule
 
 /// As a document; `None` where nothing is said.
 pub(super) fn document(upkeep: &Upkeep) -> Option<UpkeepSettings> {
-    let Upkeep { forget, prune, check, stats, parallel, lock_wait } = upkeep;
+    let Upkeep { forget, prune, check, stats, parallel, lock_wait, lock_alarm, retry } = upkeep;
     let text = |value: &dyn Display| Some(value.to_string());
     let document = UpkeepSettings {
         forget: forget.as_ref().and_then(|task| text(&task.rules)),
@@ -122,6 +163,9 @@ pub(super) fn document(upkeep: &Upkeep) -> Option<UpkeepSettings> {
         stats_schedule: stats.as_ref().and_then(|task| text(&task.schedule)),
         parallel: *parallel,
         lock_wait_s: lock_wait.map(|wait| wait.0.as_secs()),
+        lock_alarm_s: lock_alarm.map(|alarm| alarm.0.as_secs()),
+        retry_attempts: retry.map(|retry| retry.attempts),
+        retry_wait_s: retry.map(|retry| retry.wait.as_secs()),
     };
     (*upkeep != Upkeep::NONE).then_some(document)
 }
@@ -143,6 +187,9 @@ mod tests {
             stats_schedule: text("every 7d"),
             parallel: Some(2),
             lock_wait_s: Some(60),
+            lock_alarm_s: Some(90),
+            retry_attempts: Some(5),
+            retry_wait_s: Some(7),
         }
     }
 
@@ -160,6 +207,8 @@ mod tests {
             check_schedule: empty(),
             stats_schedule: empty(),
             parallel: Some(0),
+            lock_alarm_s: Some(0),
+            retry_attempts: Some(0),
             ..UpkeepSettings::default()
         };
         set(&mut upkeep, none).unwrap();
@@ -179,5 +228,9 @@ mod tests {
         assert!(refused(alone).contains("no retention"));
         let all = UpkeepSettings { read_data: text("200%"), ..Default::default() };
         assert!(refused(all).contains("read-data"));
+        let often = UpkeepSettings { retry_attempts: Some(11), ..Default::default() };
+        assert!(refused(often).contains("retry-attempts 11"));
+        let late = UpkeepSettings { retry_wait_s: Some(0), ..Default::default() };
+        assert!(refused(late).contains("retry-wait 0s"));
     }
 }

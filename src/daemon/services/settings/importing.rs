@@ -1,5 +1,6 @@
 //! Backrest's config, brought into the file that is there: all of it, or nothing.
 
+use super::super::asker::Asker;
 use super::refuse;
 use crate::api::ImportReport;
 use crate::clock;
@@ -13,12 +14,16 @@ use tonic::Status;
 
 pub(super) async fn import(
     node: &Arc<Node>,
+    asker: &Asker,
     file: Vec<u8>,
     apply: bool,
 ) -> Result<ImportReport, Status> {
-    let node = Arc::clone(node);
+    let (node, asker) = (Arc::clone(node), asker.clone());
     let work = move || {
         let made = translated(&node, &file)?;
+        if apply {
+            asker.names_no_command("command", has_command(&made.text))?;
+        }
         let edits = edits(&node, &made);
         let editor = Editor::new(node.config.path().to_owned());
         // What cannot be done is said before anything of it is.
@@ -37,6 +42,20 @@ fn translated(node: &Node, file: &[u8]) -> Result<Translation, Status> {
     let beside = node.config.path().parent().unwrap_or(Path::new("/"));
     let secrets = beside.join("secrets");
     translate(file, &secrets).map_err(|error| refuse::invalid(format!("config: {error}"), ""))
+}
+
+/// Whether any of it would run something.
+fn has_command(text: &str) -> bool {
+    fn names(value: &toml::Value) -> bool {
+        match value {
+            toml::Value::Table(table) => {
+                table.iter().any(|(key, value)| key.ends_with("command") || names(value))
+            }
+            toml::Value::Array(values) => values.iter().any(names),
+            _ => false,
+        }
+    }
+    text.parse::<toml::Table>().map_or(true, |table| names(&toml::Value::Table(table)))
 }
 
 /// Name and addresses stay this machine's; the old name's snapshots become its own.

@@ -2,15 +2,8 @@
 //! After each, the next run needs no help; at the end the repository is sound and the history says
 //! what happened.
 
-#![allow(clippy::unwrap_used)]
-
-mod machine;
-#[allow(dead_code, unreachable_pub)] // of all its ways to choose, a few are needed here
-#[path = "histories/random.rs"]
-mod random;
-
-use machine::{Machine, PATIENCE};
-use random::Random;
+use crate::machine::{Machine, PATIENCE};
+use crate::random::Random;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
