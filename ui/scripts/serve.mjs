@@ -16,6 +16,11 @@ export const POLICY =
 export async function serve(folder, port = 0) {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
+    if (path === '/download') {
+      // Every file has the same few lines.
+      response.setHeader('content-type', 'text/plain; charset=utf-8');
+      return response.end('# Photos\n\nOne folder a year; albums are lists of links.\n');
+    }
     const asked = join(folder, path);
     const file = existsSync(asked) && statSync(asked).isFile() ? asked : join(folder, 'index.html');
     response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');

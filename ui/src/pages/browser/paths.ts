@@ -1,0 +1,66 @@
+// Paths of a snapshot, names as they are shown, and the addresses of downloads.
+
+/** `photos/2019` of the address bar is `/photos/2019` in the snapshot. */
+export function absolute(path: string): string {
+  return `/${path.split('/').filter(Boolean).join('/')}`;
+}
+
+export function nameOf(path: string): string {
+  return path.split('/').filter(Boolean).pop() ?? '/';
+}
+
+export function parentOf(path: string): string {
+  return absolute(path.slice(0, path.replace(/\/+$/, '').lastIndexOf('/')));
+}
+
+/** Each folder on the way, from the root on. */
+export function steps(path: string): { name: string; path: string }[] {
+  const parts = path.split('/').filter(Boolean);
+  return parts.map((name, i) => ({ name, path: `/${parts.slice(0, i + 1).join('/')}` }));
+}
+
+/** Control characters and those that turn the direction of text are written out. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A name that cannot pose as another one. */
+export function shown(name: string): string {
+  return name.replace(UNSAFE, (char) => {
+    const code = char.charCodeAt(0);
+    if (code === 10) return '\\n';
+    if (code === 9) return '\\t';
+    return `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** What is typed into the search: restic's pattern, or a part of a name. */
+export function pattern(typed: string): string {
+  const text = typed.trim();
+  return /[*?[]/.test(text) || text.startsWith('/') ? text : `*${text}*`;
+}
+
+/** A path as the pattern of itself alone. */
+export function literal(path: string): string {
+  return path.replace(/[*?[\\]/g, (char) => (char === '\\' ? '\\\\' : `[${char}]`));
+}
+
+export interface Wanted {
+  repo: string;
+  snapshot: string;
+  path: string;
+  /** Of a folder. */
+  format?: 'zip' | 'tar';
+}
+
+export function downloadUrl(wanted: Wanted): string {
+  const query = new URLSearchParams({
+    repo: wanted.repo,
+    snapshot: wanted.snapshot,
+    path: wanted.path,
+  });
+  if (wanted.format) query.set('format', wanted.format);
+  return `/download?${query.toString()}`;
+}
+
+export function previewUrl(wanted: Wanted): string {
+  return `${downloadUrl(wanted)}&preview=1`;
+}

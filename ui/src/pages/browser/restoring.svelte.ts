@@ -1,0 +1,89 @@
+// What is to be restored, and how: filled in by the panel or, on a phone, by its sheet.
+import { SvelteMap } from 'svelte/reactivity';
+import type { Row } from './listing.svelte';
+import { nameOf, parentOf } from './paths';
+
+export type Where = 'folder' | 'place' | 'browser';
+/** `refuse`: a folder that is not empty is an error. */
+export type Overwrite = 'refuse' | 'never' | 'if-newer' | 'if-changed' | 'always';
+
+export interface Request {
+  repo: string;
+  snapshot: string;
+  target: string;
+  inPlace: boolean;
+  paths: string[];
+  overwrite?: string;
+  delete: boolean;
+  verify: boolean;
+}
+
+export class Restoring {
+  /** What is ticked, of any folder, by path. */
+  chosen = new SvelteMap<string, Row>();
+  where = $state<Where>('folder');
+  target = $state('');
+  targetOverwrite = $state<Overwrite>('refuse');
+  placeOverwrite = $state<Overwrite>('if-changed');
+  remove = $state(false);
+  verify = $state(true);
+  format = $state<'zip' | 'tar'>('zip');
+
+  toggle(row: Row): void {
+    if (this.chosen.has(row.path)) this.chosen.delete(row.path);
+    else this.chosen.set(row.path, row);
+  }
+
+  get overwrite(): Overwrite {
+    return this.where === 'place' ? this.placeOverwrite : this.targetOverwrite;
+  }
+
+  /** Whether something that is there could be lost: it is rehearsed and asked about first. */
+  get mayLose(): boolean {
+    if (this.where === 'browser' || this.overwrite === 'refuse') return false;
+    return this.remove || this.overwrite !== 'never';
+  }
+
+  request(repo: string, snapshot: string, folder: string, fallback: string): Request {
+    const inPlace = this.where === 'place';
+    return {
+      repo,
+      snapshot,
+      inPlace,
+      target: inPlace ? '' : this.target.trim() || fallback,
+      paths: this.paths(folder),
+      overwrite: this.overwrite === 'refuse' ? undefined : this.overwrite,
+      delete: this.remove && this.overwrite !== 'refuse',
+      verify: this.verify,
+    };
+  }
+
+  /** What is ticked; nothing ticked is the folder that is open, and at the top everything. */
+  paths(folder: string): string[] {
+    if (this.chosen.size > 0) return [...this.chosen.keys()];
+    return folder === '/' ? [] : [folder];
+  }
+}
+
+/** Bytes of what is ticked; undefined where a folder is among it, whose size is not known. */
+export function sizeOf(rows: Iterable<Row>): number | undefined {
+  let sum = 0;
+  for (const row of rows) {
+    if (row.type === 'dir') return undefined;
+    sum += row.size ?? 0;
+  }
+  return sum;
+}
+
+/** A new folder beside what was saved: its first path says on which disk there is room. */
+export function newFolder(paths: string[], shortId: string): string {
+  const first = paths[0];
+  const beside = first && first.startsWith('/') ? parentOf(first) : '/tmp';
+  const base = beside === '/' ? '' : beside;
+  return `${base}/restored-${shortId}`;
+}
+
+/** `photos` or `3 items`: what is named on the buttons. */
+export function singleName(paths: string[]): string | undefined {
+  return paths.length === 1 && paths[0] ? nameOf(paths[0]) : undefined;
+}

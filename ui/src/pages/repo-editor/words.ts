@@ -1,0 +1,169 @@
+// The words of the repo editor.
+export const editor = {
+  newTitle: 'New repo',
+  editTitle: (id: string) => `Edit ${id}`,
+  what: 'Repo',
+  lede: 'Where backups go. The storage is tried before anything is saved.',
+  save: 'Save repo',
+  add: 'Add repo',
+  saved: (id: string) => `${id} was saved.`,
+  readOnly: 'This repo cannot be changed here.',
+  onlyAdmins: 'Only admins change repos.',
+  sections: {
+    where: 'Where',
+    secret: 'Password and credentials',
+    labels: 'Labels',
+    upkeep: 'Upkeep',
+    sharing: 'Sharing',
+    more: 'More',
+    toml: 'As TOML',
+  },
+  labels: {
+    repo: 'Name',
+    uri: 'Address',
+    passwordKind: 'Password of the repository',
+    password: 'Password',
+    env: 'Credentials of the storage',
+    kind: 'Kind',
+    place: 'Place',
+    memberUri: 'Address for members',
+    memberPasswordFile: 'File with the password for members',
+    forget: 'Keep',
+    forgetSchedule: 'Forget',
+    pruneSchedule: 'Prune',
+    maxUnused: 'Unused data that may stay',
+    checkSchedule: 'Check',
+    readData: 'Data to read at each check',
+    statsSchedule: 'Measure',
+    parallel: 'Operations at once',
+    lockWaitS: 'Wait for a lock, in seconds',
+    tuning: 'Other settings',
+    shared: 'Shared',
+  } as Record<string, string>,
+  hints: {
+    repo: 'a-z, 0-9, . _ -',
+    memberUri: 'As members reach it; {instance} stands for the member. Empty: the address here.',
+    kind: 'What it is: disk, server, cloud. For counting kinds of storage.',
+    place: 'Such as off-site. Without it, it is not counted as off-site.',
+    forget:
+      'For each machine and plan by itself, such as daily=30,monthly=12. Empty: plans have their own.',
+    maxUnused: '10%, 500M or unlimited',
+    readData: '5% or 1/20: the next part each time',
+    parallel: '0: no limit of its own',
+    tuning: 'One a line: key = value, as in the config file.',
+  } as Record<string, string>,
+  backend: 'Storage',
+  sources: { keep: 'As it is', password: 'Typed', file: 'From a file', command: 'From a command' },
+  stored: 'stored, and never shown',
+  generate: 'Make one',
+  generated: 'Copy it now and keep it somewhere else: without it nothing can be restored.',
+  replace: 'Replace',
+  removeVariable: (name: string) => `Remove ${name}`,
+  addVariable: 'Add a variable',
+  variable: 'Variable',
+  value: 'Value',
+  willGo: 'removed when saved',
+  undo: 'Undo',
+  noInit: 'Only adopt: a repository that is not there is an error',
+  noTest: 'Save without trying the storage',
+  share: 'Share it with peers that may take repos',
+  test: 'Test the connection',
+  testing: 'Looking at the storage',
+  guid: 'guid',
+  tomlHint: 'As it would be written, without secrets.',
+  conflictTitle: 'Changed elsewhere meanwhile',
+  conflictWhat: 'What you did not touch was taken over. For these, choose one:',
+  theirs: (value: string) => `There: ${value}`,
+  mine: (value: string) => `Here: ${value}`,
+  empty: 'empty',
+  taken: (fields: string) => `Changed elsewhere and taken over: ${fields}.`,
+};
+
+export interface Backend {
+  value: string;
+  word: string;
+  starts: string;
+  example: string;
+  env: string[];
+  kind: string;
+}
+
+/** As restic writes them. */
+export const backends: Backend[] = [
+  {
+    value: 'folder',
+    word: 'Folder or disk',
+    starts: '/',
+    example: '/mnt/disk/restic',
+    env: [],
+    kind: 'disk',
+  },
+  {
+    value: 'rest',
+    word: 'REST server',
+    starts: 'rest:',
+    example: 'rest:https://vault.example/nas/',
+    env: ['RESTIC_REST_USERNAME', 'RESTIC_REST_PASSWORD'],
+    kind: 'server',
+  },
+  {
+    value: 'sftp',
+    word: 'SFTP',
+    starts: 'sftp:',
+    example: 'sftp:backup@vault.example:/srv/restic',
+    env: [],
+    kind: 'server',
+  },
+  {
+    value: 's3',
+    word: 'S3',
+    starts: 's3:',
+    example: 's3:https://s3.example/bucket/nas',
+    env: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+    kind: 'cloud',
+  },
+  {
+    value: 'b2',
+    word: 'Backblaze B2',
+    starts: 'b2:',
+    example: 'b2:bucket:nas',
+    env: ['B2_ACCOUNT_ID', 'B2_ACCOUNT_KEY'],
+    kind: 'cloud',
+  },
+  {
+    value: 'azure',
+    word: 'Azure',
+    starts: 'azure:',
+    example: 'azure:container:/nas',
+    env: ['AZURE_ACCOUNT_NAME', 'AZURE_ACCOUNT_KEY'],
+    kind: 'cloud',
+  },
+  {
+    value: 'gs',
+    word: 'Google Cloud Storage',
+    starts: 'gs:',
+    example: 'gs:bucket:/nas',
+    env: ['GOOGLE_PROJECT_ID', 'GOOGLE_APPLICATION_CREDENTIALS'],
+    kind: 'cloud',
+  },
+  {
+    value: 'swift',
+    word: 'OpenStack Swift',
+    starts: 'swift:',
+    example: 'swift:container:/nas',
+    env: ['OS_AUTH_URL', 'OS_USERNAME', 'OS_PASSWORD'],
+    kind: 'cloud',
+  },
+  {
+    value: 'rclone',
+    word: 'rclone',
+    starts: 'rclone:',
+    example: 'rclone:drive:backup',
+    env: [],
+    kind: 'cloud',
+  },
+];
+
+export function backendOf(uri: string): Backend | undefined {
+  return backends.find(({ starts }) => uri.startsWith(starts));
+}

@@ -1,0 +1,187 @@
+// The words of a repo's page.
+import { plural } from '$/messages';
+
+const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots' });
+
+export const repoWords = {
+  title: 'Repo',
+  snapshots,
+  states: {
+    ready: 'Ready',
+    uninitialised: 'Not initialised',
+    missing: 'Missing',
+    locked: 'Locked',
+    unreachable: 'Unreachable',
+    conflict: 'Conflict',
+    disabled: 'Disabled',
+  } as Record<string, string>,
+  owns: (who: string) => `${who} owns this repo.`,
+  received: (owner: string) => `${owner} owns this repo and shares it. Here it is read-only.`,
+  holds: (n: number, plans: number, machines: number) =>
+    `It holds ${snapshots(n)} of ${plural(plans, { one: 'plan', other: 'plans' })} on ${plural(machines, { one: 'machine', other: 'machines' })}.`,
+  shared: 'Shared',
+  receivedChip: 'From a peer',
+  notHere: (repo: string, here: string) => `${here} does not have the repo ${repo}`,
+  notHereWhat: (machine: string) =>
+    `It may have been removed or renamed, or ${machine} does not share it with this machine.`,
+  only: { operator: 'only operators and admins', admin: 'only admins' },
+
+  facts: {
+    label: 'This repo',
+    where: 'Where',
+    kind: 'Kind and place',
+    noKind: 'kind not said',
+    noPlace: 'not counted as off-site',
+    change: 'change labels',
+    howLong: 'How long',
+    noForget: 'every plan by its own rules',
+    forgetHint: 'for each machine and plan by itself',
+    guid: 'guid',
+    noGuid: 'not known yet',
+    copyGuid: 'Copy the guid',
+  },
+
+  trouble: {
+    label: 'Needs you',
+    locked: (by: string) => `${by} holds a lock.`,
+    lockedWhat: 'Backups go on; forget, prune and check wait.',
+    unlock: (repo: string) => `Unlock ${repo}`,
+    unlockTitle: (repo: string) => `Unlock ${repo}?`,
+    unlockWhat: 'Locks whose process is known to be gone are removed.',
+    unlockLiving: 'A lock whose holder may still be working stays.',
+    unlockAll: 'All locks',
+    unlockAllTitle: (repo: string) => `Remove every lock of ${repo}?`,
+    unlockAllWhat:
+      'Also those whose holder may still be working. If one is, the repository can be damaged: make sure that nothing writes to it, on any machine.',
+    unlockAllAct: 'Remove all locks',
+    keepLocks: 'Keep them',
+    typedFor: 'remove all locks',
+    uninitialised: 'There is no repository at this place yet.',
+    init: 'Initialise',
+    missing: 'The repository is not where it was.',
+    unreachable: 'The storage does not answer.',
+    disabled: 'This repo is disabled.',
+    checkNow: 'Check the connection',
+    conflict: 'Two repos are the same or have the same name',
+    conflictKept: 'Nothing was overwritten: the one of this machine works as before.',
+    refuse: (repo: string) => `Keep the one here, refuse ${repo}`,
+    here: 'Here',
+    from: (peer: string) => `From ${peer}`,
+    compare: 'Look at the snapshots',
+    dropped: 'Not taken from its owner',
+  },
+
+  upkeep: {
+    title: 'Upkeep',
+    operations: 'Operations',
+    kind: 'Kind',
+    last: 'Last',
+    next: 'Next',
+    never: 'never yet',
+    manual: 'by hand only',
+    kinds: {
+      check: 'Check',
+      prune: 'Prune',
+      forget: 'Forget',
+      stats: 'Stats',
+    } as Record<string, string>,
+    owner: (owner: string) => `Forget, prune and check are done by ${owner}.`,
+  },
+
+  size: {
+    title: 'Size',
+    newest: 'newest snapshots, restored',
+    measured: 'Last measured',
+    none: 'Not measured yet.',
+    measure: 'Measure now',
+    unknown: 'unknown',
+  },
+
+  members: {
+    title: 'Shared with',
+    stay: 'they may back up here; forget, prune and check stay here',
+    warning:
+      'Every member can read everything in this repository, and holds credentials for its address.',
+    machine: 'Machine',
+    state: 'State',
+    newest: 'Newest snapshot',
+    none: 'none yet',
+    taken: 'Taken',
+    sent: 'Sent, not accepted there',
+    off: 'Not sent: no grant',
+    nobody: 'No peer may take repos from here. Grant it on Peers, in “take repos”.',
+    grants: 'Grants',
+  },
+
+  by: {
+    title: 'Snapshots',
+    all: 'Browse all',
+    plan: 'Machine / plan',
+    count: 'Snapshots',
+    newest: 'Newest',
+    oldest: 'Oldest',
+    size: 'Restored size',
+    browse: 'Browse',
+    untagged: 'never touched',
+    none: 'No snapshot yet',
+    noneWhat: 'It is there for the first backup of a plan.',
+  },
+
+  acts: {
+    check: 'Check now',
+    prune: 'Prune',
+    stats: 'Measure',
+    index: 'List the snapshots again',
+    forget: 'Forget by its retention…',
+    unlock: 'Unlock…',
+    command: 'Run a restic command…',
+    share: 'Share',
+    unshare: 'Un-share',
+    edit: 'Edit',
+    remove: 'Remove…',
+    init: 'Initialise',
+    started: (kind: string, repo: string) => `${kind} of ${repo} was started.`,
+    open: 'Open',
+    pruneTitle: (repo: string) => `Prune ${repo}?`,
+    pruneWhat:
+      'Data that no snapshot needs is removed for good. Snapshots stay. It can take long, and backups of other machines wait.',
+    keep: 'Not now',
+    shareTitle: (repo: string) => `Share ${repo}?`,
+    shareWhat:
+      'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
+    memberUri: 'Address for members',
+    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
+    memberPassword: 'File with the password for members',
+    unshareTitle: (repo: string) => `Un-share ${repo}?`,
+    unshareWhat:
+      'Plans of members that use it are disabled there. Nothing is deleted. A member may keep the credentials it had: change them at the storage.',
+    unshareKeep: 'Keep sharing',
+    removeTitle: (repo: string) => `Remove ${repo}?`,
+    removeWhat:
+      'It is taken out of this machine’s configuration with its credentials; plans on it are disabled. The repository and its snapshots stay where they are.',
+    removeWarn: 'Its password is removed as well: without it nothing can be restored.',
+    removeAct: (repo: string) => `Remove ${repo}`,
+    removeFor: 'remove it',
+    removed: (repo: string, plans: string) =>
+      plans ? `${repo} was removed. Disabled: ${plans}.` : `${repo} was removed.`,
+  },
+
+  forget: {
+    title: (repo: string) => `What forget would do in ${repo}`,
+    reading: 'Reading the snapshots',
+    keep: 'stays',
+    forget: 'goes',
+    apart: 'apart',
+    sum: (stay: number, go: number) => `${snapshots(go)} would go, ${stay} stay.`,
+    act: (n: number) => `Delete ${snapshots(n)}`,
+    nothing: 'Nothing would go.',
+    typedFor: 'delete them',
+  },
+
+  command: {
+    title: (repo: string) => `A restic command in ${repo}`,
+    label: 'Subcommand and arguments',
+    hint: 'Such as: list locks. Location and password are those of the repo; what it prints is in the operation.',
+    run: 'Run it',
+  },
+};

@@ -1,0 +1,31 @@
+// What can be chosen to restore.
+import type { Snapshot } from '$/gen/holdfast/api/v1/api_pb';
+import type { FleetPlan } from '$/gen/holdfast/api/v1/fleet_pb';
+import { urls } from '$/app/urls';
+
+/** By machine, then plan; what has neither comes last. */
+export function sorted(snapshots: Snapshot[]): Snapshot[] {
+  const key = (one: Snapshot) =>
+    `${one.plan ? 0 : 1} ${one.instance ?? one.host}/${one.plan ?? one.paths.join()}/${one.repo}`;
+  return [...snapshots].sort((a, b) => key(a).localeCompare(key(b)));
+}
+
+export function fits(one: Snapshot, typed: string): boolean {
+  const text = [one.instance, one.host, one.plan, one.repo, one.shortId, ...one.paths].join(' ');
+  return typed
+    .toLowerCase()
+    .split(/\s+/)
+    .every((part) => text.toLowerCase().includes(part));
+}
+
+/** Opened at the first folder that was saved: nobody looks for `/`. */
+export function hrefOf(one: Snapshot, here: string): string {
+  const path = one.paths.length === 1 ? (one.paths[0] ?? '') : '';
+  return urls.snapshot(here, one.repo, one.shortId, path);
+}
+
+/** Plans of which no snapshot is here. */
+export function without(plans: FleetPlan[], snapshots: Snapshot[] | undefined): FleetPlan[] {
+  const have = new Set((snapshots ?? []).map((one) => `${one.instance}/${one.plan}`));
+  return plans.filter(({ plan }) => plan && !have.has(`${plan.instance}/${plan.id}`));
+}
