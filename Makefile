@@ -3,27 +3,36 @@ SEEDS ?= 1000
 KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build ui demo test lint sim faults bench
+.PHONY: build ui ui-check demo test lint browser sim faults bench
 
 build: ui ## target/release/holdfast, with the web interface where Node.js is there
 	cargo build --release --locked
 
 ui: ## ui/dist, which the next cargo build takes into the program
-	@if [ -e ui/package.json ] && command -v npm >/dev/null; \
-	then cd ui && npm ci && npm run build && touch ../build.rs; \
-	else echo "no npm or no ui/: the program will show a page in place of the web interface"; fi
+	@if command -v npm >/dev/null; \
+	then cd ui && npm ci --no-audit --no-fund && npm run build && touch ../build.rs; \
+	else echo "there is no npm: the program will show a page in place of the web interface"; fi
 
 demo: ## three paired machines in a temporary folder, a real backup each; ends by itself
 	./.ci/install
-	cargo build --release --locked
+	$(MAKE) build
 	target/release/holdfast demo
 
-test: ## what CI runs: format, lints, documentation, unit tests, stories with real parts, simulation
+test: ## what CI runs: format, lints, unit tests, stories with real parts, simulation, a real browser
 	./.ci/install
+	$(MAKE) ui-check
 	$(MAKE) lint
-	cargo test --locked --all-targets --no-fail-fast
+	./.ci/tests
 	cargo test --locked --doc
 	$(MAKE) sim
+	$(MAKE) browser
+
+ui-check: ## the web interface by itself: types, format, unit tests; then ui/dist
+	cd ui && npm run check && npm run format:check && npm test && npm run build
+	touch build.rs
+
+browser: ## the web interface in a real Chromium, with real daemons
+	cd ui && npm run browser
 
 lint:
 	cargo fmt --check

@@ -49,7 +49,7 @@ fn a_received_repo_is_kept_in_order_by_its_owner_and_a_members_retention_is_said
     for refused in [
         vec!["repo", "prune", "vault"],
         vec!["repo", "check", "vault"],
-        vec!["repo", "unlock", "vault", "--all"],
+        vec!["repo", "unlock", "vault", "--all", "--yes"],
         vec!["repo", "edit", "vault", "--prune", "every 30d"],
         vec!["repo", "run", "vault", "--", "forget", "latest"],
     ] {

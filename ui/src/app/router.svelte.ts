@@ -18,6 +18,8 @@ let place = $state.raw<Place>(here());
 export interface Going {
   /** Instead of the current entry of the history: for filters that are being typed. */
   replace?: boolean;
+  /** The page stays where it is scrolled to: for rows that open in place. */
+  stay?: boolean;
 }
 
 export const router = {
@@ -36,7 +38,7 @@ export const router = {
     else history.pushState(null, '', url);
     const before = place.path;
     place = here();
-    if (place.path !== before) window.scrollTo(0, 0);
+    if (place.path !== before && !going.stay) window.scrollTo(0, 0);
   },
   /** Sets values of the query, and removes those that are empty. */
   set(values: Record<string, string | undefined>, going: Going = {}): void {

@@ -21,7 +21,7 @@ export const file_holdfast_api_v1_fleet: GenFile = /*@__PURE__*/
  */
 export type OverviewRequest = Message<"holdfast.api.v1.OverviewRequest"> & {
   /**
-   * of the strips; 0: 14
+   * of the strips; 0: 14; at most 31
    *
    * @generated from field: uint32 days = 1;
    */
@@ -195,7 +195,10 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   keyId: string;
 
   /**
-   * oldest first: good, warnings, failed, some-failed, missed, running, idle, unseen
+   * Oldest first, the last one is today: good, warnings (the newest backup of the day left something
+   * out), failed (every run did), some-failed, missed (a run was due by the schedule as it is now, its
+   * grace is over, and none made up for it before the next one was due), running, idle (nothing was
+   * due), unseen (its machine was out of sight, or the history of then is trimmed).
    *
    * @generated from field: repeated string days = 3;
    */
@@ -209,7 +212,7 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   size?: bigint | undefined;
 
   /**
-   * null where nothing is known of its repos
+   * null where nothing is known here of its repo: a peer's that this instance has not
    *
    * @generated from field: optional holdfast.api.v1.Copies copies = 5;
    */
@@ -230,6 +233,8 @@ export type FleetPlan = Message<"holdfast.api.v1.FleetPlan"> & {
   running?: string | undefined;
 
   /**
+   * its state stays; it is not among what needs somebody
+   *
    * @generated from field: optional string snoozed_until = 8;
    */
   snoozedUntil?: string | undefined;
@@ -262,7 +267,9 @@ export const FleetPlanSchema: GenMessage<FleetPlan> = /*@__PURE__*/
   messageDesc(file_holdfast_api_v1_fleet, 3);
 
 /**
- * 3-2-1: live data is one copy, each repo with a fresh snapshot of the same paths another.
+ * 3-2-1: live data is one copy, on a disk; each repo with a fresh snapshot of the same paths another.
+ * Kind and place are the labels of the config: off-site is a place that begins with `off-site`; what is
+ * not labelled counts neither as another kind nor as off-site.
  *
  * @generated from message holdfast.api.v1.Copies
  */
@@ -285,7 +292,7 @@ export type Copies = Message<"holdfast.api.v1.Copies"> & {
   offSite: number;
 
   /**
-   * restored or read in full within 90 days
+   * restored, or checked with data, within 90 days
    *
    * @generated from field: bool restore_proven = 4;
    */
@@ -343,7 +350,7 @@ export const CoverageSchema: GenMessage<Coverage> = /*@__PURE__*/
  */
 export type WatchRequest = Message<"holdfast.api.v1.WatchRequest"> & {
   /**
-   * of the last event that was taken; absent: from now on
+   * of the last event that was taken; absent: from now on; of no known form: lost
    *
    * @generated from field: optional string cursor = 1;
    */
@@ -383,7 +390,7 @@ export type Event = Message<"holdfast.api.v1.Event"> & {
   progress?: RunningProgress | undefined;
 
   /**
-   * plans, repos, peers, tokens, config, users, attention: ask again
+   * plans, repos, peers, tokens, config, users, attention: ask again; plans each minute
    *
    * @generated from field: repeated string changed = 4;
    */
@@ -451,7 +458,7 @@ export type PlanHistoryRequest = Message<"holdfast.api.v1.PlanHistoryRequest"> &
   peer?: string | undefined;
 
   /**
-   * 0: 30
+   * 0: 30; at most 366
    *
    * @generated from field: uint32 days = 3;
    */
@@ -578,7 +585,7 @@ export type PlanDay = Message<"holdfast.api.v1.PlanDay"> & {
   outcome: string;
 
   /**
-   * when runs were due that day, where that is known
+   * when runs were or are due that day, at most 24, where that is known
    *
    * @generated from field: repeated string due = 3;
    */
@@ -607,8 +614,10 @@ export const FleetService: GenService<{
     output: typeof OverviewSchema;
   },
   /**
-   * What changes from now on, or since a cursor. Nothing is lost or doubled between two calls that
-   * pass the cursor on. A beat at least every two seconds says that the daemon is there.
+   * What changes from now on, or since a cursor, also one from before a restart. Between two calls that
+   * pass the cursor on nothing is lost, and no revision comes twice; of an operation that changed
+   * several times meanwhile the newest state comes. A reader that is slow slows its own stream only.
+   * The first event comes at once, and a beat at least every two seconds: the daemon is there.
    *
    * @generated from rpc holdfast.api.v1.FleetService.Watch
    */

@@ -1,0 +1,42 @@
+// Whose an operation is, and where its machine, plan and repo have their pages.
+import { machineParam, urls } from '$/app/urls';
+import type { Operation } from '$/gen/holdfast/api/v1/api_pb';
+import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
+
+export interface Whose {
+  /** As it is called here. */
+  name: string;
+  /** In addresses; undefined: it is not in the fleet any more. */
+  param?: string;
+  here: boolean;
+}
+
+export type Names = (operation: Operation) => Whose;
+
+export function namesOf(overview: Overview | undefined): Names {
+  const machines = overview?.machines ?? [];
+  const by = new Map<string, Whose>(
+    machines.map((each) => [
+      each.keyId,
+      {
+        name: each.label ?? each.instance,
+        param: machineParam(each, machines),
+        here: each.here,
+      },
+    ]),
+  );
+  return ({ origin, instance }) => by.get(origin) ?? { name: instance, here: false };
+}
+
+/** `desktop / home`, or the machine and its repo. */
+export function titleOf(operation: Operation, whose: Whose): string {
+  return [whose.name, operation.plan ?? operation.repo].filter(Boolean).join(' / ');
+}
+
+export function planHref({ plan }: Operation, { param }: Whose): string | undefined {
+  return plan && param ? urls.plan(param, plan) : undefined;
+}
+
+export function repoHref({ repo }: Operation, { param, here }: Whose): string | undefined {
+  return repo && param && here ? urls.repo(param, repo) : undefined;
+}

@@ -1,0 +1,73 @@
+// The sentence under a plan's name: how it stands, and until when that holds.
+import { age, moment, NBSP, span } from '$/format';
+import type { Row } from '../fleet/rows';
+import { plan as words } from './words';
+
+/** `Sun 22 Nov 13:00`, and `today 13:00` within a sentence. */
+export function when(at: string, now: number): string {
+  return moment(at, now)
+    .replace(/^Today/, 'today')
+    .replaceAll(' ', NBSP);
+}
+
+export function lede(row: Row, now: number): string {
+  const said = [first(row, now), second(row, now)].filter(Boolean);
+  return said.join(' ');
+}
+
+function first(row: Row, now: number): string {
+  const { plan, state } = row;
+  const says = words.lede;
+  if (!plan.enabled) return says.off;
+  switch (state) {
+    case 'never':
+      return says.never;
+    case 'stale':
+      return says.stale(age(row.age ?? 0), span(row.allowed ?? 0));
+    case 'failing':
+      return says.failing(plan.failures);
+    case 'late':
+      return says.late;
+    case 'warnings':
+      return says.warnings;
+    case 'running':
+      return says.running;
+    case 'waiting':
+      return says.waiting(plan.waitingFor ?? '');
+    case 'paused':
+      return plan.pausedUntil ? says.pausedUntil(when(plan.pausedUntil, now)) : says.paused;
+    case 'not-yet':
+      return plan.nextRun ? says.notYet(when(plan.nextRun, now)) : says.notYetByHand;
+    case 'fresh':
+    case 'unseen':
+      return row.age === undefined ? says.none : says.ago(age(row.age));
+  }
+}
+
+function second(row: Row, now: number): string {
+  const { plan, state, age: seconds } = row;
+  const says = words.lede;
+  if (state === 'never' || state === 'not-yet' || seconds === undefined) return '';
+  const backed = says.ago(age(seconds));
+  if (state === 'stale') return '';
+  if (!plan.freshUntil) return state === 'fresh' ? says.noLimit : backed;
+  const until = when(plan.freshUntil, now);
+  if (state === 'fresh') return says.until(until);
+  if (state === 'unseen') return says.seen(until);
+  if (state === 'failing' || state === 'late') return `${backed} ${says.goesStale(until)}`;
+  return `${backed} ${says.until(until)}`;
+}
+
+/** `daily=7,weekly=4` as `7 daily, 4 weekly`. */
+export function retentionWords(retention: string): string {
+  const facts = words.facts;
+  if (retention === '' || retention === 'none') return facts.repoKeeps;
+  if (retention === 'keep-all') return facts.keepAll;
+  return retention
+    .split(',')
+    .map((rule) => {
+      const [name = '', amount = ''] = rule.split('=');
+      return name.trim() === 'within' ? facts.within(amount) : `${amount}${NBSP}${name.trim()}`;
+    })
+    .join(', ');
+}
