@@ -18,8 +18,8 @@ export const editingWords = {
     cronHint: 'Minute, hour, day, month, weekday.',
     zone: 'Time zone',
     zoneOwn: 'the machine’s own',
-    jitter: 'Start up to',
-    jitterHint: 'later, so that not all start at once: 20m',
+    jitter: 'Later by up to',
+    jitterHint: 'So that not all start at once: 20m',
     noPlans: 'There is no other plan to follow.',
     next: 'Next 5 runs',
     later: (gap: string) => `${gap} later`,
@@ -86,7 +86,10 @@ export const editingWords = {
     outWith: (path: string) => `left out with ${path}`,
     whole: 'A path begins with /.',
     empty: 'nothing in it',
-    taken: (n: number) => plural(n, { one: 'path is backed up', other: 'paths are backed up' }),
+    taken: (n: number) =>
+      n === 0
+        ? 'nothing is chosen yet'
+        : plural(n, { one: 'path is backed up', other: 'paths are backed up' }),
     outOfSight: 'Backed up',
   },
 
