@@ -3,3 +3,4 @@ export { ahead, day, exact, isoDay, moment, timeOfDay } from './moment';
 export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
+export { sizeOf, sizeText, spanOf, spanText } from './written';

@@ -37,6 +37,21 @@ export const words = {
     nothingFound: 'No machine has that in its name.',
   },
 
+  /** Titles of pages that are no place of the rail. */
+  page: {
+    welcome: 'Welcome',
+    login: 'Log in',
+    machine: 'Machine',
+    newPlan: 'New plan',
+    plan: 'Plan',
+    editPlan: 'Edit plan',
+    newRepo: 'New repo',
+    repo: 'Repo',
+    editRepo: 'Edit repo',
+    snapshot: 'Snapshot',
+    join: 'Join',
+  },
+
   menu: {
     keyId: 'Key id',
     theme: 'Theme',

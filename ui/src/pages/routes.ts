@@ -27,42 +27,54 @@ export const routes: Record<string, Route> = {
   '/': { place: 'fleet', title: words.nav.fleet, load: () => import('./fleet/Fleet.svelte') },
   '/welcome': {
     place: 'none',
-    title: 'Welcome',
+    title: words.page.welcome,
     load: () => import('./welcome/Welcome.svelte'),
     bare: true,
   },
   '/login': {
     place: 'none',
-    title: 'Log in',
+    title: words.page.login,
     load: () => import('./login/Login.svelte'),
     bare: true,
   },
-  '/m/:machine': { ...machine, title: 'Machine', load: () => import('./machine/Machine.svelte') },
+  '/m/:machine': {
+    ...machine,
+    title: words.page.machine,
+    load: () => import('./machine/Machine.svelte'),
+  },
   '/m/:machine/plan/new': {
     ...machine,
-    title: 'New plan',
+    title: words.page.newPlan,
     load: () => import('./plan-editor/PlanEditor.svelte'),
   },
-  '/m/:machine/plan/:plan': { ...machine, title: 'Plan', load: () => import('./plan/Plan.svelte') },
+  '/m/:machine/plan/:plan': {
+    ...machine,
+    title: words.page.plan,
+    load: () => import('./plan/Plan.svelte'),
+  },
   '/m/:machine/plan/:plan/edit': {
     ...machine,
-    title: 'Edit plan',
+    title: words.page.editPlan,
     load: () => import('./plan-editor/PlanEditor.svelte'),
   },
   '/m/:machine/repo/new': {
     ...machine,
-    title: 'New repo',
+    title: words.page.newRepo,
     load: () => import('./repo-editor/RepoEditor.svelte'),
   },
-  '/m/:machine/repo/:repo': { ...machine, title: 'Repo', load: () => import('./repo/Repo.svelte') },
+  '/m/:machine/repo/:repo': {
+    ...machine,
+    title: words.page.repo,
+    load: () => import('./repo/Repo.svelte'),
+  },
   '/m/:machine/repo/:repo/edit': {
     ...machine,
-    title: 'Edit repo',
+    title: words.page.editRepo,
     load: () => import('./repo-editor/RepoEditor.svelte'),
   },
   '/m/:machine/repo/:repo/snap/:snapshot/*path': {
     place: 'restore',
-    title: 'Snapshot',
+    title: words.page.snapshot,
     load: () => import('./browser/Browser.svelte'),
   },
   '/restore': {
@@ -86,7 +98,11 @@ export const routes: Record<string, Route> = {
     title: words.nav.peers,
     load: () => import('./peers/Peers.svelte'),
   },
-  '/peers/join': { place: 'peers', title: 'Join', load: () => import('./join/Join.svelte') },
+  '/peers/join': {
+    place: 'peers',
+    title: words.page.join,
+    load: () => import('./join/Join.svelte'),
+  },
   '/peers/:peer': {
     place: 'peers',
     title: words.nav.peers,
