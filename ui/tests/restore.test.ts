@@ -1,0 +1,126 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { MatchSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { grouped, named } from '$/pages/browser/groups';
+import { byName, versions } from '$/pages/browser/matches';
+import { absolute, downloadUrl, literal, parentOf, pattern, shown } from '$/pages/browser/paths';
+import { newFolder, Restoring, sizeOf } from '$/pages/browser/restoring.svelte';
+import { changed, editRequest, fieldsOf, merged } from '$/pages/repo-editor/form';
+
+describe('paths of a snapshot', () => {
+  it('writes out what could pose as another name', () => {
+    expect(shown('invoice\u202efdp.exe')).toBe('invoice\\u{202e}fdp.exe');
+    expect(shown('a\nb\t\u0000')).toBe('a\\nb\\t\\u{0}');
+    expect(shown('<b>größe</b>')).toBe('<b>größe</b>');
+  });
+  it('takes a part of a name, and leaves patterns as they are', () => {
+    expect(pattern(' tax ')).toBe('*tax*');
+    expect(pattern('*.odt')).toBe('*.odt');
+    expect(pattern('/home/ada')).toBe('/home/ada');
+  });
+  it('makes a path its own pattern', () => {
+    expect(literal('/a/[1]*?\\')).toBe('/a/[[]1][*][?]\\\\');
+  });
+  it('knows the folder above', () => {
+    expect(parentOf('/a/b')).toBe('/a');
+    expect(parentOf('/a')).toBe('/');
+    expect(absolute('a//b/')).toBe('/a/b');
+  });
+  it('escapes what a download is asked for', () => {
+    const url = downloadUrl({ repo: 'v', snapshot: 's', path: '/a&format=zip/ü', format: 'tar' });
+    expect(new URLSearchParams(url.split('?')[1]).get('path')).toBe('/a&format=zip/ü');
+    expect(new URLSearchParams(url.split('?')[1]).get('format')).toBe('tar');
+  });
+});
+
+const snapshot = (id: string, plan: string | undefined, time: string) =>
+  create(SnapshotSchema, { id, shortId: id, plan, instance: plan && 'nas', host: 'nas', time });
+
+describe('snapshots of a repo', () => {
+  const all = [
+    snapshot('aaaa', 'photos', '2026-11-20T00:00:00Z'),
+    snapshot('bbbb', undefined, '2026-11-21T00:00:00Z'),
+    snapshot('cccc', 'photos', '2026-11-21T00:00:00Z'),
+  ];
+  const groups = grouped(all);
+  it('are by plan, newest first, without tags last', () => {
+    expect(groups.map(({ plan }) => plan)).toEqual(['photos', undefined]);
+    expect(groups[0]?.snapshots.map(({ id }) => id)).toEqual(['cccc', 'aaaa']);
+  });
+  it('are named by the beginning of an id, or as the latest of a plan', () => {
+    expect(named(groups, 'bb', { plan: '', instance: '' })?.id).toBe('bbbb');
+    expect(named(groups, 'latest', { plan: 'photos', instance: 'nas' })?.id).toBe('cccc');
+    expect(named(groups, 'latest', { plan: 'photos', instance: 'pi' })).toBeUndefined();
+  });
+});
+
+describe('matches', () => {
+  const match = (snapshotId: string, time: string, size: bigint) =>
+    create(MatchSchema, { snapshot: snapshotId, path: '/a', time, size, mtime: `m${size}` });
+  const all = [
+    match('3', '2026-11-03', 7n),
+    match('2', '2026-11-02', 7n),
+    match('1', '2026-11-01', 5n),
+  ];
+  it('are one name with its newest snapshot', () => {
+    expect(byName(all)).toMatchObject([{ path: '/a', snapshots: 3, newest: { snapshot: '3' } }]);
+  });
+  it('are versions where size or time differ', () => {
+    expect(versions(all, '/a').map(({ snapshots }) => snapshots.length)).toEqual([2, 1]);
+    expect(versions(all, '/b')).toEqual([]);
+  });
+});
+
+describe('a restore', () => {
+  it('is into a new folder that loses nothing, unless it is said', () => {
+    const restoring = new Restoring();
+    const asked = restoring.request('vault', 's', '/tank', '/tank/restored-s');
+    expect(asked).toMatchObject({ target: '/tank/restored-s', inPlace: false, paths: ['/tank'] });
+    expect(asked.overwrite).toBeUndefined();
+    expect(restoring.mayLose).toBe(false);
+    restoring.remove = true;
+    expect(restoring.request('vault', 's', '/', '/x')).toMatchObject({ delete: false, paths: [] });
+  });
+  it('is asked about where something could be lost', () => {
+    const restoring = new Restoring();
+    restoring.where = 'place';
+    expect(restoring.mayLose).toBe(true);
+    expect(restoring.request('v', 's', '/a', '/x')).toMatchObject({
+      inPlace: true,
+      target: '',
+      overwrite: 'if-changed',
+    });
+    restoring.placeOverwrite = 'never';
+    expect(restoring.mayLose).toBe(false);
+  });
+  it('knows its size only where no folder is in it', () => {
+    const row = (type: string, size?: number) => ({ path: '/a', type, size, mtime: undefined });
+    expect(sizeOf([row('file', 2), row('file', 3)])).toBe(5);
+    expect(sizeOf([row('file', 2), row('dir')])).toBeUndefined();
+    expect(newFolder(['/tank/photos'], 'ab')).toBe('/tank/restored-ab');
+    expect(newFolder(['/etc'], 'ab')).toBe('/restored-ab');
+  });
+});
+
+describe('an edit of a repo', () => {
+  const base = { ...fieldsOf(undefined), uri: '/a', kind: 'disk', maxUnused: '5%' };
+  it('sends only what differs', () => {
+    const now = { ...base, kind: '', forget: 'daily=3' };
+    expect(changed(base, now)).toEqual(['kind', 'forget']);
+    const secrets = { source: 'keep' as const, secret: '', env: [], removed: [] };
+    const switches = { noInit: false, noTest: false, shared: false };
+    const asked = editRequest({ repo: 'v', base, now, secrets, switches }, 'r1');
+    expect(asked).toMatchObject({ kind: '', revision: 'r1', upkeep: { forget: 'daily=3' } });
+    expect(asked.uri).toBeUndefined();
+    expect(asked.password).toBeUndefined();
+    expect(Object.keys(asked.upkeep ?? {})).toEqual(['forget']);
+  });
+  it('takes over what was changed elsewhere, and asks only where both changed it', () => {
+    const now = { ...base, kind: 'server', maxUnused: '10%' };
+    const theirs = { ...base, maxUnused: '20%', place: 'off-site' };
+    const { next, clashes, taken } = merged(base, now, theirs);
+    expect(next).toMatchObject({ kind: 'server', maxUnused: '10%', place: 'off-site' });
+    expect(taken).toEqual(['place']);
+    expect(clashes).toEqual([{ name: 'maxUnused', mine: '10%', theirs: '20%' }]);
+  });
+});
