@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_proof_lasts_ninety_days() {
-        let at = |days| Storage {
+        let at = |days: u64| Storage {
             proven_at: Some(NOW.minus(Duration::from_secs(days * 24 * 3600))),
             ..storage("vault", "", "")
         };

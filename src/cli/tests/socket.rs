@@ -89,6 +89,10 @@ impl OperationService for Scripted {
         Ok(Response::new(Box::pin(tokio_stream::iter(operations))))
     }
 
+    async fn page(&self, _: Request<OperationPageRequest>) -> Answer<OperationPage> {
+        not_asked()
+    }
+
     async fn show(&self, _: Request<OperationRequest>) -> Answer<OperationDetail> {
         not_asked()
     }
