@@ -46,5 +46,5 @@ sim: ## random histories of log sync, of whole sessions, then of schedules (DECA
 faults: ## daemon and restic killed at random moments of backup, forget and prune; KILLS=n, HOLDFAST_SEED=s
 	HOLDFAST_KILLS=$(KILLS) cargo test --locked --test faults -- --nocapture
 
-bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups
+bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups|api
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example seed -- --data-dir DIR --operations 1000000 --shards 50 --bytes 1024
-//! cargo run --release --example seed -- --data-dir HUB --peers 100 --plans 10
+//! cargo run --release --example seed -- --data-dir HUB --peers 100 --plans 10 --runs 1000
 //! holdfast run --config FILE --data-dir DIR
 //! ```
 //! Data directory, identity and databases are created where they are missing; a config file is not
@@ -45,9 +45,12 @@ struct Arguments {
     /// Peers whose logs this instance holds.
     #[arg(long, default_value_t = 0)]
     peers: u32,
-    /// Plans of each peer: an expectation and a finished backup each.
+    /// Plans of each peer: an expectation and what ran of each.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     plans: u32,
+    /// Operations of each of these plans.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    runs: u32,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -72,7 +75,8 @@ fn main() -> anyhow::Result<()> {
     if arguments.peers > 0 {
         let rate = Rate::new("peers", u64::from(arguments.peers));
         let show = |done| rate.show(u64::from(done));
-        let added = hub::fill(&trust, &history, arguments.peers, arguments.plans, show)?;
+        let logs = hub::Logs { plans: arguments.plans, runs: arguments.runs };
+        let added = hub::fill(&trust, &history, arguments.peers, logs, show)?;
         println!("{added} of {} peers are new", arguments.peers);
     }
     // The write-ahead log goes into the file: a copy of the file alone is whole.

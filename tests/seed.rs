@@ -77,8 +77,12 @@ fn a_seeded_hub_knows_its_peers_and_holds_their_verified_logs() {
     let dir = tempfile::tempdir().unwrap();
     let (history, _) = history(&dir);
     let trust = Trust::open(dir.path()).unwrap();
-    assert_eq!(hub::fill(&trust, &history, 3, 4, |_| ()).unwrap(), 3);
-    assert_eq!(hub::fill(&trust, &history, 5, 4, |_| ()).unwrap(), 2, "the first three are there");
+    assert_eq!(hub::fill(&trust, &history, 3, hub::Logs { plans: 4, runs: 1 }, |_| ()).unwrap(), 3);
+    assert_eq!(
+        hub::fill(&trust, &history, 5, hub::Logs { plans: 4, runs: 1 }, |_| ()).unwrap(),
+        2,
+        "the first three are there"
+    );
     assert_eq!(trust.peers().unwrap().len(), 5);
     for number in 1..=5 {
         let origin = hub::identity(number).key_id();

@@ -8,7 +8,9 @@ use holdfast::model::{
 };
 use holdfast::reconcile::OriginLog as _;
 use holdfast::schedule::{Pause, Pending, Record, Started, TaskKey};
-use holdfast::store::history::{Filter, Place as LogPlace, StoreState, Whose};
+use holdfast::store::history::{
+    Filter, PageFilter, Place as LogPlace, Since, StoreState, Turn, Whose,
+};
 use holdfast::store::trust::{
     ApiKey, HookState, NewMessage, NewSession, NewUser, OfferedRepo, OpenRun, Peer, Place, Telling,
 };
@@ -356,4 +358,23 @@ fn dump(database: &Path) -> (u32, String) {
         }
     }
     (version, out)
+}
+
+#[test]
+fn history_schema_3_finds_what_operations_of_earlier_ones_said() {
+    for name in ["history-1.sql", "history-2.sql", "history-3.sql"] {
+        let dir = tempfile::tempdir().expect("a folder");
+        load(name, &dir.path().join("history.db"));
+        let history = open(dir.path());
+        let containing = |text: &str| {
+            let filter = PageFilter { contains: Some(text.to_owned()), ..PageFilter::default() };
+            let page = history.read_blocking(|reader| reader.page(&filter, Turn::Newest, 9));
+            page.expect("it reads").operations.into_iter().map(|found| found.id).collect::<Vec<_>>()
+        };
+        assert_eq!(containing("operation 1"), [id(1)], "{name}");
+        assert_eq!(containing("operation"), [id(2), id(1)], "{name}");
+        let cursor = history.read_blocking(|reader| reader.newest_cursor()).expect("a cursor");
+        let since = history.read_blocking(|reader| reader.changed_since(&cursor, 9));
+        assert!(matches!(since.expect("it reads"), Since::Changes(found, _) if found.is_empty()));
+    }
 }

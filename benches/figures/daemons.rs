@@ -18,6 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Of each idle peer: one plan, one backup.
+const ONE: hub::Logs = hub::Logs { plans: 1, runs: 1 };
 const MB: f64 = 1_000_000.0;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Dialers at once from one address; more than 8 half-open ones of an address displace each other.
@@ -201,7 +203,7 @@ fn idle_peers(scale: &Scale, folder: &Path, report: &mut Report) -> anyhow::Resu
     let home = Home::new(folder, "meeting")?;
     let owner = Owner { public_key: home.identity()?.public_key() };
     let history = History::open(&home.data, owner)?;
-    hub::fill(&Trust::open(&home.data)?, &history, scale.peers, 1, |_| ())?;
+    hub::fill(&Trust::open(&home.data)?, &history, scale.peers, ONE, |_| ())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(history.close());
     let daemon = home.start()?;

@@ -4,7 +4,7 @@
 //! make bench                     the whole, on 1,000,000 operations of 1 KB in 50 shards
 //! make bench OPERATIONS=50000    the same on fewer
 //! make bench QUICK=1             20,000, and less of everything
-//! make bench PART=handshake      one part: handshake, log-sync, live, daemons, backups
+//! make bench PART=handshake      one part: handshake, log-sync, live, daemons, backups, api
 //! ```
 //! First within this process: feed and intake over real databases, two sessions, two instances over
 //! loopback. Then between two real daemons, measured from outside. A goal that is missed is a line
@@ -16,6 +16,7 @@ mod hub;
 #[allow(dead_code)]
 mod own;
 
+mod api;
 mod backups;
 mod daemons;
 mod handshake;
@@ -59,6 +60,9 @@ fn main() -> anyhow::Result<()> {
     }
     if scale.has(Part::Backups) {
         backups::measure(&scale, folder.path(), &mut report)?;
+    }
+    if scale.has(Part::Api) {
+        api::measure(&scale, folder.path(), &mut report)?;
     }
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("figures.json");
     report.finish(&json)

@@ -16,6 +16,7 @@ pub(crate) enum Part {
     Live,
     Daemons,
     Backups,
+    Api,
 }
 
 /// From `OPERATIONS`, `QUICK` and `PART`.
@@ -88,8 +89,11 @@ fn part() -> anyhow::Result<Option<Part>> {
         "live" => Some(Part::Live),
         "daemons" => Some(Part::Daemons),
         "backups" => Some(Part::Backups),
+        "api" => Some(Part::Api),
         other => {
-            anyhow::bail!("PART={other} is not one of handshake, log-sync, live, daemons, backups")
+            anyhow::bail!(
+                "PART={other} is not one of handshake, log-sync, live, daemons, backups, api"
+            )
         }
     })
 }

@@ -37,12 +37,21 @@ pub(crate) fn name(number: u32) -> InstanceId {
     format!("peer-{number:05}").parse().expect("an instance id")
 }
 
-/// Adds the peers that are not there, each with so many plans; how many were added.
+/// What each peer did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logs {
+    /// Plans of it.
+    pub(crate) plans: u32,
+    /// Operations of each, six hours apart, the newest just now and good.
+    pub(crate) runs: u32,
+}
+
+/// Adds the peers that are not there, each with a log; how many were added.
 pub(crate) fn fill(
     trust: &Trust,
     history: &History,
     peers: u32,
-    plans: u32,
+    logs: Logs,
     mut progress: impl FnMut(u32),
 ) -> Result<u32, StoreError> {
     let mut added = 0;
@@ -55,8 +64,8 @@ pub(crate) fn fill(
                 new.push(number);
             }
         }
-        let logs = new.clone();
-        history.write_blocking(move |tx| logs.iter().try_for_each(|&n| hold(tx, n, plans)))?;
+        let numbers = new.clone();
+        history.write_blocking(move |tx| numbers.iter().try_for_each(|&n| hold(tx, n, logs)))?;
         // After its log: a run that is cut leaves no peer without one.
         trust.put_peers(&new.iter().map(|&number| paired(number)).collect::<Vec<_>>())?;
         added += new.len() as u32;
@@ -81,13 +90,13 @@ fn paired(number: u32) -> Peer {
 }
 
 /// Takes the whole log of one peer into what is held of it, as a session with it would.
-fn hold(tx: &mut HistoryTx<'_>, number: u32, plans: u32) -> Result<(), StoreError> {
+fn hold(tx: &mut HistoryTx<'_>, number: u32, logs: Logs) -> Result<(), StoreError> {
     let identity = identity(number);
     if tx.hub(identity.key_id())?.epoch()?.is_some() {
         return Ok(());
     }
     tx.remember_key(&identity.public_key())?;
-    let log = log_of(&identity.key_id(), number, plans);
+    let log = log_of(&identity.key_id(), number, logs);
     converse(tx, &identity, &log)
 }
 
@@ -142,8 +151,8 @@ fn hear(
     Ok(outputs.into_iter().filter_map(said).collect())
 }
 
-/// The log of one peer: of each plan what it promises, and one finished backup.
-fn log_of(origin: &KeyId, number: u32, plans: u32) -> MemoryOrigin {
+/// The log of one peer: of each plan what it promises, and what ran of it.
+fn log_of(origin: &KeyId, number: u32, Logs { plans, runs }: Logs) -> MemoryOrigin {
     let mut epoch = [0; 16];
     epoch.copy_from_slice(&origin.as_bytes()[..16]);
     let mut log = MemoryOrigin::new(*origin, Epoch::from_bytes(epoch));
@@ -152,8 +161,10 @@ fn log_of(origin: &KeyId, number: u32, plans: u32) -> MemoryOrigin {
         let ended = clock::now().minus(Duration::from_secs(60 * u64::from(plan)));
         let promise = encode_expectation(&expectation(&shard, ended));
         log.append(&shard, OperationId::EXPECTATION, EntryKind::Expectation, promise);
-        let backup = backup(&shard, number, ended);
-        log.append(&shard, backup.id, EntryKind::First, encode_operation(&backup));
+        for back in (0..runs).rev() {
+            let run = run(&shard, number, (ended, back));
+            log.append(&shard, run.id, EntryKind::First, encode_operation(&run));
+        }
     }
     log
 }
@@ -169,6 +180,24 @@ fn expectation(shard: &Shard, last_met: Timestamp) -> Expectation {
         disabled_reason: String::new(),
         timing: Timing::default(),
     }
+}
+
+/// The run before so many others: mostly a good backup, now and then something else.
+fn run(shard: &Shard, number: u32, (newest, back): (Timestamp, u32)) -> Operation {
+    let backup = backup(shard, number, newest.minus(DAY / 4 * back));
+    let failed = |status, message: &str| (OperationKind::Backup, status, message.to_owned());
+    let good = (OperationKind::Backup, Status::Succeeded, String::new());
+    let (kind, status, message) = match back {
+        0 => good,
+        back if back % 400 == 5 => (OperationKind::Restore, Status::Succeeded, String::new()),
+        back if back % 50 == 7 => failed(Status::Failed, "the repository cannot be reached"),
+        back if back % 97 == 3 => {
+            failed(Status::Warning, &format!("{back} files could not be read"))
+        }
+        back if back % 5 == 4 => (OperationKind::Forget, Status::Succeeded, "12 kept".to_owned()),
+        _ => good,
+    };
+    Operation { kind, status, message, ..backup }
 }
 
 fn backup(shard: &Shard, number: u32, ended: Timestamp) -> Operation {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::api::config_service_client::ConfigServiceClient;
+use crate::api::fleet_service_client::FleetServiceClient;
 use crate::api::hook_service_client::HookServiceClient;
 use crate::api::operation_service_client::OperationServiceClient;
 use crate::api::peer_service_client::PeerServiceClient;
@@ -42,6 +43,7 @@ services!(
     peers: PeerServiceClient,
     repos: RepoServiceClient,
     plans: PlanServiceClient,
+    fleet: FleetServiceClient,
     operations: OperationServiceClient,
     snapshots: SnapshotServiceClient,
     config: ConfigServiceClient,

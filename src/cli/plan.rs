@@ -6,7 +6,7 @@ use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
-    PlanRequest, TextList,
+    PlanRequest, SnoozePlanRequest, TextList,
 };
 use crate::clock;
 use crate::model::{PlanId, RepoId, Retention, Timestamp};
@@ -455,12 +455,49 @@ fn confirm(output: Output, plan: &PlanId) -> Result<(), Failure> {
 
 /// Show every plan of every instance in sight, worst first; exit 1 if any needs someone
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  holdfast fleet || echo 'somebody is needed'")]
-pub(crate) struct FleetArgs {}
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  holdfast fleet || echo 'somebody is needed'"
+)]
+pub(crate) struct FleetArgs {
+    #[command(subcommand)]
+    command: Option<FleetCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum FleetCommand {
+    /// Keep a plan out of what needs somebody for a while; its state stays, and it runs on
+    #[command(
+        after_help = "Example:\n  holdfast fleet snooze home --peer laptop --for 2d\n  holdfast fleet snooze home --end"
+    )]
+    Snooze {
+        #[command(flatten)]
+        named: Named,
+        /// Whose plan it is, where it is not this instance's
+        #[arg(long)]
+        peer: Option<String>,
+        /// How long, such as 2d
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration, required_unless_present = "end")]
+        time: Option<Duration>,
+        /// No longer
+        #[arg(long, conflicts_with = "time")]
+        end: bool,
+    },
+}
 
 impl FleetArgs {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
+        if let Some(FleetCommand::Snooze { named, peer, time, end: _ }) = self.command {
+            let until = time.map(|time| clock::now().plus(time).to_string());
+            let request = SnoozePlanRequest { plan: named.plan.to_string(), peer, until };
+            let snoozed = context.client().await?.fleet().snooze(request).await?.into_inner();
+            output.show(&snoozed, || match &snoozed.until {
+                Some(until) => format!("{} is left alone until {until}", snoozed.plan),
+                None => format!("{} is not left alone any more", snoozed.plan),
+            })?;
+            return Ok(Exit::Done);
+        }
         let plans =
             context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
         output.show(&plans, || fleet(output, &plans, clock::now()))?;

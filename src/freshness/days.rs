@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn what_is_due_is_not_missed_before_its_grace_is_over() {
-        let at = |now| days(&past(&[], &daily(2), now), &edges(1));
+        let due = daily(2);
+        let at = |now| days(&past(&[], &due, now), &edges(1));
         assert_eq!(at(1), [Day::Idle]);
         assert_eq!(at(3), [Day::Idle], "in its grace");
         assert_eq!(at(4), [Day::Missed]);
@@ -237,22 +238,23 @@ mod tests {
 
     #[test]
     fn what_was_out_of_sight_is_unseen_and_not_missed() {
-        let (runs, failed) = ([run(Status::Succeeded, 2)], [run(Status::Failed, 50)]);
-        let (at_2, at_8) = (daily(2), daily(8));
-        let away = Past { seen_until: Some(hour(30)), ..past(&runs, &at_8, 100) };
+        let runs = [run(Status::Succeeded, 2)];
+        let (at_eight, at_two) = (daily(8), daily(2));
+        let away = Past { seen_until: Some(hour(30)), ..past(&runs, &at_eight, 100) };
         assert_eq!(days(&away, &edges(4)), [Day::Good, Day::Unseen, Day::Unseen, Day::Unseen]);
-        let seen = Past { seen_until: Some(hour(34)), ..past(&runs, &at_8, 100) };
+        let seen = Past { seen_until: Some(hour(34)), ..past(&runs, &at_eight, 100) };
         assert_eq!(days(&seen, &edges(2)), [Day::Good, Day::Missed], "it was seen missing");
-        let trimmed = Past { seen_from: Some(hour(50)), ..past(&failed, &at_2, 60) };
+        let late = [run(Status::Failed, 50)];
+        let trimmed = Past { seen_from: Some(hour(50)), ..past(&late, &at_two, 60) };
         assert_eq!(days(&trimmed, &edges(3)), [Day::Unseen, Day::Unseen, Day::Failed]);
     }
 
     #[test]
     fn before_it_was_there_and_while_it_rests_nothing_is_due() {
-        let at_2 = daily(2);
-        let new = Past { since: hour(24), ..past(&[], &at_2, 60) };
+        let at_two = daily(2);
+        let new = Past { since: hour(24), ..past(&[], &at_two, 60) };
         assert_eq!(days(&new, &edges(2)), [Day::Idle, Day::Missed]);
-        let rests = Past { rests_from: Some(hour(20)), ..past(&[], &at_2, 60) };
+        let rests = Past { rests_from: Some(hour(20)), ..past(&[], &at_two, 60) };
         assert_eq!(days(&rests, &edges(2)), [Day::Missed, Day::Idle]);
     }
 

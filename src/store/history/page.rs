@@ -19,7 +19,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Candidates that one page looks at.
-const LOOKED_AT: usize = 100_000;
+const LOOKED_AT: usize = 50_000;
 /// Read at once of a stream, first and at most.
 const CHUNK: (usize, usize) = (16, 2_048);
 /// Streams of shards that are merged; of more the whole log is read instead.
