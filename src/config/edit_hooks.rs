@@ -298,8 +298,7 @@ pub(super) fn merge(document: &mut DocumentMut, text: &str) -> Result<(), EditEr
                 if position(tables, &id).is_some() {
                     return Err(EditError::Exists { kind, id });
                 }
-                // Where it stood in the other text says nothing here.
-                table.set_position(None);
+                unplace(&mut table);
                 tables.push(table);
             }
             Ok(())
@@ -309,6 +308,18 @@ pub(super) fn merge(document: &mut DocumentMut, text: &str) -> Result<(), EditEr
         }
     }
     Ok(())
+}
+
+/// Where it and what is below it stood in another text says nothing here: it goes to the end.
+fn unplace(table: &mut Table) {
+    table.set_position(None);
+    for (_, item) in table.iter_mut() {
+        match item {
+            Item::Table(below) => unplace(below),
+            Item::ArrayOfTables(all) => all.iter_mut().for_each(unplace),
+            Item::None | Item::Value(_) => {}
+        }
+    }
 }
 
 /// A table of a text by its id, with its comments, as a text of its own.
