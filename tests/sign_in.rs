@@ -2,7 +2,7 @@
 
 mod machine;
 #[path = "sign_in/browser.rs"]
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, clippy::unwrap_used)]
 mod browser;
 
 use browser::{Answer, Browser};

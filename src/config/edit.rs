@@ -109,6 +109,7 @@ pub enum Edit {
 
 /// What has to be as somebody read it.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "an edit has one, and not for long")]
 pub enum Same {
     /// A repo.
     Repo(Repo),

@@ -198,7 +198,7 @@ mod tests {
                 let repos: BTreeSet<_> = saved.iter().filter(|plan| plan.is_fresh)
                     .map(|plan| &plan.storage.name).collect();
                 prop_assert!(found.copies <= count(repos.len()) + 1);
-                prop_assert!(found.copies >= 1 + u32::from(of.is_fresh));
+                prop_assert!(found.copies > u32::from(of.is_fresh));
                 prop_assert!(found.kinds >= 1 && found.kinds <= found.copies);
                 prop_assert!(found.off_site < found.copies);
                 let mut reversed = saved.clone();

@@ -3,12 +3,15 @@
 use super::error::{Result, StoreError};
 use rusqlite::Connection;
 
+/// Puts into a new schema what can be worked out from the rows that are there.
+type Fill = fn(&Connection) -> Result<()>;
+
 /// A database and the migrations that make it, oldest first.
 pub(crate) struct Schema {
     pub(crate) file: &'static str,
     migrations: &'static [&'static str],
     /// What SQL cannot say: run once with the migration of that number, after it.
-    fills: &'static [(u32, fn(&Connection) -> Result<()>)],
+    fills: &'static [(u32, Fill)],
 }
 
 pub(crate) const HISTORY: Schema = Schema {

@@ -35,7 +35,7 @@ impl Maker {
     fn message(&mut self, kind: &MessageDescriptor, depth: u32) -> DynamicMessage {
         let mut message = DynamicMessage::new(kind.clone());
         for field in kind.fields().filter(|field| !is_too_deep(field, depth)) {
-            if self.0.next_u64() % 3 > 0 {
+            if !self.0.next_u64().is_multiple_of(3) {
                 let value = self.value(&field, depth);
                 message.set_field(&field, value);
             }
@@ -60,7 +60,7 @@ impl Maker {
 
     fn one(&mut self, field: &FieldDescriptor, depth: u32) -> Value {
         match field.kind() {
-            Kind::Bool => Value::Bool(self.0.next_u64() % 2 == 0),
+            Kind::Bool => Value::Bool(self.0.next_u64().is_multiple_of(2)),
             Kind::Uint32 => Value::U32(self.number() as u32),
             Kind::Uint64 => Value::U64(self.number()),
             Kind::Int32 => Value::I32(self.number() as i32),

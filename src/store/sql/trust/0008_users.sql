@@ -1,4 +1,4 @@
--- trust.db, schema 7: who may use the web interface.
+-- trust.db, schema 8: who may use the web interface.
 
 -- People. Without any, only this machine itself is answered.
 CREATE TABLE user (
