@@ -1,5 +1,7 @@
 //! Signing in, as a browser and as a stranger see it: the real daemon over HTTP.
 
+#![allow(clippy::unwrap_used)]
+
 mod machine;
 #[path = "sign_in/browser.rs"]
 #[allow(unreachable_pub, clippy::unwrap_used)]

@@ -116,7 +116,7 @@ fn again(key: Position) -> Position {
     key.to_string().parse().unwrap()
 }
 
-fn some<T: Clone + std::fmt::Debug + 'static>(all: &[T]) -> impl Strategy<Value = Vec<T>> {
+fn some<T: Clone + std::fmt::Debug + 'static>(all: &[T]) -> impl Strategy<Value = Vec<T>> + use<T> {
     let all = all.to_vec();
     let most = all.len();
     prop_oneof![2 => Just(Vec::new()), 1 => proptest::sample::subsequence(all, 1..=most)]

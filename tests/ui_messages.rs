@@ -3,6 +3,8 @@
 //! `HOLDFAST_WRITE_MESSAGES=1 cargo test --test ui_messages` writes them anew; it needs Node and
 //! `npm ci` in `ui`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::process::Command;
 
