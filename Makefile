@@ -3,7 +3,7 @@ SEEDS ?= 1000
 KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build ui ui-check demo test lint browser sim faults bench
+.PHONY: build screenshots ui ui-check demo test lint browser sim faults bench
 
 build: ui ## target/release/holdfast, with the web interface where Node.js is there
 	cargo build --release --locked
@@ -48,3 +48,7 @@ faults: ## daemon and restic killed at random moments of backup, forget and prun
 
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups|api
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures
+
+screenshots: ## docs/screenshots: every page, wide and on a phone, light and dark, from made-up data
+	./.ci/install
+	cd ui && npm run build:fixtures && npm run shots -- ../docs/screenshots

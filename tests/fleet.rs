@@ -187,7 +187,7 @@ fn a_plan_that_fails_says_why_what_to_do_and_can_be_snoozed() {
 #[test]
 fn a_peers_plans_are_seen_and_what_it_does_is_told() {
     let (hub, laptop) = (Machine::start("hub"), with_plan("laptop", ""));
-    laptop.joins(&hub, &[], &["--grant", "read-operations"]);
+    laptop.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
     hub.until(&["fleet"], |plans| plans[0]["instance"] == "laptop");
     let api = Api::of(&hub);
     let cursor = api.told(None, |told| !told.is_empty())[0].cursor.clone();
