@@ -112,10 +112,10 @@ async fn what_somebody_passed_on_is_not_from_this_machine() {
     ];
     for header in forwarding {
         let answer = who(&nas).with(header.0, header.1).answer().await;
-        assert_eq!(answer.refused(), (403, "loopback-only".to_owned()), "{header:?}");
+        assert_eq!(answer.refused(), (401, "no-users".to_owned()), "{header:?}");
         let refused = web(&nas, header).await;
         assert_eq!(refused.status, StatusCode::OK, "gRPC says it in its own status");
-        assert_eq!(refused.header("grpc-status"), "7");
+        assert_eq!(refused.header("grpc-status"), "16");
         let page = Ask::get(nas.port, "/").with(header.0, header.1).answer().await;
         assert_eq!(page.status, StatusCode::OK, "the page is there, to say why");
     }
@@ -126,7 +126,7 @@ async fn peers_sync_on_the_same_port_and_the_sync_port_has_nothing_else() {
     let port = free_port();
     let hub = Machine::start_with("hub", &format!("sync-listen = [\"127.0.0.1:{port}\"]\n"));
     let nas = Machine::start("nas");
-    let joined = nas.joins(&hub, &["--label", "x", "--grant", "read-operations"], &["--yes"]);
+    let joined = nas.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
     assert_eq!(joined["state"], "connected", "{joined}");
     for path in ["/", "/index.html", "/api/v1/StatusService/Identity", "/csp-report"] {
         let answer = Ask::get(port, path).answer().await;
