@@ -48,6 +48,19 @@ pub(crate) fn backed_up() -> Machine {
     nas
 }
 
+/// Without what goes on with the time between two questions.
+fn at_one_moment(document: Value) -> Value {
+    match document {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(name, _)| name != "age_s")
+            .map(|(name, value)| (name, at_one_moment(value)))
+            .collect(),
+        Value::Array(values) => values.into_iter().map(at_one_moment).collect(),
+        plain => plain,
+    }
+}
+
 #[tokio::test]
 async fn documents_are_those_of_the_command_line() {
     let nas = backed_up();
@@ -59,7 +72,8 @@ async fn documents_are_those_of_the_command_line() {
         ("ConfigService/Show", json!({}), nas.ask(&["config", "show"])),
     ];
     for (method, input, printed) in same {
-        assert_eq!(call(&nas, method, &input).await, printed, "{method}");
+        let called = call(&nas, method, &input).await;
+        assert_eq!(at_one_moment(called), at_one_moment(printed), "{method}");
     }
     let created = call(
         &nas,
