@@ -27,7 +27,10 @@ fn fixture(name: &str) -> PathBuf {
 
 fn load(name: &str, database: &Path) {
     let sql = fs::read_to_string(fixture(name)).expect("the fixture");
-    Connection::open(database).expect("a file").execute_batch(&sql).expect("it loads");
+    let conn = Connection::open(database).expect("a file");
+    // A dump has its tables in the order of their making, not of what they refer to.
+    conn.pragma_update(None, "foreign_keys", false).expect("off");
+    conn.execute_batch(&sql).expect("it loads");
 }
 
 #[test]

@@ -245,10 +245,10 @@ fn read(
                 taken += 1;
             }
         }
-        if cursor == next {
+        cursor = next;
+        if cursor == at {
             return cursor;
         }
-        cursor = next;
     }
 }
 

@@ -63,12 +63,18 @@ pub(crate) fn seen(hub: &Machine, member: &Machine) -> Value {
     hub.ask(&["peer", "show", &member.name])
 }
 
-/// Waits until the hub holds that many live operations of the member, verified.
+/// Waits until the hub holds that many live operations of the member, verified: as long as it goes on.
 #[track_caller]
 pub(crate) fn holds(hub: &Machine, member: &Machine, operations: u64) {
-    hub.until(&["peer", "show", &member.name], |peer| {
-        peer["log"]["operations"] == operations && peer["log"]["behind"] == false
-    });
+    let all = |log: &Value| log["operations"] == operations && log["behind"] == Value::Bool(false);
+    let (mut held, mut log) = (0, Value::Null);
+    while !all(&log) {
+        let peer = hub.until(&["peer", "show", &member.name], |peer| {
+            all(&peer["log"]) || peer["log"]["operations"].as_u64() > Some(held)
+        });
+        log = peer["log"].clone();
+        held = log["operations"].as_u64().unwrap_or_default();
+    }
 }
 
 /// Waits until the link is as wanted, as this machine sees it.

@@ -227,7 +227,8 @@ impl Teller<'_> {
     async fn operations(&mut self) -> Result<BTreeSet<Area>, Stop> {
         let mut areas = BTreeSet::new();
         loop {
-            let at = self.cursor.clone();
+            let before = self.cursor.clone();
+            let at = before.clone();
             let read = self.node.history.read(move |reader| reader.changed_since(&at, READ));
             let (changes, next) = match read.await? {
                 Since::Changes(changes, next) => (changes, next),
@@ -248,10 +249,11 @@ impl Teller<'_> {
                     None => areas.extend([Area::Plans]),
                 }
             }
-            if self.cursor == next {
+            self.cursor = next;
+            // A full page may have more behind it.
+            if self.cursor == before {
                 return Ok(areas);
             }
-            self.cursor = next;
         }
     }
 
