@@ -241,12 +241,14 @@ fn a_watch_goes_on_over_a_kill_of_the_daemon_without_loss_or_doubling() {
         }
         cursor = told.last().unwrap().cursor.clone();
     }
+    // What follows the last backup may still come; of all that was told nothing comes again.
+    let rest = Api::of(&nas).told(Some(cursor), |told| told.len() >= 3);
+    for operation in operations(&rest) {
+        revisions.entry(operation.id.clone()).or_default().push(operation.revision);
+    }
     for (id, revisions) in &revisions {
         assert!(revisions.windows(2).all(|two| two[0] < two[1]), "{id}: {revisions:?}");
     }
-    // Nothing more than beats: everything was told.
-    let idle = Api::of(&nas).told(Some(cursor), |told| told.len() >= 3);
-    assert!(operations(&idle).is_empty(), "{idle:?}");
     let lost = Api::of(&nas).told(Some("of.another.history".to_owned()), |told| !told.is_empty());
     assert!(lost[0].lost);
 }
