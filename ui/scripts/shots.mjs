@@ -4,43 +4,22 @@
 //
 // Every page is drawn wide and on a phone, light and dark. Fails on what axe finds, on anything in
 // the console, and on whatever the page's policy stops.
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { chromium } from 'playwright-core';
+import { mkdirSync } from 'node:fs';
+import { SCREENS, barriers, launch } from './chromium.mjs';
 import { serve } from './serve.mjs';
 
 const [out = 'shots', ...asked] = process.argv.slice(2);
 const pages =
   asked.length > 0 ? asked : ['home:/', 'large:/', 'empty:/', 'alone:/', 'limited:/', 'gone:/'];
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const SCREENS = [
-  { name: 'desktop-light', viewport: { width: 1400, height: 900 }, colorScheme: 'light' },
-  { name: 'desktop-dark', viewport: { width: 1400, height: 900 }, colorScheme: 'dark' },
-  {
-    name: 'phone-light',
-    viewport: { width: 390, height: 844 },
-    colorScheme: 'light',
-    hasTouch: true,
-    isMobile: true,
-  },
-  {
-    name: 'phone-dark',
-    viewport: { width: 390, height: 844 },
-    colorScheme: 'dark',
-    hasTouch: true,
-    isMobile: true,
-  },
-];
 
 const only = process.env.SCREENS?.split(',');
 mkdirSync(out, { recursive: true });
 const server = await serve('dist-fixtures');
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium-headless-shell' });
+const browser = await launch();
 let wrong = 0;
 
 async function draw(page, screen) {
   const [fixture, path] = page.split(/:(.*)/s);
-  // axe is put into the page from outside, past its policy; the policy itself holds for the page.
   const context = await browser.newContext({
     ...screen,
     timezoneId: 'Europe/Berlin',
@@ -58,20 +37,7 @@ async function draw(page, screen) {
   await tab.waitForTimeout(fixture === 'gone' ? 6000 : 400);
   const name = `${fixture}${path.replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '')}-${screen.name}`;
   await tab.screenshot({ path: `${out}/${name}.png`, fullPage: process.env.FULL === '1' });
-  await tab.evaluate(axe);
-  const found = await tab.evaluate(() =>
-    window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
-  );
-  for (const each of found.violations) {
-    complain(
-      page,
-      screen,
-      `${each.id}: ${each.help}\n    ${each.nodes
-        .slice(0, 3)
-        .map((node) => node.html.slice(0, 200))
-        .join('\n    ')}`,
-    );
-  }
+  for (const barrier of await barriers(tab)) complain(page, screen, barrier);
   const wider = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (wider > 0) complain(page, screen, `is ${wider} px wider than the window`);
   await context.close();
