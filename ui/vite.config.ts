@@ -12,7 +12,10 @@ export default defineConfig(({ mode }) => ({
     // Tests mount components: they need Svelte's browser half.
     conditions: mode === 'test' ? ['browser'] : undefined,
   },
-  server: { proxy: { '^/holdfast\\.api\\.v1\\.': daemon } },
+  // The browser's own Host goes along: the daemon compares it with the origin.
+  server: {
+    proxy: { '^/(holdfast\\.api\\.v1\\.|download)': { target: daemon, changeOrigin: false } },
+  },
   build: {
     target: 'es2022',
     outDir: mode === 'fixtures' ? 'dist-fixtures' : 'dist',

@@ -1,10 +1,22 @@
 // A visit to a daemon's interface by a real browser, that complains of what no visit may show: errors
 // in the console, requests to elsewhere, and what the page's policy stopped.
 import * as chromium from '../scripts/chromium.mjs';
+import { POLICY, fileOf } from '../scripts/serve.mjs';
 
 export { barriers } from '../scripts/chromium.mjs';
 const SHOWN = ['desktop-light', 'phone-dark'];
 export const SCREENS = chromium.SCREENS.filter(({ name }) => SHOWN.includes(name));
+
+// A folder whose files take the place of those in the program, so that it need not be built again to
+// try a change: UI_FROM=dist npm run browser
+const FROM = process.env.UI_FROM;
+
+async function fromFolder(route) {
+  const found = fileOf(FROM, route.request().url());
+  if (!found || route.request().method() !== 'GET') return route.fallback();
+  const headers = { 'content-security-policy': POLICY };
+  return route.fulfill({ path: found.file, contentType: found.type, headers });
+}
 
 let browser;
 export const launch = async () => (browser = await chromium.launch());
@@ -13,6 +25,7 @@ export const close = () => browser.close();
 export async function visit(daemon, screen = SCREENS[0]) {
   const { name: _, ...options } = screen;
   const context = await browser.newContext({ ...options, locale: 'en-GB', timezoneId: 'UTC' });
+  if (FROM) await context.route(`${daemon.url}/**`, fromFolder);
   const tab = await context.newPage();
   const visit = { tab, complaints: [], isAway: false };
   const complain = (text) => visit.complaints.push(text);
