@@ -3,7 +3,7 @@
 mod store;
 
 use holdfast::model::{
-    AccessHash, AccessSecret, ApiKeyId, FlowId, OperationKind, PeerRole, RepoGuid, Role, Secret,
+    AccessSecret, ApiKeyId, FlowId, OperationKind, PeerRole, RepoGuid, Role, Secret, SecretHash,
     SessionId, Status, Timestamp,
 };
 use holdfast::reconcile::OriginLog as _;
@@ -212,7 +212,7 @@ fn login() -> NewSession {
     }
 }
 
-fn api_key() -> (ApiKey, AccessHash) {
+fn api_key() -> (ApiKey, SecretHash) {
     let key = ApiKey {
         id: ApiKeyId::from_bytes([3; 8]),
         label: "grafana".to_owned(),

@@ -2,9 +2,10 @@
 
 use holdfast::grant::{Grants, Permission};
 use holdfast::model::{
-    Dropped, InstanceId, KeyId, OperationId, PeerRole, RepoGuid, Secret, Status, Timestamp,
+    Dropped, InstanceId, KeyId, OperationId, PeerRole, RepoGuid, Secret, SecretHash, Status,
+    Timestamp,
 };
-use holdfast::pairing::{Admission, PairingSecret, Refusal, SecretHash, TokenId, TokenRow};
+use holdfast::pairing::{Admission, PairingSecret, Refusal, TokenId, TokenRow};
 use holdfast::store::Trust;
 use holdfast::store::trust::{
     Newcomer, OpenRun, Peer, Place, ReceivedRepo, ReceivedState, RecordReason, RepoRecord, RunEnd,

@@ -1,7 +1,7 @@
 //! Users, logins and API keys in a real `trust.db`.
 
 use holdfast::model::{
-    AccessHash, AccessSecret, ApiKeyId, Role, Secret, SessionId, Timestamp, UserName,
+    AccessSecret, ApiKeyId, Role, Secret, SecretHash, SessionId, Timestamp, UserName,
 };
 use holdfast::store::Trust;
 use holdfast::store::trust::{
@@ -25,7 +25,7 @@ fn user(text: &str, role: Role) -> NewUser {
     NewUser { name: name(text), password: hash_of(text), role }
 }
 
-fn token(n: u8) -> AccessHash {
+fn token(n: u8) -> SecretHash {
     AccessSecret::from_bytes([n; 32]).hash()
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod dump;
 mod failure;
+mod fleet;
 mod hook;
 mod identity;
 mod import;
@@ -81,7 +82,7 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Status(status::StatusArgs),
-    Fleet(plan::FleetArgs),
+    Fleet(fleet::Fleet),
     #[command(subcommand)]
     Token(token::Command),
     Join(join::Args),

@@ -1,12 +1,15 @@
-//! `holdfast plan` and `holdfast fleet`.
+//! `holdfast plan`.
 
 mod conditions;
+mod printed;
+
+pub(crate) use printed::listed;
+use printed::shown;
 
 use super::tuning::{self, Tuning};
-use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
+use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::{
-    AddPlanRequest, EditPlanRequest, FleetRequest, ListPlansRequest, PausePlanRequest, Plan,
-    PlanRequest, SnoozePlanRequest, TextList,
+    AddPlanRequest, EditPlanRequest, ListPlansRequest, PausePlanRequest, PlanRequest, TextList,
 };
 use crate::clock;
 use crate::model::{PlanId, RepoId, Retention, Timestamp};
@@ -102,7 +105,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Named {
     /// Its id
-    plan: PlanId,
+    pub(super) plan: PlanId,
 }
 
 /// Add a plan
@@ -453,249 +456,10 @@ fn confirm(output: Output, plan: &PlanId) -> Result<(), Failure> {
     }
 }
 
-/// Show every plan of every instance in sight, worst first; exit 1 if any needs someone
-#[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  holdfast fleet || echo 'somebody is needed'"
-)]
-pub(crate) struct FleetArgs {
-    #[command(subcommand)]
-    command: Option<FleetCommand>,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum FleetCommand {
-    /// Keep a plan out of what needs somebody for a while; its state stays, and it runs on
-    #[command(
-        after_help = "Example:\n  holdfast fleet snooze home --peer laptop --for 2d\n  holdfast fleet snooze home --end"
-    )]
-    Snooze {
-        #[command(flatten)]
-        named: Named,
-        /// Whose plan it is, where it is not this instance's
-        #[arg(long)]
-        peer: Option<String>,
-        /// How long, such as 2d
-        #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration, required_unless_present = "end")]
-        time: Option<Duration>,
-        /// No longer
-        #[arg(long, conflicts_with = "time")]
-        end: bool,
-    },
-}
-
-impl FleetArgs {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let output = context.output;
-        if let Some(FleetCommand::Snooze { named, peer, time, end: _ }) = self.command {
-            let until = time.map(|time| clock::now().plus(time).to_string());
-            let request = SnoozePlanRequest { plan: named.plan.to_string(), peer, until };
-            let snoozed = context.client().await?.fleet().snooze(request).await?.into_inner();
-            output.show(&snoozed, || match &snoozed.until {
-                Some(until) => format!("{} is left alone until {until}", snoozed.plan),
-                None => format!("{} is not left alone any more", snoozed.plan),
-            })?;
-            return Ok(Exit::Done);
-        }
-        let plans =
-            context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
-        output.show(&plans, || fleet(output, &plans, clock::now()))?;
-        Ok(if plans.iter().any(needs_someone) { Exit::Failed } else { Exit::Done })
-    }
-}
-
-/// The three states that time alone does not mend.
-pub(crate) fn needs_someone(plan: &Plan) -> bool {
-    matches!(plan.state.as_str(), "never" | "stale" | "failing")
-}
-
-fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
-    let bad = plans.iter().filter(|plan| needs_someone(plan)).count();
-    let heading = match (bad, plans.len()) {
-        (_, 0) => {
-            return "Nothing is backed up yet: holdfast plan add ID --repo REPO --path PATH"
-                .to_owned();
-        }
-        (0, _) if plans.iter().any(|plan| plan.state == "not-yet") => {
-            "Nothing needs you.".to_owned()
-        }
-        (0, _) => "Everything is backed up, everywhere.".to_owned(),
-        (1, all) => format!("1 of {all} plans needs you."),
-        (bad, all) => format!("{bad} of {all} plans need you."),
-    };
-    format!("{heading}\n\n{}", listed(output, plans, now))
-}
-
-pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
-    if plans.is_empty() {
-        return "no plans yet: holdfast plan add ID --repo REPO --path PATH".to_owned();
-    }
-    let row = |plan: &Plan| {
-        [
-            plan.instance.clone(),
-            plan.id.clone(),
-            marked(plan, &state(plan, now)),
-            age(plan),
-            words::maybe_relative(plan.last_success.as_deref(), now),
-            next(plan, now),
-            plan.repo.clone(),
-        ]
-    };
-    let header = ["instance", "plan", "state", "age of allowed", "last good", "next run", "repo"];
-    let table = output.table(header, plans.iter().map(row));
-    let inactive = plans.iter().filter_map(inactive);
-    let reasons: Vec<_> = plans.iter().filter_map(disabled).chain(inactive).collect();
-    if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
-}
-
-/// A plan, and below it when it runs.
-fn shown(output: Output, plan: &Plan, now: Timestamp) -> String {
-    let table = listed(output, std::slice::from_ref(plan), now);
-    let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
-    let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
-    let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::relative(at, now)));
-    lines.extend(runs);
-    lines.join("\n")
-}
-
-/// Nobody paused a disabled plan: it is out of order.
-fn marked(plan: &Plan, text: &str) -> String {
-    match (plan.enabled, plan.state.as_str()) {
-        (false, "paused") => words::marked("disabled", text),
-        (_, state) => words::marked(state, text),
-    }
-}
-
-fn disabled(plan: &Plan) -> Option<String> {
-    let reason = plan.disabled_reason.as_ref().filter(|_| !plan.enabled)?;
-    Some(words::marked("disabled", &format!("{}: {reason}", plan.id)))
-}
-
-fn inactive(plan: &Plan) -> Option<String> {
-    let reason = plan.retention_inactive.as_ref()?;
-    Some(format!("  {}: its retention is not applied: {reason}", plan.id))
-}
-
-fn next(plan: &Plan, now: Timestamp) -> String {
-    match &plan.next_run {
-        Some(at) => words::relative(at, now),
-        None => plan.schedule.clone(),
-    }
-}
-
-fn state(plan: &Plan, now: Timestamp) -> String {
-    let detail = match (plan.state.as_str(), &plan.waiting_for, &plan.paused_until) {
-        ("failing", _, _) if plan.failures > 1 => format!(", {} in a row", plan.failures),
-        ("waiting", Some(what), _) => format!(": {what}"),
-        ("paused", _, Some(until)) => format!(" until {}", words::relative(until, now)),
-        _ => String::new(),
-    };
-    let as_of = plan.as_of.as_ref().map(|at| format!(", as of {}", words::relative(at, now)));
-    let word = match (plan.enabled, plan.state.as_str()) {
-        (true, state) => state.replace('-', " "),
-        (false, "paused") => "disabled".to_owned(),
-        (false, state) => format!("{}, disabled", state.replace('-', " ")),
-    };
-    format!("{word}{detail}{}{}", retry(plan, now), as_of.unwrap_or_default())
-}
-
-/// The retry that runs, or that waits.
-fn retry(plan: &Plan, now: Timestamp) -> String {
-    let Some(attempt) = &plan.attempt else { return String::new() };
-    let at = plan.retry_at.as_ref().map(|at| format!(" {}", words::relative(at, now)));
-    format!(", attempt {} of {}{}", attempt.number, attempt.of, at.unwrap_or_default())
-}
-
-fn age(plan: &Plan) -> String {
-    let said = |seconds: Option<u64>| {
-        seconds.map_or_else(|| "–".to_owned(), |s| words::duration(Duration::from_secs(s)))
-    };
-    match plan.allowed_age_s {
-        Some(_) => format!("{} of {}", said(plan.age_s), said(plan.allowed_age_s)),
-        None => said(plan.age_s),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    fn plan(state: &str) -> Plan {
-        Plan {
-            id: "home".to_owned(),
-            instance: "nas".to_owned(),
-            repo: "vault".to_owned(),
-            schedule: "manual".to_owned(),
-            enabled: true,
-            state: state.to_owned(),
-            ..Plan::default()
-        }
-    }
-
-    #[test]
-    fn the_fleet_says_in_a_sentence_whether_anyone_is_needed() {
-        let now = Timestamp::EPOCH;
-        let said = |states: &[&str]| {
-            let plans: Vec<_> = states.iter().map(|state| plan(state)).collect();
-            fleet(Output::plain(), &plans, now).lines().next().unwrap().to_owned()
-        };
-        assert_eq!(said(&["fresh", "fresh"]), "Everything is backed up, everywhere.");
-        assert_eq!(said(&["stale", "late", "fresh"]), "1 of 3 plans needs you.");
-        assert_eq!(said(&["never", "failing"]), "2 of 2 plans need you.");
-        assert_eq!(said(&["not-yet"]), "Nothing needs you.");
-        assert!(said(&[]).starts_with("Nothing is backed up yet: holdfast plan add"));
-    }
-
-    #[test]
-    fn only_never_stale_and_failing_need_someone() {
-        for state in ["late", "warnings", "running", "waiting", "paused", "not-yet", "fresh"] {
-            assert!(!needs_someone(&plan(state)), "{state}");
-        }
-        for state in ["never", "stale", "failing"] {
-            assert!(needs_someone(&plan(state)), "{state}");
-        }
-    }
-
-    #[test]
-    fn a_failing_plan_out_of_sight_says_how_often_and_as_of_when() {
-        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
-        let seen = Plan {
-            failures: 3,
-            as_of: Some("2026-11-21T03:00:00.000Z".to_owned()),
-            age_s: Some(7200),
-            allowed_age_s: Some(86_400),
-            ..plan("failing")
-        };
-        assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
-        assert_eq!(age(&seen), "2 h of 1 d");
-    }
-
-    #[test]
-    fn a_retry_says_which_it_is_of_how_many_and_when() {
-        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
-        let attempt = Some(crate::api::Attempt { number: 2, of: 3 });
-        let runs = Plan { attempt, ..plan("running") };
-        assert_eq!(state(&runs, now), "running, attempt 2 of 3");
-        let retry_at = Some("2026-11-21T04:05:00.000Z".to_owned());
-        let waits = Plan { attempt, retry_at, failures: 1, ..plan("failing") };
-        assert_eq!(state(&waits, now), "failing, attempt 2 of 3 in 5 min");
-    }
-
-    #[test]
-    fn why_a_plan_is_disabled_stands_below_the_table() {
-        let off = |state| Plan {
-            enabled: false,
-            disabled_reason: Some("hub no longer shares repo vault".to_owned()),
-            ..plan(state)
-        };
-        let table = listed(Output::plain(), &[off("paused")], Timestamp::EPOCH);
-        assert!(table.contains("  ! disabled  "), "{table}");
-        assert!(table.ends_with("\n! home: hub no longer shares repo vault"), "{table}");
-        let stale = listed(Output::plain(), &[off("stale")], Timestamp::EPOCH);
-        assert!(stale.contains("  ✗ stale, disabled  "), "{stale}");
-    }
 
     #[test]
     fn an_empty_pattern_clears_a_list_and_none_leaves_it() {

@@ -1,16 +1,20 @@
 //! `holdfast repo`.
 
+mod printed;
 mod storage;
 
+pub(crate) use printed::listed;
+use printed::{added, kept_safe, parted, shown};
+
 use super::tuning::{self, Tuning};
-use super::{Context, Exit, Failure, Output, parse, upkeep, watch, words};
+use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
-    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource,
-    RemovedRepo, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest, UpkeepSettings,
+    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource, Repo,
+    RepoRequest, ShareRepoRequest, TakeRepoRequest,
 };
 use crate::clock;
-use crate::model::{OperationKind, RepoId, Timestamp};
+use crate::model::{OperationKind, RepoId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tonic::transport::Channel;
@@ -350,22 +354,6 @@ struct Added {
     password: Option<String>,
 }
 
-fn added(added: &Added) -> String {
-    let repo = shown(&added.repo, clock::now());
-    match &added.password {
-        Some(password) => format!("{repo}\n\n{}", kept_safe(&added.repo.id, password)),
-        None => repo,
-    }
-}
-
-fn kept_safe(repo: &str, password: &str) -> String {
-    format!(
-        "password    {password}\n\
-         Write it down and keep it somewhere else: without it nothing can be restored.\n\
-         Shown again on this machine by: holdfast repo show {repo} --password"
-    )
-}
-
 /// A password typed twice without being shown.
 fn typed(output: Output) -> Result<String, Failure> {
     if !output.is_interactive() {
@@ -488,149 +476,10 @@ async fn remove(
     output.show(&removed, || parted(&removed))
 }
 
-fn parted(removed: &RemovedRepo) -> String {
-    let mut lines = vec![format!("{} is removed here; its snapshots stay", removed.repo)];
-    let plans = removed.disabled_plans.join(", ");
-    lines.extend((!plans.is_empty()).then(|| format!("these plans no longer run: {plans}")));
-    let owner = removed.origin.as_ref();
-    lines.extend(
-        owner.map(|key| format!("take it again: holdfast repo add {} --from {key}", removed.repo)),
-    );
-    lines.join("\n")
-}
-
-pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
-    if repos.is_empty() {
-        return "no repos yet: holdfast repo add ID URI --password-file FILE".to_owned();
-    }
-    let row = |repo: &Repo| {
-        [
-            repo.id.clone(),
-            words::marked(&repo.state, &repo.state),
-            sharing(repo),
-            whereabouts(repo).to_owned(),
-            words::maybe_relative(repo.last_check.as_deref(), now),
-        ]
-    };
-    output.table(["repo", "state", "sharing", "where", "last check"], repos.iter().map(row))
-}
-
-/// What may not be used as it came has no location here.
-fn whereabouts(repo: &Repo) -> &str {
-    if repo.uri.is_empty() { "–" } else { &repo.uri }
-}
-
-fn sharing(repo: &Repo) -> String {
-    match (&repo.origin, repo.shared) {
-        (Some(origin), _) => format!("from {}", repo.origin_instance.as_ref().unwrap_or(origin)),
-        (None, true) => "shared".to_owned(),
-        (None, false) => "not shared".to_owned(),
-    }
-}
-
-fn shown(repo: &Repo, now: Timestamp) -> String {
-    let mut lines = vec![
-        format!("{}  {}", repo.id, words::marked(&repo.state, &repo.state)),
-        format!("where       {}", whereabouts(repo)),
-        format!("sharing     {}", sharing(repo)),
-        format!("guid        {}", repo.guid.as_deref().unwrap_or("not known yet")),
-    ];
-    lines.extend(repo.kind.as_ref().map(|kind| format!("kind        {kind}")));
-    lines.extend(repo.place.as_ref().map(|place| format!("place       {place}")));
-    let read_only =
-        repo.read_only.then_some("read-only here: its owner prunes, checks and forgets");
-    lines.extend(read_only.map(ToOwned::to_owned));
-    lines.extend(repo.conflict.as_ref().map(|text| format!("conflict    {text}")));
-    lines.extend(repo.reason.as_ref().map(|text| format!("because     {text}")));
-    lines.extend(repo.locked_by.as_ref().map(|who| format!("locked by   {who}")));
-    lines.extend(
-        repo.last_check.as_ref().map(|at| format!("last check  {}", words::relative(at, now))),
-    );
-    lines.extend(
-        repo.last_prune.as_ref().map(|at| format!("last prune  {}", words::relative(at, now))),
-    );
-    let next = [
-        ("forget", &repo.next_forget),
-        ("prune ", &repo.next_prune),
-        ("check ", &repo.next_check),
-        ("stats ", &repo.next_stats),
-    ];
-    let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
-    lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
-    lines.extend(repo.upkeep.iter().flat_map(kept));
-    lines.extend(
-        repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),
-    );
-    lines.join("\n")
-}
-
-/// How it is kept in order, in a few lines.
-fn kept(upkeep: &UpkeepSettings) -> Vec<String> {
-    let line = |name: &str, when: &Option<String>, what: &Option<String>| {
-        let when = when.as_ref()?;
-        let what = what.as_ref().map(|what| format!(", {what}")).unwrap_or_default();
-        Some(format!("{name:<12}{when}{what}"))
-    };
-    [
-        line("forget", &upkeep.forget_schedule, &upkeep.forget),
-        line("prune", &upkeep.prune_schedule, &upkeep.max_unused),
-        line("check", &upkeep.check_schedule, &upkeep.read_data),
-        line("stats", &upkeep.stats_schedule, &None),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::api::DroppedField;
-
-    #[test]
-    fn a_received_repo_names_its_owner_and_what_was_not_taken() {
-        let repo = Repo {
-            id: "vault".to_owned(),
-            state: "ready".to_owned(),
-            uri: "rest:https://vault.example/".to_owned(),
-            origin: Some("ed25519.x".to_owned()),
-            origin_instance: Some("hub".to_owned()),
-            read_only: true,
-            dropped: vec![DroppedField {
-                field: "env RESTIC_PASSWORD_COMMAND".to_owned(),
-                reason: "a peer may not name a command".to_owned(),
-            }],
-            ..Repo::default()
-        };
-        let text = shown(&repo, Timestamp::EPOCH);
-        assert!(text.contains("sharing     from hub"), "{text}");
-        assert!(text.contains("read-only here"), "{text}");
-        assert!(
-            text.ends_with(
-                "not taken   env RESTIC_PASSWORD_COMMAND: a peer may not name a command"
-            )
-        );
-    }
-
-    #[test]
-    fn a_received_repo_that_was_removed_can_be_taken_again() {
-        let removed = RemovedRepo {
-            repo: "vault".to_owned(),
-            origin: Some("ed25519.x".to_owned()),
-            disabled_plans: vec!["home".to_owned()],
-        };
-        assert_eq!(
-            parted(&removed),
-            "vault is removed here; its snapshots stay\nthese plans no longer run: home\n\
-             take it again: holdfast repo add vault --from ed25519.x"
-        );
-    }
-
-    #[test]
-    fn no_repos_says_the_next_step() {
-        assert!(listed(Output::plain(), &[], Timestamp::EPOCH).contains("holdfast repo add"));
-    }
 
     #[test]
     fn a_variable_comes_with_its_value_or_from_the_shell() {

@@ -156,7 +156,7 @@ fn accept(
 fn presented(
     applicant: &Applicant,
     address: Option<String>,
-) -> Option<(crate::pairing::SecretHash, Newcomer)> {
+) -> Option<(crate::model::SecretHash, Newcomer)> {
     let redemption = applicant.redemption.as_ref()?;
     let secret = PairingSecret::from_text(redemption.secret.expose())?.hash();
     let newcomer = Newcomer {

@@ -26,10 +26,10 @@ pub use operation::{
 pub use peer::{LinkState, PeerRole};
 pub use repo::{Dropped, RepoAccess, SharedRepo};
 pub use retention::{Retention, RetentionError, Rules, Within};
-pub use secret::Secret;
+pub use secret::{Secret, SecretHash};
 pub use span::{Span, SpanError};
 pub use time::Timestamp;
 pub use tuning::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
-pub use user::{AccessHash, AccessSecret, ApiKeyId, Role, SessionId};
+pub use user::{AccessSecret, ApiKeyId, Role, SessionId};
 
 pub(crate) use operation::words;

@@ -1,5 +1,6 @@
-//! A text that must never be seen.
+//! A text that must never be seen, and what is kept of one.
 
+use std::fmt;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -31,3 +32,33 @@ impl PartialEq for Secret {
 }
 
 impl Eq for Secret {}
+
+/// The SHA-256 of a random secret that only its owner keeps, compared in constant time.
+#[derive(Clone, Copy, Eq)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// As stored.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// To be stored.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for SecretHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}

@@ -1,12 +1,11 @@
 //! Who may use the web interface: roles, and what a login or an API key is known by.
 
-use super::{Secret, words};
+use super::{Secret, SecretHash, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 words!(
@@ -106,38 +105,8 @@ impl AccessSecret {
 
     /// What is kept of it. There is nothing to guess in 256 random bits: a fast hash is enough.
     #[must_use]
-    pub fn hash(&self) -> AccessHash {
-        AccessHash(Sha256::digest(self.0.as_slice()).into())
-    }
-}
-
-/// The SHA-256 of an [`AccessSecret`], compared in constant time.
-#[derive(Clone, Copy, Eq)]
-pub struct AccessHash([u8; 32]);
-
-impl AccessHash {
-    /// As stored.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// To be stored.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for AccessHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl fmt::Debug for AccessHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessHash(..)")
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::from_bytes(Sha256::digest(self.0.as_slice()).into())
     }
 }
 
@@ -166,7 +135,7 @@ mod tests {
     fn c2_hashes_differ_and_do_not_show() {
         let hash = |byte| AccessSecret::from_bytes([byte; 32]).hash();
         assert!(hash(0) != hash(1));
-        assert_eq!(format!("{:?}", hash(0)), "AccessHash(..)");
+        assert_eq!(format!("{:?}", hash(0)), "SecretHash(..)");
     }
 
     proptest! {

@@ -18,6 +18,6 @@ pub use redeem::{
     Admission, Candidate, Refusal, Standing, TokenId, TokenIdError, TokenRow, TokenState,
     check_listener, decide,
 };
-pub use token::{PairingSecret, SecretHash, Token, TokenError};
+pub use token::{PairingSecret, Token, TokenError};
 pub use ttl::{Ttl, TtlError};
 pub use url::{PeerUrl, Transport, UrlError};

@@ -1,8 +1,8 @@
 //! Whether a token admits a candidate, at a given now.
 
-use super::{SecretHash, Token};
+use super::Token;
 use crate::grant::Grants;
-use crate::model::{InstanceId, KeyId, Timestamp, words};
+use crate::model::{InstanceId, KeyId, SecretHash, Timestamp, words};
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,11 +1,10 @@
 //! `<keyid>:<secret>#<instanceid>`: the listener's key and name, and what proves the invitation.
 
 use super::UrlError;
-use crate::model::{InstanceId, KeyId, Secret};
+use crate::model::{InstanceId, KeyId, Secret, SecretHash};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// 32 random bytes that the listener knows only by their hash.
@@ -39,7 +38,7 @@ impl PairingSecret {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        SecretHash(hash.finalize().into())
+        SecretHash::from_bytes(hash.finalize().into())
     }
 
     /// From its text, as received; `None` if it is not 64 lower-case hexadecimal digits.
@@ -50,36 +49,6 @@ impl PairingSecret {
         let well_formed = text.len() == 2 * Self::LEN && text.bytes().all(lower_hex);
         (well_formed && hex::decode_to_slice(text, bytes.as_mut_slice()).is_ok())
             .then_some(Self(bytes))
-    }
-}
-
-/// The SHA-256 of a pairing secret, compared in constant time.
-#[derive(Clone, Copy, Eq)]
-pub struct SecretHash([u8; 32]);
-
-impl SecretHash {
-    /// As stored.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// To be stored.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for SecretHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash(..)")
     }
 }
 

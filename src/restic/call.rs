@@ -5,13 +5,14 @@ use super::maintain::{chosen, measured};
 use super::output::{guid, snapshots};
 use super::process::{not_started, start, start_fed};
 use super::redact::Redaction;
-use super::tuning;
 use super::{
     Choose, Chosen, Command, Failure, Guard, Line, Measure, Measured, Outcome, Reason, Running,
     Snapshot, SnapshotFilter, Version, VersionError,
 };
+use super::{ssh, tuning};
 use crate::model::{RepoAccess, RepoGuid, Tuning};
 use crate::shutdown::{self, Shutdown};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 
@@ -158,9 +159,13 @@ impl Restic {
         let mut process = tokio::process::Command::new(program);
         process.args(before).args(command.tuned(&self.tuning));
         process.env_clear();
-        process.envs(environment(access, self.version, |name| std::env::var_os(name)));
+        process.envs(self.environment(access));
         process.envs(tuning::environment(&self.tuning));
         Ok(process)
+    }
+
+    fn environment(&self, access: Option<&RepoAccess>) -> Vec<(String, OsString)> {
+        environment(access, self.version, |name| std::env::var_os(name))
     }
 
     /// Reads what a started `command` prints until it has ended; each line is told to `on_line`.
@@ -212,7 +217,13 @@ impl Restic {
         access: &RepoAccess,
         cancel: &mut shutdown::Guard,
     ) -> Result<RepoGuid, Failure> {
-        let outcome = self.run(access, &Command::CatConfig, cancel).await?;
+        let outcome = match self.run(access, &Command::CatConfig, cancel).await {
+            Err(failure) if failure.lacks_words_of_ssh() => {
+                let environment = self.environment(None);
+                return Err(ssh::explained(failure, access.uri.expose(), environment).await);
+            }
+            ended => ended?,
+        };
         guid(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
     }
 

@@ -242,6 +242,19 @@ impl Failure {
         Self { reason, ..self }
     }
 
+    /// Whether ssh ended and restic does not say why: nobody waits for ssh's words when restic ends.
+    #[must_use]
+    pub(super) fn lacks_words_of_ssh(&self) -> bool {
+        self.reason == Reason::Unreachable && self.said.to_lowercase().contains(SSH_ENDED)
+    }
+
+    /// The same with what ssh said of it.
+    #[must_use]
+    pub(super) fn with_words_of_ssh(self, words: &str) -> Self {
+        let Some((reason, line)) = of_text(words) else { return self };
+        Self::new(reason, line)
+    }
+
     /// What failed although restic ended well: newer versions of `forget` say that they could not
     /// remove a snapshot, and end with 0.
     #[must_use]
@@ -310,8 +323,10 @@ const PHRASES: &[(Phrase, Reason)] = &[
     (&["i/o timeout"], Reason::Unreachable),
     (&["could not resolve hostname"], Reason::Unreachable),
     (&["failed to verify certificate"], Reason::Unreachable),
-    (&["unable to start the sftp session"], Reason::Unreachable),
+    (&[SSH_ENDED], Reason::Unreachable),
 ];
+
+const SSH_ENDED: &str = "unable to start the sftp session";
 
 /// Texts that must all stand in one line.
 type Phrase = &'static [&'static str];
@@ -434,6 +449,19 @@ mod tests {
                 let Reason::Locked { holder } = &failure.reason else { panic!("{failure}") };
                 assert!(holder.starts_with("by PID ") && holder.contains(" on other by root"));
             }
+        }
+    }
+
+    #[test]
+    fn what_ssh_says_takes_the_place_of_restics_silence() {
+        let silent = Failure::of_exit(1, "Fatal: unable to start the sftp session, error: EOF\n");
+        assert!(silent.lacks_words_of_ssh(), "{silent}");
+        let told = silent.clone().with_words_of_ssh("Host key verification failed.\r\n");
+        assert_eq!(told.reason, Reason::HostKey);
+        assert!(!told.lacks_words_of_ssh());
+        assert_eq!(silent.clone().with_words_of_ssh("Hello\n"), silent);
+        for version in VERSIONS {
+            assert!(!recorded(version, "sftp-refused").unwrap().lacks_words_of_ssh());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Runs restic: commands as data, its output and its ends as types.
 //!
 //! Pure parts (`argv`, `look`, `output`, `entries`, `exit`, `failure`, `feature`, `version`) and one
-//! process part (`process`, `pour`, `guard`). It knows nothing of plans' schedules, of history or of
+//! process part (`process`, `pour`, `guard`, `ssh`). It knows nothing of plans' schedules, of history or of
 //! peers, and decides no retry.
 //!
 //! 1. A secret reaches restic through the environment of that one process, never through argv, and
@@ -26,6 +26,7 @@ mod output;
 mod pour;
 mod process;
 mod redact;
+mod ssh;
 mod tuning;
 mod version;
 

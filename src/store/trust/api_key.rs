@@ -3,7 +3,7 @@
 //! 1. An expired key is found by nobody, and stays listed until it is revoked.
 
 use super::{Trust, from_text};
-use crate::model::{AccessHash, ApiKeyId, Role, Timestamp};
+use crate::model::{ApiKeyId, Role, SecretHash, Timestamp};
 use crate::store::column::{Col, maybe, noun};
 use crate::store::error::Result;
 use rusqlite::{OptionalExtension as _, Row};
@@ -32,7 +32,7 @@ impl Trust {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn add_api_key(&self, key: &ApiKey, secret: &AccessHash) -> Result<()> {
+    pub fn add_api_key(&self, key: &ApiKey, secret: &SecretHash) -> Result<()> {
         self.lock().execute(
             "INSERT INTO api_key (id, secret_hash, label, role, created_at, expires_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -63,7 +63,7 @@ impl Trust {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn api_key_by(&self, secret: &AccessHash, now: Timestamp) -> Result<Option<ApiKey>> {
+    pub fn api_key_by(&self, secret: &SecretHash, now: Timestamp) -> Result<Option<ApiKey>> {
         let sql = format!("SELECT * FROM api_key WHERE secret_hash = ?1 AND {IN_FORCE}");
         Ok(self.lock().query_row(&sql, (secret.as_bytes(), Col(now)), read).optional()?)
     }

@@ -4,7 +4,7 @@
 //! 2. What ended stays ended: there is no way back to a removed row.
 
 use super::{Trust, from_text};
-use crate::model::{AccessHash, Role, Secret, SessionId, Timestamp, UserName};
+use crate::model::{Role, Secret, SecretHash, SessionId, Timestamp, UserName};
 use crate::store::column::{Col, noun};
 use crate::store::error::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -52,7 +52,7 @@ pub struct NewSession {
     /// Names it.
     pub id: SessionId,
     /// What is kept of its secret.
-    pub token: AccessHash,
+    pub token: SecretHash,
     /// Whose it is.
     pub user: UserName,
     /// From where.
@@ -97,7 +97,7 @@ impl Trust {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn session_by(&self, token: &AccessHash, now: Timestamp) -> Result<Option<Session>> {
+    pub fn session_by(&self, token: &SecretHash, now: Timestamp) -> Result<Option<Session>> {
         let sql = format!("{SELECT} AND token_hash = ?3");
         let values = (Col(now), Col(idle_since(now)), token.as_bytes());
         Ok(self.lock().query_row(&sql, values, read).optional()?)

@@ -3,10 +3,8 @@
 use super::ToldGrant;
 use super::peer::{Peer, find, put, stored_grants, unknown};
 use super::{Trust, from_text};
-use crate::model::{InstanceId, KeyId, PeerRole, Timestamp};
-use crate::pairing::{
-    Admission, Candidate, Refusal, SecretHash, Standing, TokenId, TokenRow, decide,
-};
+use crate::model::{InstanceId, KeyId, PeerRole, SecretHash, Timestamp};
+use crate::pairing::{Admission, Candidate, Refusal, Standing, TokenId, TokenRow, decide};
 use crate::store::column::{Col, maybe, noun};
 use crate::store::error::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};

@@ -1,0 +1,123 @@
+//! `holdfast fleet`.
+
+use super::plan::{Named, listed};
+use super::{Context, Exit, Failure, Output, parse};
+use crate::api::{FleetRequest, Plan, SnoozePlanRequest};
+use crate::clock;
+use crate::model::Timestamp;
+use std::time::Duration;
+
+/// Show every plan of every instance in sight, worst first; exit 1 if any needs someone
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  holdfast fleet || echo 'somebody is needed'"
+)]
+pub(crate) struct Fleet {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Keep a plan out of what needs somebody for a while; its state stays, and it runs on
+    #[command(
+        after_help = "Example:\n  holdfast fleet snooze home --peer laptop --for 2d\n  holdfast fleet snooze home --end"
+    )]
+    Snooze {
+        #[command(flatten)]
+        named: Named,
+        /// Whose plan it is, where it is not this instance's
+        #[arg(long)]
+        peer: Option<String>,
+        /// How long, such as 2d
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration, required_unless_present = "end")]
+        time: Option<Duration>,
+        /// No longer
+        #[arg(long, conflicts_with = "time")]
+        end: bool,
+    },
+}
+
+impl Fleet {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let output = context.output;
+        if let Some(Command::Snooze { named, peer, time, end: _ }) = self.command {
+            let until = time.map(|time| clock::now().plus(time).to_string());
+            let request = SnoozePlanRequest { plan: named.plan.to_string(), peer, until };
+            let snoozed = context.client().await?.fleet().snooze(request).await?.into_inner();
+            output.show(&snoozed, || match &snoozed.until {
+                Some(until) => format!("{} is left alone until {until}", snoozed.plan),
+                None => format!("{} is not left alone any more", snoozed.plan),
+            })?;
+            return Ok(Exit::Done);
+        }
+        let plans =
+            context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
+        output.show(&plans, || fleet(output, &plans, clock::now()))?;
+        Ok(if plans.iter().any(needs_someone) { Exit::Failed } else { Exit::Done })
+    }
+}
+
+/// The three states that time alone does not mend.
+pub(crate) fn needs_someone(plan: &Plan) -> bool {
+    matches!(plan.state.as_str(), "never" | "stale" | "failing")
+}
+
+fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
+    let bad = plans.iter().filter(|plan| needs_someone(plan)).count();
+    let heading = match (bad, plans.len()) {
+        (_, 0) => {
+            return "Nothing is backed up yet: holdfast plan add ID --repo REPO --path PATH"
+                .to_owned();
+        }
+        (0, _) if plans.iter().any(|plan| plan.state == "not-yet") => {
+            "Nothing needs you.".to_owned()
+        }
+        (0, _) => "Everything is backed up, everywhere.".to_owned(),
+        (1, all) => format!("1 of {all} plans needs you."),
+        (bad, all) => format!("{bad} of {all} plans need you."),
+    };
+    format!("{heading}\n\n{}", listed(output, plans, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(state: &str) -> Plan {
+        Plan {
+            id: "home".to_owned(),
+            instance: "nas".to_owned(),
+            repo: "vault".to_owned(),
+            schedule: "manual".to_owned(),
+            enabled: true,
+            state: state.to_owned(),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn the_fleet_says_in_a_sentence_whether_anyone_is_needed() {
+        let now = Timestamp::EPOCH;
+        let said = |states: &[&str]| {
+            let plans: Vec<_> = states.iter().map(|state| plan(state)).collect();
+            fleet(Output::plain(), &plans, now).lines().next().unwrap().to_owned()
+        };
+        assert_eq!(said(&["fresh", "fresh"]), "Everything is backed up, everywhere.");
+        assert_eq!(said(&["stale", "late", "fresh"]), "1 of 3 plans needs you.");
+        assert_eq!(said(&["never", "failing"]), "2 of 2 plans need you.");
+        assert_eq!(said(&["not-yet"]), "Nothing needs you.");
+        assert!(said(&[]).starts_with("Nothing is backed up yet: holdfast plan add"));
+    }
+
+    #[test]
+    fn only_never_stale_and_failing_need_someone() {
+        for state in ["late", "warnings", "running", "waiting", "paused", "not-yet", "fresh"] {
+            assert!(!needs_someone(&plan(state)), "{state}");
+        }
+        for state in ["never", "stale", "failing"] {
+            assert!(needs_someone(&plan(state)), "{state}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What is printed of plans.
+
+use super::super::{Output, words};
+use crate::api::Plan;
+use crate::model::Timestamp;
+use std::time::Duration;
+
+pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
+    if plans.is_empty() {
+        return "no plans yet: holdfast plan add ID --repo REPO --path PATH".to_owned();
+    }
+    let row = |plan: &Plan| {
+        [
+            plan.instance.clone(),
+            plan.id.clone(),
+            marked(plan, &state(plan, now)),
+            age(plan),
+            words::maybe_relative(plan.last_success.as_deref(), now),
+            next(plan, now),
+            plan.repo.clone(),
+        ]
+    };
+    let header = ["instance", "plan", "state", "age of allowed", "last good", "next run", "repo"];
+    let table = output.table(header, plans.iter().map(row));
+    let inactive = plans.iter().filter_map(inactive);
+    let reasons: Vec<_> = plans.iter().filter_map(disabled).chain(inactive).collect();
+    if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
+}
+
+/// A plan, and below it when it runs.
+pub(super) fn shown(output: Output, plan: &Plan, now: Timestamp) -> String {
+    let table = listed(output, std::slice::from_ref(plan), now);
+    let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
+    let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
+    let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::relative(at, now)));
+    lines.extend(runs);
+    lines.join("\n")
+}
+
+/// Nobody paused a disabled plan: it is out of order.
+fn marked(plan: &Plan, text: &str) -> String {
+    match (plan.enabled, plan.state.as_str()) {
+        (false, "paused") => words::marked("disabled", text),
+        (_, state) => words::marked(state, text),
+    }
+}
+
+fn disabled(plan: &Plan) -> Option<String> {
+    let reason = plan.disabled_reason.as_ref().filter(|_| !plan.enabled)?;
+    Some(words::marked("disabled", &format!("{}: {reason}", plan.id)))
+}
+
+fn inactive(plan: &Plan) -> Option<String> {
+    let reason = plan.retention_inactive.as_ref()?;
+    Some(format!("  {}: its retention is not applied: {reason}", plan.id))
+}
+
+fn next(plan: &Plan, now: Timestamp) -> String {
+    match &plan.next_run {
+        Some(at) => words::relative(at, now),
+        None => plan.schedule.clone(),
+    }
+}
+
+fn state(plan: &Plan, now: Timestamp) -> String {
+    let detail = match (plan.state.as_str(), &plan.waiting_for, &plan.paused_until) {
+        ("failing", _, _) if plan.failures > 1 => format!(", {} in a row", plan.failures),
+        ("waiting", Some(what), _) => format!(": {what}"),
+        ("paused", _, Some(until)) => format!(" until {}", words::relative(until, now)),
+        _ => String::new(),
+    };
+    let as_of = plan.as_of.as_ref().map(|at| format!(", as of {}", words::relative(at, now)));
+    let word = match (plan.enabled, plan.state.as_str()) {
+        (true, state) => state.replace('-', " "),
+        (false, "paused") => "disabled".to_owned(),
+        (false, state) => format!("{}, disabled", state.replace('-', " ")),
+    };
+    format!("{word}{detail}{}{}", retry(plan, now), as_of.unwrap_or_default())
+}
+
+/// The retry that runs, or that waits.
+fn retry(plan: &Plan, now: Timestamp) -> String {
+    let Some(attempt) = &plan.attempt else { return String::new() };
+    let at = plan.retry_at.as_ref().map(|at| format!(" {}", words::relative(at, now)));
+    format!(", attempt {} of {}{}", attempt.number, attempt.of, at.unwrap_or_default())
+}
+
+fn age(plan: &Plan) -> String {
+    let said = |seconds: Option<u64>| {
+        seconds.map_or_else(|| "–".to_owned(), |s| words::duration(Duration::from_secs(s)))
+    };
+    match plan.allowed_age_s {
+        Some(_) => format!("{} of {}", said(plan.age_s), said(plan.allowed_age_s)),
+        None => said(plan.age_s),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn plan(state: &str) -> Plan {
+        Plan {
+            id: "home".to_owned(),
+            instance: "nas".to_owned(),
+            repo: "vault".to_owned(),
+            schedule: "manual".to_owned(),
+            enabled: true,
+            state: state.to_owned(),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn a_failing_plan_out_of_sight_says_how_often_and_as_of_when() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let seen = Plan {
+            failures: 3,
+            as_of: Some("2026-11-21T03:00:00.000Z".to_owned()),
+            age_s: Some(7200),
+            allowed_age_s: Some(86_400),
+            ..plan("failing")
+        };
+        assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
+        assert_eq!(age(&seen), "2 h of 1 d");
+    }
+
+    #[test]
+    fn a_retry_says_which_it_is_of_how_many_and_when() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let attempt = Some(crate::api::Attempt { number: 2, of: 3 });
+        let runs = Plan { attempt, ..plan("running") };
+        assert_eq!(state(&runs, now), "running, attempt 2 of 3");
+        let retry_at = Some("2026-11-21T04:05:00.000Z".to_owned());
+        let waits = Plan { attempt, retry_at, failures: 1, ..plan("failing") };
+        assert_eq!(state(&waits, now), "failing, attempt 2 of 3 in 5 min");
+    }
+
+    #[test]
+    fn why_a_plan_is_disabled_stands_below_the_table() {
+        let off = |state| Plan {
+            enabled: false,
+            disabled_reason: Some("hub no longer shares repo vault".to_owned()),
+            ..plan(state)
+        };
+        let table = listed(Output::plain(), &[off("paused")], Timestamp::EPOCH);
+        assert!(table.contains("  ! disabled  "), "{table}");
+        assert!(table.ends_with("\n! home: hub no longer shares repo vault"), "{table}");
+        let stale = listed(Output::plain(), &[off("stale")], Timestamp::EPOCH);
+        assert!(stale.contains("  ✗ stale, disabled  "), "{stale}");
+    }
+}
