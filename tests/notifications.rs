@@ -69,13 +69,24 @@ impl Service {
     /// What was heard, once there is as much as that.
     #[track_caller]
     fn until(&self, machine: &Machine, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+        self.within(PATIENCE, machine, enough)
+    }
+
+    /// The same, where more time has to pass first.
+    #[track_caller]
+    fn within(
+        &self,
+        patience: Duration,
+        machine: &Machine,
+        enough: impl Fn(&[Heard]) -> bool,
+    ) -> Vec<Heard> {
         let begun = Instant::now();
         loop {
             let heard = self.heard();
             if enough(&heard) {
                 return heard;
             }
-            assert!(begun.elapsed() < PATIENCE, "{heard:#?}\n{}", machine.log());
+            assert!(begun.elapsed() < patience, "{heard:#?}\n{}", machine.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -466,4 +477,33 @@ fn a_hub_is_told_once_that_a_plan_of_a_peer_is_stale_and_recovered_also_across_i
     let events: Vec<_> = heard.iter().map(|heard| heard.json()["event"].clone()).collect();
     assert_eq!(events, ["stale", "recovered"]);
     assert!(hooks(&laptop).is_empty(), "the laptop has no hook");
+}
+
+#[test]
+fn a_hub_is_told_that_a_plan_of_a_peer_is_late_while_the_peer_says_what_it_waits_for() {
+    let service = Service::start();
+    let mut hub = Machine::start_with("hub", &webhook(&service, "\"late\", \"recovered\""));
+    // No machine that runs this test has so little to do.
+    let waits = "schedule = { every = \"1m\" }\ngrace = \"1m\"\nmax-age = \"1d\"\n\
+                 only-when = { load-below = 0.01, force-after = \"1d\" }";
+    let laptop = machine("laptop", "", waits);
+    laptop.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
+    // Due at once, and late a minute later.
+    let heard = service.within(PATIENCE * 3, &hub, |heard| !heard.is_empty());
+    let told = heard[0].json();
+    assert_eq!(
+        (told["event"].as_str(), told["instance"].as_str(), told["plan"].as_str()),
+        (Some("late"), Some("laptop"), Some("home"))
+    );
+    let plan = hub.until(&["plan", "list", "--peer", "laptop"], |plans| {
+        plans[0]["state"] == "late" && plans[0]["waiting_for"].is_string()
+    });
+    assert!(plan[0]["waiting_for"].as_str().unwrap().contains("load"), "{plan}");
+    hub.until(&["status"], |_| hooks(&hub).len() == 1);
+    hub.restart();
+    laptop.ask(&["plan", "backup", "home"]);
+    let fresh = |plans: &Value| plans[0]["last_success"].is_string();
+    hub.until(&["plan", "list", "--peer", "laptop"], fresh);
+    let lates = service.heard().iter().filter(|heard| heard.json()["event"] == "late").count();
+    assert_eq!(lates, 1, "told once, also across the hub's restart");
 }

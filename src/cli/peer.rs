@@ -3,7 +3,7 @@
 use super::{Context, Exit, Failure, Output, parse, words};
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::{
-    EditPeerRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest, PeerTest,
+    EditPeerRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest, PeerTest, RefusedApplicant,
     RenamePeerRequest, RevokeRequest, TextList, Verification,
 };
 use crate::clock;
@@ -122,8 +122,13 @@ impl Command {
         let output = context.output;
         match self {
             Self::List => {
-                let list = peers.list(ListPeersRequest {}).await?.into_inner().peers;
-                output.show(&list, || listed(output, &list, clock::now()))?;
+                let list = peers.list(ListPeersRequest {}).await?.into_inner();
+                let now = clock::now();
+                output.show(&list.peers, || {
+                    let refused = list.refused.iter().map(|one| refused(one, now));
+                    let table = std::iter::once(listed(output, &list.peers, now));
+                    table.chain(refused).collect::<Vec<_>>().join("\n")
+                })?;
             }
             Self::Show(named) => {
                 show(output, &peers.show(PeerRequest::from(named)).await?.into_inner())?
@@ -215,6 +220,15 @@ pub(crate) fn listed(output: Output, peers: &[Peer], now: Timestamp) -> String {
     };
     let header = ["peer", "role", "state", "last heard", "may here", "we may there"];
     output.table(header, peers.iter().map(row))
+}
+
+/// Somebody who asked in vain, below the table.
+fn refused(refused: &RefusedApplicant, now: Timestamp) -> String {
+    let RefusedApplicant { instance, key_id, message, remedy, .. } = refused;
+    let from = refused.address.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+    let when = words::relative(&refused.at, now);
+    let text = format!("refused {when}: {instance}{from} ({key_id}): {message}; {remedy}");
+    words::marked("refused", &text)
 }
 
 fn name(peer: &Peer) -> String {

@@ -82,6 +82,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
         &[
             ("List", VIEWER),
             ("Show", VIEWER),
+            ("Sizes", VIEWER),
             ("Init", OPERATOR),
             ("Add", ADMIN),
             ("Take", ADMIN),
@@ -120,6 +121,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
             ("Test", OPERATOR),
             ("Verify", OPERATOR),
             ("Preview", ADMIN),
+            ("Reach", ADMIN),
             ("Join", ADMIN),
             ("Edit", ADMIN),
             ("Rename", ADMIN),

@@ -15,7 +15,9 @@ use holdfast::model::{
     KeyId, LinkState, Operation, OperationId, OperationKind, PeerRole, Status, Timestamp,
 };
 use holdfast::net::drive::Ground;
-use holdfast::net::{Answers, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve};
+use holdfast::net::{
+    Answers, Ladder, Limits, Listener, SyncAccept, TlsServer, TrustedProxies, serve,
+};
 use holdfast::pairing::{PairingSecret, PeerUrl, Token, TokenRow};
 use holdfast::reconcile::Quota;
 use holdfast::session::{Code, Local, Timing};
@@ -181,10 +183,18 @@ async fn two_instances_pair_with_a_token_and_the_hub_sees_every_run() {
         secret: PairingSecret::from_bytes([7; 32]),
     };
     let none = Grants::none();
-    let wrong = nas.links.present(&url, &named("nas"), Purpose::Pair, &none).await.unwrap();
+    let wrong = nas
+        .links
+        .present(&url, &named("nas"), (Purpose::Pair, &none), &mut Ladder::default())
+        .await
+        .unwrap();
     assert_eq!(wrong.ending.code(), "wrong-instance");
     assert_eq!(hub.trust.tokens().unwrap()[0].uses, 0, "another name is not told the token");
-    let paired = nas.links.present(&url, &named("hub"), Purpose::Pair, &none).await.unwrap();
+    let paired = nas
+        .links
+        .present(&url, &named("hub"), (Purpose::Pair, &none), &mut Ladder::default())
+        .await
+        .unwrap();
     assert!(paired.is_done());
     assert_eq!(paired.opened.unwrap().instance.as_str(), "hub");
     nas.knows(&hub, &["read-operations=*"]);

@@ -174,7 +174,11 @@ async fn mitm_that_terminates_tls_reads_neither_names_nor_the_secret_nor_operati
     let instance = hub.name.parse().unwrap();
     let presented = Token { listener: hub.key, instance, secret: secret.clone() };
     let none = Grants::none();
-    let paired = nas.links.present(&url, &presented, Purpose::Pair, &none).await.unwrap();
+    let paired = nas
+        .links
+        .present(&url, &presented, (Purpose::Pair, &none), &mut Ladder::default())
+        .await
+        .unwrap();
     assert!(paired.is_done(), "{:?}", paired.ending);
     nas.knows(&hub, &["read-operations=*"]);
     let (links, key) = (Arc::clone(&nas.links), hub.key);

@@ -174,3 +174,21 @@ async fn generic_clients_call_over_grpc_and_are_told_what_there_is() {
     let names: Vec<_> = services.service.into_iter().map(|service| service.name).collect();
     assert!(names.contains(&"holdfast.api.v1.PlanService".to_owned()), "{names:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_are_those_that_were_measured() {
+    let nas = backed_up();
+    let none = call(&nas, "RepoService/Sizes", &json!({ "repo": "vault" })).await;
+    assert_eq!(none["sizes"], json!([]));
+    for _ in 0..2 {
+        nas.ask(&["repo", "stats", "vault"]);
+    }
+    let two = call(&nas, "RepoService/Sizes", &json!({ "repo": "vault" })).await;
+    let sizes = two["sizes"].as_array().unwrap();
+    assert_eq!(sizes.len(), 2, "{two}");
+    assert_eq!((&sizes[0]["snapshots"], &sizes[0]["restore_bytes"]), (&json!(1), &json!(4)));
+    assert!(sizes[0]["stored_bytes"].as_u64().unwrap() > 0, "{two}");
+    assert!(sizes[0]["at"].as_str() < sizes[1]["at"].as_str(), "{two}");
+    let unknown = Ask::json(nas.port, "RepoService/Sizes", r#"{"repo":"attic"}"#).answer().await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}

@@ -8,3 +8,4 @@ mod api;
 mod client;
 mod doors;
 mod files;
+mod pairing;

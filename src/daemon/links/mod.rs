@@ -9,6 +9,7 @@
 //! 4. What waits for an attendant is bounded: a peer that talks faster than it is heard is cut.
 
 mod claim;
+pub mod refusals;
 mod side;
 mod visit;
 
@@ -30,6 +31,7 @@ use crate::store::{StoreError, Trust};
 use crate::wire::handshake::{Opening, Purpose, Redemption};
 use crate::wire::tell;
 use claim::{Lane, Place};
+use refusals::Refusals;
 use side::Side;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +76,7 @@ pub struct Links {
     settings: watch::Sender<Arc<Settings>>,
     base: Base,
     admissions: Admissions,
+    refusals: Refusals,
     dialer: Dialer,
     pairs: Mutex<Pairs>,
     lanes: Mutex<HashMap<KeyId, Lane>>,
@@ -116,6 +119,7 @@ impl Links {
                 Arc::clone(&base.roster),
                 base.ground.clone(),
             ),
+            refusals: Refusals::default(),
             settings: watch::Sender::new(Arc::new(settings)),
             base,
             dialer: Dialer::default(),
@@ -144,6 +148,12 @@ impl Links {
     #[must_use]
     pub fn resettled(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.subscribe()
+    }
+
+    /// Who was refused here.
+    #[must_use]
+    pub const fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Runs a session over a link that somebody dialled, in a task of its own.
@@ -184,7 +194,8 @@ impl Links {
     }
 
     /// Presents a token to the listener that it names and to no other: to see what it offers, or to
-    /// pair. `grants` is what the listener is told that it may do here.
+    /// pair. `grants` is what the listener is told that it may do here. The way there is noted on
+    /// `ladder`.
     ///
     /// # Errors
     /// Nobody was reached.
@@ -192,10 +203,10 @@ impl Links {
         self: &Arc<Self>,
         url: &PeerUrl,
         token: &Token,
-        purpose: Purpose,
-        grants: &Grants,
+        (purpose, grants): (Purpose, &Grants),
+        ladder: &mut Ladder,
     ) -> Result<Visit, DialFailure> {
-        let link = self.dialer.dial(url).await?;
+        let link = self.dialer.climb(url, ladder).await?;
         let redemption = Redemption { secret: token.secret.reveal(), grants: tell(grants) };
         let mut session = self.session(errand(token.listener, purpose, Some(redemption)))?;
         session.expect_instance(token.instance.clone());

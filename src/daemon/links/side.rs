@@ -54,7 +54,9 @@ impl Drop for Side {
 impl Host for Side {
     async fn admit(&self, applicant: &Applicant) -> (Admission, Option<Feeding>) {
         let urls = self.links.settings().urls.clone();
-        self.links.admissions.decide(applicant, urls, self.address.clone()).await
+        let decided = self.links.admissions.decide(applicant, urls, self.address.clone()).await;
+        self.links.refusals.note(applicant, &decided.0, self.address.as_deref());
+        decided
     }
 
     fn stand(&self, opened: &Opened) -> Result<Standing, Code> {

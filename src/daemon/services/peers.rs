@@ -9,10 +9,11 @@ use super::{addresses, grants, refuse};
 use crate::api::peer_service_server::PeerService;
 use crate::api::{
     self, AllowedPeer, EditPeerRequest, GrantRequest, JoinRequest, Joined, ListPeersRequest, Offer,
-    PeerList, PeerLog, PeerRequest, PeerTest, PreviewRequest, RemovedPeer, RenamePeerRequest,
-    RevokeRequest, Verification,
+    PeerList, PeerLog, PeerRequest, PeerTest, PreviewRequest, Reached, RefusedApplicant,
+    RemovedKey, RemovedPeer, RenamePeerRequest, RevokeRequest, Verification,
 };
 use crate::daemon::Node;
+use crate::daemon::links::refusals::{Refused, explained};
 use crate::daemon::presence::Presence;
 use crate::grant::{GrantError, Grants, Permission};
 use crate::model::{KeyId, LinkState, PeerRole, Timestamp};
@@ -108,12 +109,20 @@ impl PeerService for Service {
         joining::preview(&self.node, request.into_inner()).await.map(Response::new)
     }
 
+    async fn reach(&self, request: Request<PreviewRequest>) -> Answer<Reached> {
+        joining::reach(&self.node, request.into_inner()).await.map(Response::new)
+    }
+
     async fn join(&self, request: Request<JoinRequest>) -> Answer<Joined> {
         joining::join(&self.node, request.into_inner()).await.map(Response::new)
     }
 
     async fn list(&self, _: Request<ListPeersRequest>) -> Answer<PeerList> {
-        Ok(Response::new(PeerList { peers: documents(&self.node).await? }))
+        let peers = documents(&self.node).await?;
+        let refused = self.node.links.refusals().all().iter().map(refused).collect();
+        let removed = self.node.with_trust(|trust, _| trust.removed_peers()).await;
+        let removed = removed.map_err(refuse::store)?.iter().filter_map(removed_key).collect();
+        Ok(Response::new(PeerList { peers, refused, removed }))
     }
 
     async fn show(&self, request: Request<PeerRequest>) -> Answer<api::Peer> {
@@ -213,6 +222,28 @@ pub(super) fn must_not_be_declared(node: &Node, peer: &Peer) -> Result<(), Statu
     let message = format!("{} is declared in the config file", peer.instance);
     let remedy = format!("change it in {}", node.config.path().display());
     Err(refuse::not_now("declared", message, &remedy))
+}
+
+fn refused(refused: &Refused) -> RefusedApplicant {
+    let (message, remedy) = explained(refused.code);
+    RefusedApplicant {
+        instance: refused.instance.to_string(),
+        key_id: refused.key.to_string(),
+        address: refused.address.clone(),
+        at: refused.at.to_string(),
+        times: refused.times,
+        code: refused.code.as_str().to_owned(),
+        message: message.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn removed_key(peer: &Peer) -> Option<RemovedKey> {
+    Some(RemovedKey {
+        instance: peer.instance.to_string(),
+        key_id: peer.key.to_string(),
+        removed_at: peer.removed_at?.to_string(),
+    })
 }
 
 /// Every peer that is not removed.

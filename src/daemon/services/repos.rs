@@ -6,6 +6,7 @@
 mod document;
 pub(super) mod opening;
 pub(super) mod request;
+mod sizes;
 mod upkeep;
 
 use super::asker::Asker;
@@ -115,6 +116,14 @@ impl RepoService for Service {
         let id = id(&request.into_inner().repo)?;
         let repo = Repo { shared: false, ..self.own(&id).await? };
         self.replace(repo, None).await
+    }
+
+    async fn sizes(&self, request: Request<api::RepoRequest>) -> Answer<api::RepoSizes> {
+        let id = id(&request.into_inner().repo)?;
+        if matches!(self.repos().await?.named(&id), Named::Unknown) {
+            return Err(unknown(&id));
+        }
+        sizes::sizes(&self.node, &id).await.map(Response::new)
     }
 
     async fn init(&self, request: Request<api::RepoRequest>) -> Answer<api::Operation> {

@@ -89,6 +89,7 @@ struct Ears {
     history: Receiver<u64>,
     runs: Receiver<u64>,
     links: Receiver<u64>,
+    refusals: Receiver<Vec<crate::daemon::links::refusals::Refused>>,
     config: Receiver<crate::config::Snapshot>,
     roster: Receiver<u64>,
     agenda: Receiver<crate::daemon::scheduler::Agenda>,
@@ -109,6 +110,7 @@ impl Ears {
             history,
             runs: node.engine.changes(),
             links: node.presences.changes(),
+            refusals: node.links.refusals().changes(),
             config: node.config.subscribe(),
             roster: node.roster.changes(),
             agenda: node.scheduler.changes(),
@@ -125,6 +127,7 @@ impl Ears {
             _ = self.history.wait_for_change() => {}
             _ = self.runs.wait_for_change() => {}
             _ = self.links.wait_for_change() => {}
+            _ = self.refusals.wait_for_change() => {}
             _ = self.config.wait_for_change() => {}
             _ = self.roster.wait_for_change() => {}
             _ = self.agenda.wait_for_change() => {}
@@ -145,6 +148,7 @@ impl Ears {
         use Area::{Attention, Config, Peers, Plans, Repos, Tokens};
         when(heard(&mut self.config), &[Config, Plans, Repos, Attention]);
         when(heard(&mut self.roster), &[Peers, Tokens, Plans, Attention]);
+        when(heard(&mut self.refusals), &[Peers]);
         when(heard(&mut self.agenda), &[Plans]);
         when(heard(&mut self.sharing), &[Repos, Plans, Attention]);
         when(heard(&mut self.store), &[Attention]);

@@ -6,13 +6,15 @@
 //! 3. The secret is told to the listener that the token names (P2) and is kept nowhere.
 
 use super::super::{addresses, grants, peers, refuse};
-use crate::api::{Error, Grant, JoinRequest, Joined, Offer, PreviewRequest};
+use super::ladder;
+use crate::api::{Error, Grant, JoinRequest, Joined, Offer, PeerTest, PreviewRequest, Reached};
 use crate::clock;
 use crate::daemon::Node;
 use crate::daemon::links::Visit;
 use crate::daemon::presence::Presence;
 use crate::grant::{GrantError, Grants};
 use crate::model::{LinkState, PeerRole};
+use crate::net::{Ladder, StepName};
 use crate::pairing::{Invitation, PeerUrl, Refusal, Token};
 use crate::session::{Ending, Opened};
 use crate::store::trust::Peer;
@@ -30,15 +32,34 @@ pub(super) async fn preview(node: &Node, request: PreviewRequest) -> Result<Offe
     let token = &invited.token;
     let paired = known(node, token).await?.is_some();
     let (url, visit) = invited.call(node, Purpose::Preview, &Grants::none()).await?;
-    let offer = visit.offer.ok_or_else(|| no_sense(&url))?;
-    Ok(Offer {
-        instance: token.instance.to_string(),
-        key_id: token.listener.to_string(),
-        url: url.to_string(),
-        grants: grants::offered(&offer.grants),
-        asks: grants::offered(&offer.asks),
-        paired,
-    })
+    invited.offer(&url, visit, paired)
+}
+
+/// As [`preview`], with each rung of the way there, also where it leads nowhere.
+pub(super) async fn reach(node: &Node, request: PreviewRequest) -> Result<Reached, Status> {
+    let invited = Invited::read(node, &request.token, &request.urls)?;
+    let paired = known(node, &invited.token).await?.is_some();
+    let mut steps = Vec::new();
+    let mut offer = None;
+    for url in &invited.urls {
+        let mut ladder = Ladder::default();
+        let asking = (Purpose::Preview, &Grants::none());
+        let called = invited.call_at(node, url, asking, &mut ladder).await;
+        let is_refused = matches!(called, Err(Failure::Refused(_)));
+        match called {
+            Ok(visit) => {
+                invited.climbed(&mut ladder);
+                offer = Some(invited.offer(url, visit, paired)?);
+            }
+            Err(failure) => invited.fell(&mut ladder, failure),
+        }
+        steps.extend(ladder.steps().iter().map(ladder::document));
+        if offer.is_some() || is_refused {
+            break;
+        }
+    }
+    let peer = invited.token.instance.to_string();
+    Ok(Reached { test: Some(PeerTest { peer, ok: offer.is_some(), steps }), offer })
 }
 
 /// Redeems a token, or connects where that was done before.
@@ -242,19 +263,68 @@ impl Invited {
     ) -> Result<(PeerUrl, Visit), Failure> {
         let mut errors = Vec::new();
         for url in &self.urls {
-            let called = node.links.present(url, &self.token, purpose, grants).await;
-            match called {
-                Ok(visit) if visit.is_done() => return Ok((url.clone(), visit)),
-                Ok(visit) => match self.not_done(node, url, &visit.ending) {
-                    Failure::Unreached(error) => errors.push(error),
-                    refused @ Failure::Refused(_) => return Err(refused),
-                },
-                Err(failure) => {
-                    errors.push(Error::new("unreachable", failure.to_string(), failure.remedy()));
-                }
+            let ladder = &mut Ladder::default();
+            match self.call_at(node, url, (purpose, grants), ladder).await {
+                Ok(visit) => return Ok((url.clone(), visit)),
+                Err(Failure::Unreached(error)) => errors.push(error),
+                Err(refused @ Failure::Refused(_)) => return Err(refused),
             }
         }
         Err(Failure::Unreached(united(errors)))
+    }
+
+    /// Asks at one address; the way there is noted on `ladder`.
+    async fn call_at(
+        &self,
+        node: &Node,
+        url: &PeerUrl,
+        asking: (Purpose, &Grants),
+        ladder: &mut Ladder,
+    ) -> Result<Visit, Failure> {
+        match node.links.present(url, &self.token, asking, ladder).await {
+            Ok(visit) if visit.is_done() => Ok(visit),
+            Ok(visit) => Err(self.not_done(node, url, &visit.ending)),
+            Err(failure) => {
+                let error = Error::new("unreachable", failure.to_string(), failure.remedy());
+                Err(Failure::Unreached(error))
+            }
+        }
+    }
+
+    fn offer(&self, url: &PeerUrl, visit: Visit, paired: bool) -> Result<Offer, Status> {
+        let offer = visit.offer.ok_or_else(|| no_sense(url))?;
+        Ok(Offer {
+            instance: self.token.instance.to_string(),
+            key_id: self.token.listener.to_string(),
+            url: url.to_string(),
+            grants: grants::offered(&offer.grants),
+            asks: grants::offered(&offer.asks),
+            paired,
+        })
+    }
+
+    /// The rungs that its listener's answer stands for.
+    fn climbed(&self, ladder: &mut Ladder) {
+        let Token { instance, listener, .. } = &self.token;
+        ladder.held(StepName::Identity, format!("{instance}, {listener}"));
+        ladder.held(StepName::Grants, "the token is good");
+        ladder.held(StepName::Version, "both sides understand each other");
+    }
+
+    /// The rung that broke, where the way there has not broken one already.
+    fn fell(&self, ladder: &mut Ladder, failure: Failure) {
+        if !ladder.ok() {
+            return;
+        }
+        let (step, error) = match failure {
+            Failure::Unreached(error) => (StepName::Identity, error),
+            Failure::Refused(error) if error.code == "incompatible" => (StepName::Version, error),
+            Failure::Refused(error) => {
+                ladder.held(StepName::Identity, self.token.listener.to_string());
+                (StepName::Grants, error)
+            }
+        };
+        ladder.broke(step, error.message, error.remedy.unwrap_or_default());
     }
 
     fn not_done(&self, node: &Node, url: &PeerUrl, ending: &Ending) -> Failure {

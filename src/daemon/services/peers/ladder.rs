@@ -144,7 +144,7 @@ fn version(node: &Node, ladder: &mut Ladder, software: &str) {
     ladder.held(StepName::Version, format!("there {software}, here {own}"));
 }
 
-fn document(step: &Step) -> TestStep {
+pub(super) fn document(step: &Step) -> TestStep {
     TestStep {
         step: word(step.step).to_owned(),
         ok: step.ok,

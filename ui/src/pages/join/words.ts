@@ -27,6 +27,7 @@ export const joinWords = {
   connection: 'Connection',
   failed: 'The other machine could not be asked.',
   isIt: (name: string) => `This is ${name}, with the key in your token:`,
+  everyStep: (n: number) => `All ${n} steps of the way there`,
   through: 'reached at',
   notIt: (name: string, token: string) => `It calls itself ${name}; the token says ${token}.`,
   paired: (name: string) =>

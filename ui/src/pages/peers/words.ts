@@ -1,4 +1,5 @@
 // The words of the page Peers, of the token dialog and of joining.
+import { sentence } from '$/format';
 import { listed, plural } from '$/messages';
 
 export const peerWords = {
@@ -82,11 +83,16 @@ export const peerWords = {
   olderTokens: (n: number) =>
     `Show ${plural(n, { one: 'token that is over', other: 'tokens that are over' })}`,
 
-  allow: 'Allow a removed machine again',
-  allowWhat:
-    'A machine that was removed here is refused, whatever token it has, until its key is allowed again.',
-  allowField: 'Key id, or its former instance id',
-  allowAct: 'Allow it',
+  refusals: 'Refused',
+  refusalsWhat: 'asked to be let in since the daemon started, and were not',
+  from: (address: string) => `from ${address}`,
+  times: (n: number) => plural(n, { one: 'time', other: 'times' }),
+  why: (message: string, remedy: string) => `${sentence(message)} ${sentence(remedy)}`,
+  removedKeys: 'Removed machines',
+  removedAt: 'removed',
+  allowWhat: 'refused until they are allowed again, or come with a newer token',
+  allowAct: 'Allow again',
+  allowOne: (name: string) => `Allow ${name} again`,
   allowed: (name: string) => `${name} may pair again.`,
 };
 

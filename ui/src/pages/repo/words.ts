@@ -95,6 +95,12 @@ export const repoWords = {
     none: 'Not measured yet.',
     measure: 'Measure now',
     unknown: 'unknown',
+    stored: 'Stored',
+    restored: 'Restored',
+    snapshots: 'Snapshots',
+    when: 'When',
+    asTable: 'As a table',
+    ratio: (times: string) => `${times} bytes restored for each that is stored`,
   },
 
   members: {
