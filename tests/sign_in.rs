@@ -289,6 +289,20 @@ fn a_wrong_name_and_a_wrong_password_look_alike() {
 }
 
 #[test]
+fn a_stranger_may_send_little_and_not_slowly() {
+    let nas = Machine::start("nas");
+    add(&nas, "ana", &[]);
+    let mut stranger = Browser::of(&nas);
+    let long = json!({ "user": "ana", "password": "x".repeat(20 << 10) });
+    assert_eq!(stranger.call("SessionService/Login", &long).refusal(), (413, "limit".to_owned()));
+    let slow = stranger.begins("/api/v1/SessionService/Login", "application/json", 4 << 10);
+    assert_eq!(slow.refusal(), (408, "timeout".to_owned()));
+    let native = "/holdfast.api.v1.SessionService/Login";
+    let slow = stranger.begins(native, "application/grpc", 4 << 10);
+    assert!(slow.head.to_lowercase().contains("grpc-status"), "{}", slow.head);
+}
+
+#[test]
 fn guessing_is_slowed_by_address_and_by_account() {
     let machine = Machine::start_with("nas", "trusted-proxies = [\"127.0.0.1\"]\n");
     add(&machine, "anna", &[]);

@@ -3,7 +3,7 @@
 //! Anybody can send such a report, so nothing follows from one but a line in the log.
 
 use super::denial::respond;
-use super::serve::read;
+use super::serve::{Arrival, read};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 pub(super) const PATH: &str = "/csp-report";
 const PER_MINUTE: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-const LARGEST: usize = 16 * 1024;
 const LONGEST_LINE: usize = 512;
 
 /// The minute that runs, and how many reports it had.
@@ -28,7 +27,7 @@ impl Reports {
             return respond(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Body::empty());
         }
         if self.has_room(Instant::now())
-            && let Ok(report) = read(request.into_body(), LARGEST).await
+            && let Ok(report) = read(request.into_body(), Arrival::STRANGER).await
         {
             tracing::warn!(report = %summary(&report), "a page broke its content security policy");
         }

@@ -8,7 +8,7 @@
 //!                           └─ other ─► files of the interface, or its page
 //! ```
 
-use super::access::{Access, Caller};
+use super::access::{Access, Caller, Identity};
 use super::caller::{caller, refuse_foreign};
 use super::denial::{Denial, respond, status_in_grpc};
 use super::download::{self, Downloads};
@@ -48,12 +48,26 @@ const GRPC_TYPES: [&str; 4] = [
     "application/grpc",
 ];
 const JSON_TYPE: &str = "application/json";
-/// The largest request: a configuration to import.
-const LARGEST_REQUEST: usize = 4 << 20;
-/// How long a request may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(30);
 /// Calls at once, streams included.
 const CALLS: usize = 512;
+
+/// How large a request may be, and how long it may take to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arrival {
+    pub(super) bytes: usize,
+    pub(super) within: Duration,
+}
+
+impl Arrival {
+    /// The largest is a configuration to import.
+    const KNOWN: Self = Self { bytes: 4 << 20, within: Duration::from_secs(30) };
+    /// All that somebody has to say who is not signed in is a name and a password.
+    pub(super) const STRANGER: Self = Self { bytes: 16 << 10, within: Duration::from_secs(5) };
+
+    const fn of(identity: &Identity) -> Self {
+        if identity.role.is_some() { Self::KNOWN } else { Self::STRANGER }
+    }
+}
 
 /// What the surface is made of.
 pub struct Surface<A> {
@@ -162,9 +176,10 @@ impl<A: Access> Site<A> {
         })?;
         self.refuse_unfit(&[JSON_TYPE], addressed, &request)?;
         let permit = self.room()?;
-        let left = self.enter(&json::full_path(&method), addressed, &mut request).await?;
+        let path = json::full_path(&method);
+        let (left, arrival) = self.enter(&path, addressed, &mut request).await?;
         let (parts, body) = request.into_parts();
-        let input = read(body, LARGEST_REQUEST).await?;
+        let input = read(body, arrival).await?;
         let called = async {
             let call = json::Call::read(method, &input)?;
             self.api.call(call, parts.extensions).await
@@ -181,11 +196,11 @@ impl<A: Access> Site<A> {
             Ok(permit) => permit,
             Err(denial) => return denial.in_grpc(content_type.as_ref()),
         };
-        let left = match self.enter(path, addressed, &mut request).await {
-            Ok(left) => left,
+        let (left, arrival) = match self.enter(path, addressed, &mut request).await {
+            Ok(entered) => entered,
             Err(status) => return status_in_grpc(status, content_type.as_ref()),
         };
-        match self.services(request).await {
+        match self.services(request, arrival).await {
             Ok(response) => until(left, holding(permit, response)),
             Err(denial) => denial.in_grpc(content_type.as_ref()),
         }
@@ -200,17 +215,18 @@ impl<A: Access> Site<A> {
         refuse_foreign(&self.hosts, addressed, request.headers())?;
         let wanted = download::Wanted::read(&request)?;
         let permit = self.room()?;
-        let left = self.enter(download::METHOD, addressed, &mut request).await?;
+        let (left, _) = self.enter(download::METHOD, addressed, &mut request).await?;
         let response = download::answer(self.downloads.as_ref(), wanted).await?;
         Ok(until(left, holding(permit, response)))
     }
 
-    /// gRPC-Web has one message and is read first, so that a slow one costs no service anything.
-    async fn services(&self, request: Request) -> Result<Response, Denial> {
+    /// gRPC-Web has one message and is read first, so that a slow one costs no service anything; so is
+    /// whatever a stranger sends.
+    async fn services(&self, request: Request, arrival: Arrival) -> Result<Response, Denial> {
         let services = GrpcWebLayer::new().layer(self.routes.clone());
-        let request = if is_web(request.headers()) {
+        let request = if is_web(request.headers()) || arrival == Arrival::STRANGER {
             let (parts, body) = request.into_parts();
-            let message = read(body, LARGEST_REQUEST).await?;
+            let message = read(body, arrival).await?;
             Request::from_parts(parts, Body::from(message))
         } else {
             request
@@ -258,15 +274,15 @@ impl<A: Access> Site<A> {
         path: &str,
         addressed: &Authority,
         request: &mut Request,
-    ) -> Result<Left, Status> {
+    ) -> Result<(Left, Arrival), Status> {
         let caller: Caller = match request.extensions().get::<RemoteAddress>() {
             Some(remote) => caller(remote, addressed, request),
             None => return Err(Status::internal("a request came from nowhere")),
         };
         let identity = self.access.enter(&caller, path).await?;
-        let left = self.access.left(identity.clone());
+        let (left, arrival) = (self.access.left(identity.clone()), Arrival::of(&identity));
         request.extensions_mut().insert(identity);
-        Ok(Box::pin(left))
+        Ok((Box::pin(left), arrival))
     }
 }
 
@@ -293,13 +309,14 @@ fn is_web(headers: &HeaderMap) -> bool {
     media_type(headers).starts_with("application/grpc-web")
 }
 
-/// A body that is there in time and no larger than `limit`.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Denial> {
-    let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(ARRIVAL, reading).await {
+/// A body that is there in time and no larger than it may be.
+pub(super) async fn read(body: Body, arrival: Arrival) -> Result<Bytes, Denial> {
+    let Arrival { bytes, within } = arrival;
+    let reading = Limited::new(body, bytes).collect();
+    match tokio::time::timeout(within, reading).await {
         Ok(Ok(read)) => Ok(read.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            let message = format!("the request is larger than {limit} bytes");
+            let message = format!("the request is larger than {bytes} bytes");
             Err(Denial::new(StatusCode::PAYLOAD_TOO_LARGE, "limit", message, "send less at once"))
         }
         Ok(Err(_)) => {
@@ -307,7 +324,7 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Denial> {
             Err(Denial::new(StatusCode::BAD_REQUEST, "invalid", message, "send it again"))
         }
         Err(_) => {
-            let message = format!("the request took longer than {} s", ARRIVAL.as_secs());
+            let message = format!("the request took longer than {} s", within.as_secs());
             Err(Denial::new(StatusCode::REQUEST_TIMEOUT, "timeout", message, "send it again"))
         }
     }

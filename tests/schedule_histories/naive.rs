@@ -71,3 +71,72 @@ impl Naive {
         Ok(())
     }
 }
+
+/// A plan with a period: what holds of its starts whatever befalls the machine, as long as nobody sets
+/// its clock.
+#[derive(Debug, Clone)]
+pub struct Periodic {
+    period: Duration,
+    /// Of the last start: its due time, the clock, and how far that was off.
+    last: Option<(Timestamp, Timestamp, i64)>,
+}
+
+impl Periodic {
+    pub fn new(period: Duration) -> Self {
+        Self { period, last: None }
+    }
+
+    /// An attempt for that due time.
+    pub fn started(&mut self, due: Timestamp, now: Timestamp, off: i64) -> Result<(), String> {
+        let last = self.last.replace((due, now, off)).filter(|(_, _, was)| *was == off);
+        match last {
+            // Counted from the due time where it was nearly kept.
+            Some((of, at, _)) if of != due && now < at.plus(self.period - self.period / 4) => {
+                Err(format!("a run for {due}, and one for {of} began at {at}"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// At a look: `is_owed` says whether a run is under way or waits.
+    pub fn look(&self, now: Timestamp, off: i64, is_owed: bool) -> Result<(), String> {
+        match self.last {
+            Some((_, at, was)) if was == off && !is_owed && now > at.plus(self.period) => {
+                Err(format!("the last run began at {at}, and no other is owed"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// A plan that follows another: one run for each good one of that, or for several that came while it
+/// waited.
+#[derive(Debug, Clone, Default)]
+pub struct Follower {
+    /// Good runs of the other that no run stands for yet.
+    to_follow: u64,
+    last: Option<Timestamp>,
+}
+
+impl Follower {
+    pub fn other_ended_well(&mut self) {
+        self.to_follow += 1;
+    }
+
+    /// An attempt for what became due then.
+    pub fn started(&mut self, due: Timestamp) -> Result<(), String> {
+        if self.last.replace(due) == Some(due) {
+            return Ok(());
+        }
+        if self.to_follow == 0 {
+            return Err(format!("a run for {due}, and nothing has ended well before it"));
+        }
+        self.to_follow = 0;
+        Ok(())
+    }
+
+    /// Whether a good run of the other has had none after it.
+    pub fn is_owed(&self) -> bool {
+        self.to_follow > 0
+    }
+}

@@ -1,6 +1,6 @@
 //! The machine and what befalls it.
 
-use crate::naive::Naive;
+use crate::naive::{Follower, Naive, Periodic};
 use crate::random::Random;
 use holdfast::model::Timestamp;
 use holdfast::schedule::{
@@ -49,6 +49,8 @@ pub struct World {
     kept: Book,
     entries: Vec<Entry>,
     naive: BTreeMap<TaskKey, Naive>,
+    periodic: BTreeMap<TaskKey, Periodic>,
+    followers: BTreeMap<TaskKey, Follower>,
     /// By the time that passes.
     runs: BTreeMap<TaskKey, Run>,
     /// When the last look was, and when a plan of a period last began.
@@ -76,6 +78,8 @@ impl World {
             kept: Book::default(),
             entries: Vec::new(),
             naive: BTreeMap::new(),
+            periodic: BTreeMap::new(),
+            followers: BTreeMap::new(),
             runs: BTreeMap::new(),
             last_starts: BTreeMap::new(),
             on_battery: false,
@@ -108,13 +112,22 @@ impl World {
             followed: None,
             enabled: true,
         };
-        if matches!(entry.schedule, Schedule::Cron { .. }) {
-            self.naive.insert(key, Naive::new(entry.schedule.clone(), put_off));
+        match &entry.schedule {
+            Schedule::Cron { .. } => {
+                self.naive.insert(key, Naive::new(entry.schedule.clone(), put_off));
+            }
+            Schedule::Every { period, .. } => {
+                self.periodic.insert(key, Periodic::new(*period));
+            }
+            Schedule::After { .. } => {
+                self.followers.insert(key, Follower::default());
+            }
+            Schedule::Manual => {}
         }
         self.entries.push(entry);
     }
 
-    /// The first plans go by cron: those that the model follows.
+    /// The first plans go by cron, so that there is always one to follow.
     fn some_schedule(&mut self, n: u64) -> Schedule {
         match if n < 2 { 0 } else { self.random.below(4) } {
             0 | 1 => self.some_cron(),
@@ -186,7 +199,13 @@ impl World {
             if end == Ended::Well {
                 let began = self.last_starts.get(&key).copied();
                 let follows = |e: &&mut Entry| matches!(&e.schedule, Schedule::After { plan } if TaskKey::Plan(plan.clone()) == key);
-                self.entries.iter_mut().filter(follows).for_each(|e| e.followed = began);
+                for follower in self.entries.iter_mut().filter(follows) {
+                    // Two that begin at one time by a clock that was set are one to who follows.
+                    if follower.followed != began {
+                        self.followers.get_mut(&follower.key).unwrap().other_ended_well();
+                    }
+                    follower.followed = began;
+                }
             }
             self.book.ended(&key, end.into(), Retry::default(), wall);
             self.kept = self.book.clone();
@@ -224,6 +243,12 @@ impl World {
         if let (Some(naive), 1) = (self.naive.get_mut(&start.key), start.attempt.number) {
             naive.started(start.due).map_err(|why| format!("{} at {wall}: {why}", start.key))?;
         }
+        let off = self.off;
+        let periodic = self.periodic.get_mut(&start.key);
+        let spaced = periodic.map_or(Ok(()), |plan| plan.started(start.due, wall, off));
+        let follower = self.followers.get_mut(&start.key);
+        let follows = follower.map_or(Ok(()), |plan| plan.started(start.due));
+        spaced.and(follows).map_err(|why| format!("{} at {wall}: {why}", start.key))?;
         if self.runs.contains_key(&start.key) {
             return Err(format!("{} at {wall}: it runs already", start.key));
         }
@@ -271,6 +296,12 @@ impl World {
         waiting: &BTreeMap<TaskKey, String>,
     ) -> Result<(), String> {
         let wall = self.wall();
+        for (key, periodic) in &self.periodic {
+            let record = self.book.record(key).ok_or("no record")?;
+            let is_owed = record.running.is_some() || record.pending.is_some();
+            let look = periodic.look(wall, self.off, is_owed);
+            look.map_err(|why| format!("{key} at {wall}: {why}"))?;
+        }
         for (key, naive) in &self.naive {
             let record = self.book.record(key).ok_or("no record")?;
             if record.next_due != naive.promised() {
@@ -419,7 +450,13 @@ impl World {
                 return Err(format!("{key}: {due} was never run for"));
             }
         }
-        Ok(())
+        let behind = self.followers.iter().find(|(_, follower)| follower.is_owed());
+        match behind {
+            Some((key, _)) if !self.runs.contains_key(&TaskKey::Plan("p0".parse().unwrap())) => {
+                Err(format!("{key}: a good run was never followed"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

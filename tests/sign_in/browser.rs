@@ -61,14 +61,24 @@ impl Browser {
         status.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
     }
 
+    /// Says that so many bytes will come, and sends none of them.
+    pub fn begins(&self, path: &str, content_type: &str, announced: usize) -> Answer {
+        Answer::read(self.send_head(path, content_type, announced))
+    }
+
     fn send(&self, path: &str, content_type: &str, body: &[u8]) -> TcpStream {
+        let mut stream = self.send_head(path, content_type, body.len());
+        stream.write_all(body).unwrap();
+        stream
+    }
+
+    fn send_head(&self, path: &str, content_type: &str, announced: usize) -> TcpStream {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut head = format!(
             "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\
-             content-type: {content_type}\r\ncontent-length: {}\r\n",
-            self.port,
-            body.len()
+             content-type: {content_type}\r\ncontent-length: {announced}\r\n",
+            self.port
         );
         let cookie = self.cookie.iter().map(|value| ("cookie", value.as_str()));
         let others = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -77,22 +87,26 @@ impl Browser {
         }
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(b"\r\n").unwrap();
-        stream.write_all(body).unwrap();
         stream
     }
 
     #[track_caller]
     fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let mut bytes = Vec::new();
-        self.send(path, content_type, body).read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: bytes[end + 4..].to_vec() }
+        Answer::read(self.send(path, content_type, body))
     }
 }
 
 impl Answer {
+    #[track_caller]
+    fn read(mut stream: TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
     /// The document of a call that must succeed.
     #[track_caller]
     pub fn ok(&self) -> Value {
