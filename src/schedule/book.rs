@@ -181,8 +181,10 @@ impl Book {
         }
         // Of a further attempt as well: the attempt before may have left no start to count from.
         if let Schedule::Every { period, .. } = &entry.schedule {
-            // Counted from the due time while it is nearly kept, so that nothing drifts.
-            let base = if now <= due.plus(*period / 4) { due } else { now };
+            // Counted from the due time while it is nearly kept, so that nothing drifts; one of a clock
+            // that has gone back since is none to count from.
+            let is_kept = due <= now && now <= due.plus(*period / 4);
+            let base = if is_kept { due } else { now };
             record.next_due = Some(base.plus(*period));
         }
         let attempt = Attempt { number: attempt, of: entry.retry.attempts.max(attempt) };

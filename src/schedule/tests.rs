@@ -264,6 +264,13 @@ fn every_is_counted_from_the_last_start_and_does_not_drift() {
     assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-02T00:00:00Z")));
     assert_eq!(look(&mut book, "2026-01-02T05:00:00Z", &six), ["2026-01-02T00:00:00.000Z 1"]);
     assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-02T11:00:00Z")));
+    // What waited while the clock went back counts from when it began.
+    let mut book = Book::default();
+    assert_eq!(look(&mut book, "2035-01-01T12:00:00Z", &six).len(), 1);
+    ended(&mut book, "2035-01-01T12:10:00Z", Ended::Interrupted);
+    assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &six), [""; 0]);
+    assert_eq!(look(&mut book, "2026-01-01T13:00:00Z", &six).len(), 1);
+    assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-01T19:00:00Z")));
     let known = [Entry { last_start: Some(at("2026-01-01T11:00:00Z")), ..entry("every 6h") }];
     let mut book = Book::default();
     assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &known), [""; 0]);

@@ -77,8 +77,8 @@ impl Naive {
 #[derive(Debug, Clone)]
 pub struct Periodic {
     period: Duration,
-    /// Of the last start: its due time, the clock, and how far that was off.
-    last: Option<(Timestamp, Timestamp, i64)>,
+    /// Of the last start: its due time, the clock, and how often that had been set.
+    last: Option<(Timestamp, Timestamp, u64)>,
 }
 
 impl Periodic {
@@ -87,8 +87,8 @@ impl Periodic {
     }
 
     /// An attempt for that due time.
-    pub fn started(&mut self, due: Timestamp, now: Timestamp, off: i64) -> Result<(), String> {
-        let last = self.last.replace((due, now, off)).filter(|(_, _, was)| *was == off);
+    pub fn started(&mut self, due: Timestamp, now: Timestamp, sets: u64) -> Result<(), String> {
+        let last = self.last.replace((due, now, sets)).filter(|(_, _, was)| *was == sets);
         match last {
             // Counted from the due time where it was nearly kept.
             Some((of, at, _)) if of != due && now < at.plus(self.period - self.period / 4) => {
@@ -99,9 +99,9 @@ impl Periodic {
     }
 
     /// At a look: `is_owed` says whether a run is under way or waits.
-    pub fn look(&self, now: Timestamp, off: i64, is_owed: bool) -> Result<(), String> {
+    pub fn look(&self, now: Timestamp, sets: u64, is_owed: bool) -> Result<(), String> {
         match self.last {
-            Some((_, at, was)) if was == off && !is_owed && now > at.plus(self.period) => {
+            Some((_, at, was)) if was == sets && !is_owed && now > at.plus(self.period) => {
                 Err(format!("the last run began at {at}, and no other is owed"))
             }
             Some(_) | None => Ok(()),

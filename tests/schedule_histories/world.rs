@@ -43,6 +43,8 @@ pub struct World {
     true_now: Timestamp,
     /// By how much the machine's clock is off, in milliseconds.
     off: i64,
+    /// How often that changed.
+    sets: u64,
     zone: Zone,
     book: Book,
     /// As the store has it.
@@ -73,6 +75,7 @@ impl World {
         let mut world = Self {
             true_now: started("2024-01-01T00:00:00Z").plus(HOUR * random.below(9000) as u32),
             off: 0,
+            sets: 0,
             zone: random.pick(&ZONES).parse().unwrap(),
             book: Book::default(),
             kept: Book::default(),
@@ -243,12 +246,14 @@ impl World {
         if let (Some(naive), 1) = (self.naive.get_mut(&start.key), start.attempt.number) {
             naive.started(start.due).map_err(|why| format!("{} at {wall}: {why}", start.key))?;
         }
-        let off = self.off;
+        let sets = self.sets;
         let periodic = self.periodic.get_mut(&start.key);
-        let spaced = periodic.map_or(Ok(()), |plan| plan.started(start.due, wall, off));
+        let spaced = periodic.map_or(Ok(()), |plan| plan.started(start.due, wall, sets));
         let follower = self.followers.get_mut(&start.key);
         let follows = follower.map_or(Ok(()), |plan| plan.started(start.due));
-        spaced.and(follows).map_err(|why| format!("{} at {wall}: {why}", start.key))?;
+        spaced
+            .and(follows)
+            .map_err(|why| format!("{} at {wall}: {}: {why}", start.key, start.attempt))?;
         if self.runs.contains_key(&start.key) {
             return Err(format!("{} at {wall}: it runs already", start.key));
         }
@@ -299,8 +304,8 @@ impl World {
         for (key, periodic) in &self.periodic {
             let record = self.book.record(key).ok_or("no record")?;
             let is_owed = record.running.is_some() || record.pending.is_some();
-            let look = periodic.look(wall, self.off, is_owed);
-            look.map_err(|why| format!("{key} at {wall}: {why}"))?;
+            let look = periodic.look(wall, self.sets, is_owed);
+            look.map_err(|why| format!("{key} at {wall}: {why}; {record:?}"))?;
         }
         for (key, naive) in &self.naive {
             let record = self.book.record(key).ok_or("no record")?;
@@ -380,6 +385,7 @@ impl World {
 
     fn set(&mut self, by: i64) {
         self.off += by;
+        self.sets += 1;
     }
 
     fn sleep(&mut self) {
