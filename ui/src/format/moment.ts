@@ -7,29 +7,37 @@ const LOCALE = 'en-GB';
 const SOON = 12 * 3600 * 1000;
 const WEEK = 6 * 24 * 3600 * 1000;
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
 type Parts = Record<Intl.DateTimeFormatPartTypes, string>;
 
+/** Making a format takes a hundred times as long as using it: one of each kind for each zone. */
+function kept(locale: string, options: Intl.DateTimeFormatOptions) {
+  const formats = new Map<string | undefined, Intl.DateTimeFormat>();
+  return (zone?: string): Intl.DateTimeFormat => {
+    let format = formats.get(zone);
+    if (!format) {
+      format = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+      formats.set(zone, format);
+    }
+    return format;
+  };
+}
+
+const whole = kept(LOCALE, {
+  weekday: 'short',
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+const iso = kept('sv-SE', { dateStyle: 'short' });
+const offsets = kept('en', { timeZoneName: 'shortOffset' });
+
 function parts(at: Date, zone?: string): Parts {
-  let format = formats.get(zone ?? '');
-  if (!format) {
-    format = new Intl.DateTimeFormat(LOCALE, {
-      timeZone: zone,
-      weekday: 'short',
-      year: 'numeric',
-      month: 'short',
-      day: 'numeric',
-      hour: '2-digit',
-      minute: '2-digit',
-      second: '2-digit',
-      hourCycle: 'h23',
-    });
-    formats.set(zone ?? '', format);
-  }
-  return Object.fromEntries(
-    format.formatToParts(at).map((part) => [part.type, part.value]),
-  ) as Parts;
+  const named = whole(zone).formatToParts(at);
+  return Object.fromEntries(named.map((part) => [part.type, part.value])) as Parts;
 }
 
 function dayOf(at: Parts): string {
@@ -72,18 +80,18 @@ export function ahead(at: string | Date, now: number, zone?: string): string {
 /** `2026-11-21 07:05:12 Europe/Berlin (UTC+1)`: what hover and focus give. */
 export function exact(at: string | Date, zone?: string): string {
   const when = new Date(at);
-  const name = zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const name = zone ?? whole().resolvedOptions().timeZone;
   const { hour, minute, second } = parts(when, zone);
   return `${isoDay(when, zone)} ${hour}:${minute}:${second} ${name} (${offset(when, name)})`;
 }
 
 /** `2026-11-21` */
 export function isoDay(at: Date, zone?: string): string {
-  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' }).format(at);
+  return iso(zone).format(at);
 }
 
 function offset(at: Date, zone: string): string {
-  const named = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'shortOffset' })
+  const named = offsets(zone)
     .formatToParts(at)
     .find((part) => part.type === 'timeZoneName');
   return (named?.value ?? '').replace('GMT', 'UTC');
