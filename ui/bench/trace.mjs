@@ -71,11 +71,11 @@ export class Trace {
       .at;
   }
 
-  /** How long each task of the page's thread took, longest first, and what most of it was. */
+  /** How long each task of the page's thread took, how long of it on a core, and what most of it was. */
   tasks(from, to) {
     return this.main
       .filter(({ name, at }) => name === 'RunTask' && at >= from && at <= to)
-      .map((task) => ({ ms: task.for, at: task.at - from, what: this.#inside(task) }))
+      .map((task) => ({ ms: task.for, cpu: task.tdur / 1000, what: this.#inside(task) }))
       .sort((a, b) => b.ms - a.ms);
   }
 
