@@ -119,7 +119,8 @@ export function exact(at: string | Date, zone?: string): string {
 
 let own: string | undefined;
 
-function ownZone(): string {
+/** `Europe/Berlin`: the browser's. */
+export function ownZone(): string {
   own ??= whole().resolvedOptions().timeZone;
   return own;
 }
