@@ -3,7 +3,7 @@ SEEDS ?= 1000
 KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build screenshots ui ui-check demo test lint browser sim faults bench
+.PHONY: build screenshots ui ui-check demo test lint browser sim faults bench bench-ui
 
 build: ui ## target/release/holdfast, with the web interface where Node.js is there
 	cargo build --release --locked
@@ -48,6 +48,13 @@ faults: ## daemon and restic killed at random moments of backup, forget and prun
 
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups|api
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures
+
+bench-ui: ## the figures of the web interface, in docs/figures.md; OPERATIONS=n, FILES=n, QUICK=1, PART=fleet|pages|filters|scrolling|files
+	./.ci/install
+	$(MAKE) build
+	cargo build --release --locked --example seed
+	cd ui && HOLDFAST=../target/release/holdfast SEED=../target/release/examples/seed \
+		OPERATIONS=$(OPERATIONS) FILES=$(FILES) QUICK=$(QUICK) PART=$(PART) npm run --silent bench
 
 SHOWN = home:/ home:/m/web-1/plan/sites home:/m/nas/plan/photos/edit home:/ops home:/peers home:/settings/notifications
 screenshots: ## docs/screenshots: pages wide and on a phone, light and dark, from made-up data

@@ -36,6 +36,13 @@ export async function until(what, look, within = 30_000) {
 
 export class Daemon {
   static async start(instance) {
+    const daemon = await Daemon.prepare(instance);
+    await daemon.run();
+    return daemon;
+  }
+
+  // With a folder and a config, and not yet running.
+  static async prepare(instance) {
     const daemon = new Daemon();
     daemon.folder = mkdtempSync(join(tmpdir(), 'holdfast-ui-'));
     daemon.port = await freePort();
@@ -47,7 +54,6 @@ export class Daemon {
       `instance = "${instance}"\nlisten = ["127.0.0.1:${daemon.port}"]\nurls = ["${daemon.url}"]\n`,
       { mode: 0o600 },
     );
-    await daemon.run();
     return daemon;
   }
 
@@ -96,7 +102,7 @@ export class Daemon {
   }
 
   async stop() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
+    if (this.process?.exitCode === null && this.process.signalCode === null) {
       const ended = new Promise((done) => this.process.once('exit', done));
       this.process.kill('SIGTERM');
       await ended;

@@ -43,6 +43,16 @@ describe('moment', () => {
     expect(ahead('2026-11-21T06:41:00Z', NOW, BERLIN)).toBe('now');
   });
 
+  // Without a zone another way is taken, which has to say the same in every month and on every day.
+  test('of the browser, as of its zone by name', () => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (let n = 0; n < 400; n += 1) {
+      const at = new Date(NOW - n * 27 * HOUR * 1000);
+      expect(moment(at, NOW)).toBe(moment(at, NOW, zone));
+      expect(exact(at)).toBe(exact(at, zone));
+    }
+  });
+
   test('exactly, with zone, also in summer', () => {
     expect(exact('2026-11-21T06:05:12Z', BERLIN)).toBe('2026-11-21 07:05:12 Europe/Berlin (UTC+1)');
     expect(exact('2026-07-01T06:05:12Z', BERLIN)).toBe('2026-07-01 08:05:12 Europe/Berlin (UTC+2)');

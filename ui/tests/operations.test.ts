@@ -44,6 +44,17 @@ describe('flows', () => {
     expect(singles(list)).toHaveLength(4);
   });
 
+  it('stay the same objects where nothing of them changed, so that they are not drawn again', () => {
+    const before = flowsOf(list);
+    const started = one('8', 'b', 'index', 'running', 30);
+    const after = flowsOf([started, ...list], before);
+    expect(after.find(({ key }) => key === 'key/a')).toBe(before[0]);
+    expect(after[0]?.steps).toEqual([list[1], started]);
+    const ended = list.map((step) => (step.id === '3' ? { ...step, revision: 2 } : step));
+    expect(flowsOf(ended, before)[0]).not.toBe(before[0]);
+    expect(singles(list, singles(list))).toHaveLength(4);
+  });
+
   it('go on while a step does', () => {
     const [flow] = flowsOf([one('1', 'a', 'backup', 'running', 0)]);
     expect(flow?.endedAt).toBeUndefined();

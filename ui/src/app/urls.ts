@@ -32,10 +32,24 @@ export const urls = {
 
 /** How a machine is written in an address: its name, told apart where another has the same. */
 export function machineParam(machine: Machine, all: Machine[]): string {
-  const twice = all.some(
-    (other) => other.instance === machine.instance && other.keyId !== machine.keyId,
-  );
-  return twice ? `${machine.instance}~${keyStart(machine.keyId)}` : machine.instance;
+  const { instance, keyId } = machine;
+  return keysByName(all)
+    .get(instance)
+    ?.some((other) => other !== keyId)
+    ? `${instance}~${keyStart(keyId)}`
+    : instance;
+}
+
+const found = new WeakMap<Machine[], Map<string, string[]>>();
+
+/** Found once for a list: it is asked for each of its machines and plans. */
+function keysByName(all: Machine[]): Map<string, string[]> {
+  const known = found.get(all);
+  if (known) return known;
+  const by = new Map<string, string[]>();
+  for (const { instance, keyId } of all) by.set(instance, [...(by.get(instance) ?? []), keyId]);
+  found.set(all, by);
+  return by;
 }
 
 /** The machine that an address names. */

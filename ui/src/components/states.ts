@@ -41,11 +41,11 @@ export const PLAN_STATES: Record<PlanState, Look> = {
   fresh: { icon: 'ok', tone: 'ok', word: 'Fresh' },
 };
 
-const WORST_FIRST = Object.keys(PLAN_STATES) as PlanState[];
+const RANKS = new Map(Object.keys(PLAN_STATES).map((state, i) => [state, i]));
 
 /** Smaller is worse. */
 export function rank(state: PlanState): number {
-  return WORST_FIRST.indexOf(state);
+  return RANKS.get(state) ?? -1;
 }
 
 /** These need somebody. */

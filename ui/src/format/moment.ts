@@ -7,29 +7,69 @@ const LOCALE = 'en-GB';
 const SOON = 12 * 3600 * 1000;
 const WEEK = 6 * 24 * 3600 * 1000;
 
-const formats = new Map<string, Intl.DateTimeFormat>();
+interface Parts {
+  year: string;
+  month: string;
+  day: string;
+  weekday: string;
+  hour: string;
+  minute: string;
+  second: string;
+}
 
-type Parts = Record<Intl.DateTimeFormatPartTypes, string>;
+/** Making a format takes a hundred times as long as using it: one of each kind for each zone. */
+function kept(locale: string, options: Intl.DateTimeFormatOptions) {
+  const formats = new Map<string | undefined, Intl.DateTimeFormat>();
+  return (zone?: string): Intl.DateTimeFormat => {
+    let format = formats.get(zone);
+    if (!format) {
+      format = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+      formats.set(zone, format);
+    }
+    return format;
+  };
+}
+
+const whole = kept(LOCALE, {
+  weekday: 'short',
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+const iso = kept('sv-SE', { dateStyle: 'short' });
+const offsets = kept('en', { timeZoneName: 'shortOffset' });
+
+/** As the format of the locale names them; 2023 began on a Sunday. */
+const names = (many: number, options: Intl.DateTimeFormatOptions, at: (n: number) => Date) =>
+  Array.from({ length: many }, (_, n) => new Intl.DateTimeFormat(LOCALE, options).format(at(n)));
+const MONTHS = names(12, { month: 'short' }, (n) => new Date(2023, n, 1, 12));
+const WEEKDAYS = names(7, { weekday: 'short' }, (n) => new Date(2023, 0, n + 1, 12));
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
 
 function parts(at: Date, zone?: string): Parts {
-  let format = formats.get(zone ?? '');
-  if (!format) {
-    format = new Intl.DateTimeFormat(LOCALE, {
-      timeZone: zone,
-      weekday: 'short',
-      year: 'numeric',
-      month: 'short',
-      day: 'numeric',
-      hour: '2-digit',
-      minute: '2-digit',
-      second: '2-digit',
-      hourCycle: 'h23',
-    });
-    formats.set(zone ?? '', format);
-  }
-  return Object.fromEntries(
-    format.formatToParts(at).map((part) => [part.type, part.value]),
-  ) as Parts;
+  if (zone === undefined) return local(at);
+  const named = whole(zone).formatToParts(at);
+  return Object.fromEntries(named.map((part) => [part.type, part.value])) as unknown as Parts;
+}
+
+/** In the browser's zone, where a row of a long list may not wait for a format. */
+function local(at: Date): Parts {
+  return {
+    year: String(at.getFullYear()),
+    month: MONTHS[at.getMonth()] ?? '',
+    day: String(at.getDate()),
+    weekday: WEEKDAYS[at.getDay()] ?? '',
+    hour: two(at.getHours()),
+    minute: two(at.getMinutes()),
+    second: two(at.getSeconds()),
+  };
 }
 
 function dayOf(at: Parts): string {
@@ -72,19 +112,34 @@ export function ahead(at: string | Date, now: number, zone?: string): string {
 /** `2026-11-21 07:05:12 Europe/Berlin (UTC+1)`: what hover and focus give. */
 export function exact(at: string | Date, zone?: string): string {
   const when = new Date(at);
-  const name = zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   const { hour, minute, second } = parts(when, zone);
-  return `${isoDay(when, zone)} ${hour}:${minute}:${second} ${name} (${offset(when, name)})`;
+  const where = `${zone ?? ownZone()} (${offset(when, zone)})`;
+  return `${isoDay(when, zone)} ${hour}:${minute}:${second} ${where}`;
+}
+
+let own: string | undefined;
+
+/** `Europe/Berlin`: the browser's. */
+export function ownZone(): string {
+  own ??= whole().resolvedOptions().timeZone;
+  return own;
 }
 
 /** `2026-11-21` */
 export function isoDay(at: Date, zone?: string): string {
-  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' }).format(at);
+  if (zone !== undefined) return iso(zone).format(at);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
-function offset(at: Date, zone: string): string {
-  const named = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'shortOffset' })
-    .formatToParts(at)
-    .find((part) => part.type === 'timeZoneName');
-  return (named?.value ?? '').replace('GMT', 'UTC');
+/** `UTC+1`, `UTC-3:30`, `UTC`. */
+function offset(at: Date, zone?: string): string {
+  if (zone !== undefined) {
+    const named = offsets(zone).formatToParts(at);
+    const word = named.find((part) => part.type === 'timeZoneName')?.value ?? '';
+    return word.replace('GMT', 'UTC').replace(/\+0$/, '');
+  }
+  const minutes = -at.getTimezoneOffset();
+  if (minutes === 0) return 'UTC';
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `UTC${minutes < 0 ? '-' : '+'}${hours}${rest > 0 ? `:${two(rest)}` : ''}`;
 }

@@ -71,6 +71,12 @@ impl Page {
         Self { folder, after, left: limit, there }
     }
 
+    /// What it goes on after is found, and so is its folder.
+    fn begins_here(&mut self) {
+        self.after = None;
+        self.there = true;
+    }
+
     fn next(&mut self, entry: &Entry) -> Fate {
         self.there = self.there || entry.path == self.folder;
         if let Some(after) = &self.after {
@@ -125,7 +131,7 @@ async fn send(
         if page.left.is_some() && shelf.get(name).await.is_none() {
             fill(&node, &repo, &listing, shelf.fill(name.clone()).await).await?;
         }
-        if let Some(mut shelved) = shelf.get(name).await {
+        if let Some(mut shelved) = from_shelf(&shelf, name, &mut page).await {
             while let Some(entry) = shelved.next().await {
                 if give(&mut page, entry, &outlet).await? == Fate::Beyond {
                     return Ok(());
@@ -148,6 +154,17 @@ async fn send(
     }
     keep(filling).await;
     page.end(&snapshot)
+}
+
+/// A listing that is there: from where the page begins, or from its beginning.
+async fn from_shelf(shelf: &Shelf, name: &str, page: &mut Page) -> Option<Shelved> {
+    if let Some(after) = &page.after
+        && let Some(shelved) = shelf.get_after(name, after).await
+    {
+        page.begins_here();
+        return Some(shelved);
+    }
+    shelf.get(name).await
 }
 
 async fn give(page: &mut Page, entry: Entry, outlet: &Outlet<Entry>) -> Result<Fate, Stop> {

@@ -1,5 +1,6 @@
 // One folder of a snapshot, page by page: the first at once, the next as it is scrolled to.
 import { api, failure, type Failure } from '$/api';
+import { paced } from '$/api/paced';
 import type { Entry } from '$/gen/holdfast/api/v1/api_pb';
 
 /** Small at first, to be there at once; then large, to be there before the thumb. */
@@ -74,8 +75,8 @@ export class Listing {
     const after = this.rows[this.rows.length - 1]?.path;
     const rows: Row[] = [];
     const asked = { snapshot: { snapshot, repo }, path, limit, after };
-    for await (const entry of api.snapshots.ls(asked, { signal: this.#closing.signal }))
-      rows.push(rowOf(entry));
+    const entries = api.snapshots.ls(asked, { signal: this.#closing.signal });
+    for await (const entry of paced(entries)) rows.push(rowOf(entry));
     return rows;
   }
 }

@@ -1,5 +1,6 @@
 // Answers that come piece by piece: drawn a few times a second, stopped when nobody looks any more.
 import { failure, type Failure } from '$/api';
+import { paced } from '$/api/paced';
 
 const DRAW_EVERY_MS = 200;
 
@@ -23,7 +24,7 @@ export class Stream<T> {
     const all: T[] = [];
     let drawn = 0;
     try {
-      for await (const item of open(this.#closing.signal)) {
+      for await (const item of paced(open(this.#closing.signal))) {
         all.push(item);
         if (all.length >= most) break;
         if (Date.now() - drawn < DRAW_EVERY_MS) continue;

@@ -1,5 +1,5 @@
 // Flows by the day they began on.
-import { day, isoDay } from '$/format';
+import { day, isoDay, ownZone } from '$/format';
 import { operationLook } from '$/components/states';
 import type { Flow } from './flows';
 import { ops } from './words';
@@ -19,7 +19,7 @@ export interface Section {
 
 /** `Berlin` of `Europe/Berlin`. */
 function zone(): string {
-  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const name = ownZone();
   return (name.split('/').pop() ?? name).replaceAll('_', ' ');
 }
 

@@ -43,7 +43,7 @@ export function keyOf(operation: Operation): string {
 }
 
 /** In the order of the list: by the newest operation of each. */
-export function flowsOf(newestFirst: Operation[]): Flow[] {
+export function flowsOf(newestFirst: Operation[], before: Flow[] = []): Flow[] {
   const by = new Map<string, Operation[]>();
   for (const operation of newestFirst) {
     const key = `${operation.origin}/${operation.flow || operation.id}`;
@@ -51,12 +51,25 @@ export function flowsOf(newestFirst: Operation[]): Flow[] {
     if (steps) steps.unshift(operation);
     else by.set(key, [operation]);
   }
-  return [...by].flatMap(([key, steps]) => flow(key, steps) ?? []);
+  return unchanged([...by], before);
 }
 
 /** Each by itself. */
-export function singles(newestFirst: Operation[]): Flow[] {
-  return newestFirst.flatMap((operation) => flow(keyOf(operation), [operation]) ?? []);
+export function singles(newestFirst: Operation[], before: Flow[] = []): Flow[] {
+  return unchanged(
+    newestFirst.map((operation) => [keyOf(operation), [operation]]),
+    before,
+  );
+}
+
+/** Those of the same operations are those from before, so that nothing of them is drawn again. */
+function unchanged(all: [string, Operation[]][], before: Flow[]): Flow[] {
+  const known = new Map(before.map((one) => [one.key, one]));
+  return all.flatMap(([key, steps]) => {
+    const old = known.get(key);
+    const isSame = old?.steps.length === steps.length && steps.every((s, i) => s === old.steps[i]);
+    return isSame ? old : (flow(key, steps) ?? []);
+  });
 }
 
 function flow(key: string, steps: Operation[]): Flow | undefined {

@@ -1,0 +1,68 @@
+// From the click on a link to the frame that shows the page with its data.
+import { MACHINES } from './scale.mjs';
+import { expect, marked, openTab } from './tab.mjs';
+import { LONG_MS, traced } from './trace.mjs';
+
+const CHANGE_MS = 100;
+const MACHINE = `peer-${String(MACHINES / 2).padStart(5, '0')}`;
+const inMain = (link) => `main a[href="${link}"]`;
+const inRail = (link) => `.rail a[href="${link}"]`;
+
+/** A way through the pages: what is clicked, and what is there afterwards. */
+const WAY = [
+  { page: 'operations', link: inRail('/ops'), there: ['.flow'] },
+  { page: 'restore', link: inRail('/restore'), there: ['main .empty'] },
+  { page: 'peers', link: inRail('/peers'), there: ['table.peers tbody tr'] },
+  {
+    page: 'machine',
+    first: (tab) => tab.fill('.railfind input', MACHINE),
+    link: inRail(`/m/${MACHINE}`),
+    there: ['table.mplans tbody tr', '.mops li'],
+  },
+  {
+    page: 'plan',
+    link: inMain(`/m/${MACHINE}/plan/plan-0003`),
+    there: ['.runs:not(.mops) li'],
+  },
+  { page: 'settings', link: inRail('/settings/instance'), there: ['.setcol .sheet'] },
+  { page: 'fleet', link: inRail('/'), there: ['#verdict', '.tmap svg'] },
+];
+
+export async function pages({ browser, daemon, report, scale }) {
+  const { context, tab } = await openTab(browser, ['#verdict']);
+  await tab.goto(`${daemon.url}/`);
+  await marked(tab, 'there');
+  const first = await way(browser, tab, 0);
+  const again = [];
+  for (let turn = 1; turn <= scale.repeats; turn += 1) again.push(await way(browser, tab, turn));
+  await context.close();
+  for (const { page, ms } of first)
+    report.add(`page change: ${page}, for the first time`, ms, 'ms', CHANGE_MS);
+  for (const [i, { page }] of WAY.entries()) {
+    const values = again.map((each) => each[i].ms);
+    report.several(`page change: ${page}`, values, 'ms', CHANGE_MS);
+  }
+}
+
+async function way(browser, tab, turn) {
+  const taken = [];
+  for (const step of WAY) {
+    const name = `${step.page}-${turn}`;
+    await step.first?.(tab);
+    await tab.waitForSelector(step.link);
+    const trace = await traced(browser, async () => {
+      await expect(tab, name, step.there);
+      await tab.click(step.link);
+      await marked(tab, name);
+    });
+    const begun = trace.dispatched('click');
+    const drawn = trace.drawn(trace.mark(name));
+    if (process.env.TASKS)
+      console.log(
+        name,
+        trace.tasks(begun, drawn).filter(({ ms }) => ms >= LONG_MS / 2),
+      );
+    taken.push({ page: step.page, ms: drawn - begun });
+  }
+  return taken;
+}
