@@ -10,28 +10,42 @@ export interface Asked<T> {
   answer?: T;
   failure?: Failure;
   at?: string;
+  /** Since when the peer was in its state as it was asked. */
+  since?: string;
 }
 
 const tests = new SvelteMap<string, Asked<PeerTest>>();
 const verifications = new SvelteMap<string, Asked<Verification>>();
 
-async function ask<T>(into: SvelteMap<string, Asked<T>>, key: string, call: () => Promise<T>) {
+async function ask<T>(into: SvelteMap<string, Asked<T>>, peer: Peer, call: () => Promise<T>) {
+  const { keyId: key, since } = peer;
   const before = into.get(key);
   if (before?.busy) return;
-  into.set(key, { ...before, busy: true });
+  into.set(key, { ...before, busy: true, since });
   const at = () => new Date().toISOString();
   try {
-    into.set(key, { busy: false, answer: await call(), at: at() });
+    into.set(key, { busy: false, answer: await call(), at: at(), since });
   } catch (thrown) {
-    into.set(key, { busy: false, failure: failure(thrown), at: at() });
+    into.set(key, { busy: false, failure: failure(thrown), at: at(), since });
   }
 }
 
+const TROUBLED = ['refused', 'incompatible', 'offline'];
+
+export function isTroubled({ state }: Peer): boolean {
+  return TROUBLED.includes(state);
+}
+
+/** A test from before the trouble says nothing of it. */
+function testOf(peer: Peer): Asked<PeerTest> | undefined {
+  const asked = tests.get(peer.keyId);
+  return isTroubled(peer) && asked?.since !== peer.since ? undefined : asked;
+}
+
 export const acting = {
-  testOf: (peer: Peer) => tests.get(peer.keyId),
+  testOf,
   verificationOf: (peer: Peer) => verifications.get(peer.keyId),
-  test: (peer: Peer) => ask(tests, peer.keyId, () => api.peers.test({ peer: peer.keyId })),
-  verify: (peer: Peer) =>
-    ask(verifications, peer.keyId, () => api.peers.verify({ peer: peer.keyId })),
+  test: (peer: Peer) => ask(tests, peer, () => api.peers.test({ peer: peer.keyId })),
+  verify: (peer: Peer) => ask(verifications, peer, () => api.peers.verify({ peer: peer.keyId })),
   hideTest: (peer: Peer) => tests.delete(peer.keyId),
 };
