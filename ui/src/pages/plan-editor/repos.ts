@@ -1,5 +1,5 @@
 // What is said of a repo that a plan may back up to.
-import { moment } from '$/format';
+import { moment, sentence } from '$/format';
 import type { Repo } from '$/gen/holdfast/api/v1/api_pb';
 import { clock } from '$/live';
 import { editor } from './words';
@@ -15,10 +15,15 @@ export function consequence(repo: Repo, machine: string): string {
   return [place || unsaid, whose, means].filter(Boolean).join('; ');
 }
 
-/** How it is: the reason where it cannot take a backup now, else when it was checked. */
-export function standing(repo: Repo): { text: string; isBad: boolean } {
+function reason(repo: Repo): string | undefined {
+  const why = repo.conflict ?? repo.reason;
+  return why && sentence(why);
+}
+
+/** How it is, and why where that is not as it should be; else when it was checked. */
+export function standing(repo: Repo): { text: string; why?: string; isBad: boolean } {
   if (repo.state !== 'ready')
-    return { text: repo.reason ?? repo.conflict ?? repo.state, isBad: true };
+    return { text: editor.states[repo.state] ?? repo.state, why: reason(repo), isBad: true };
   const text = repo.lastCheck
     ? editor.checked(moment(repo.lastCheck, clock.now))
     : editor.unchecked;

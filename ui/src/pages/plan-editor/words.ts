@@ -47,6 +47,14 @@ export const editor = {
   goneRepo: 'This repo is not in the config any more.',
   checked: (when: string) => `checked ${when}`,
   unchecked: 'not checked yet',
+  states: {
+    uninitialised: 'not initialised',
+    missing: 'missing',
+    locked: 'locked',
+    unreachable: 'unreachable',
+    conflict: 'conflict',
+    disabled: 'disabled',
+  } as Record<string, string>,
 
   when: 'When',
   schedule: 'Schedule',

@@ -79,6 +79,7 @@ export const repoWords = {
     next: 'Next',
     never: 'never yet',
     manual: 'by hand only',
+    notTold: 'not told',
     kinds: {
       check: 'Check',
       prune: 'Prune',

@@ -5,7 +5,7 @@ export const welcomeWords = {
   who: 'Who may open this page',
   onlyHere: 'Only this machine can reach holdfast.',
   beyond: 'Other machines can reach this page: a login is needed.',
-  listens: (address: string) => `it listens on ${address}`,
+  listens: (address: string) => `It listens on ${address}.`,
   login: 'Login',
   create: 'Create a login',
   createWhat: 'Needed as soon as another machine may open this page.',
