@@ -16,6 +16,7 @@ const NOT_ASKED = [
   'ConfigService.show',
   'OperationService.export',
   'OperationService.list',
+  'PeerService.preview',
   'OperationService.watch',
   'RepoService.password',
   'RepoService.take',
