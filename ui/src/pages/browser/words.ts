@@ -175,7 +175,7 @@ export const browser = {
     act: (n: bigint) => `Overwrite ${files(n)}`,
     actBoth: (n: bigint) => `Overwrite and delete ${files(n)}`,
     keep: 'Keep them',
-    harmless: 'Nothing that is there would be lost.',
+    told: 'Nothing that is there would be lost.',
     restore: 'Restore now',
   },
 

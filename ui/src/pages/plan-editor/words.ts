@@ -155,7 +155,7 @@ export const editor = {
   hints: {
     maxAge:
       'Of the newest good backup, before the plan is stale. Empty: by the class of the machine.',
-    plan: 'a-z, 0-9, . _ -; it stays as it is.',
+    plan: 'Letters, digits, . _ -; it stays as it is.',
     window: 'Such as 22:00-06:00.',
     loadBelow: 'Such as 1.5.',
     forceAfter: 'However the conditions are: 3d',

@@ -173,7 +173,7 @@ export const plan = {
   duplicate: {
     title: (name: string) => `Duplicate ${name}`,
     name: 'Name of the new plan',
-    hint: 'a-z, 0-9, . _ - ; everything else is as in this plan. It starts switched off.',
+    hint: 'Letters, digits, . _ -; everything else is as in this plan. It starts switched off.',
     act: 'Duplicate plan',
     copy: (name: string) => `${name}-2`,
     isFile: 'It saves the output of a command, which only the config file can say. Copy it there.',

@@ -41,7 +41,7 @@ export const editor = {
     shared: 'Shared',
   } as Record<string, string>,
   hints: {
-    repo: 'a-z, 0-9, . _ -',
+    repo: 'Letters, digits, . _ -',
     memberUri: 'As members reach it; {instance} stands for the member. Empty: the address here.',
     kind: 'What it is: disk, server, cloud. For counting kinds of storage.',
     place: 'Such as off-site. Without it, it is not counted as off-site.',
@@ -53,6 +53,7 @@ export const editor = {
     tuning: 'One a line: key = value, as in the config file.',
   } as Record<string, string>,
   backend: 'Storage',
+  example: (address: string) => `Such as ${address}`,
   sources: { keep: 'As it is', password: 'Typed', file: 'From a file', command: 'From a command' },
   stored: 'stored, and never shown',
   generate: 'Make one',

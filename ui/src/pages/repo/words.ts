@@ -140,6 +140,7 @@ export const repoWords = {
     stats: 'Measure',
     index: 'List the snapshots again',
     forget: 'Forget by its retention…',
+    noForget: 'it has none of its own: each plan forgets by its own',
     unlock: 'Unlock…',
     command: 'Run a restic command…',
     share: 'Share',
