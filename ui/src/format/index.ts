@@ -3,4 +3,5 @@ export { ahead, day, exact, isoDay, moment, timeOfDay } from './moment';
 export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
+export { shown, told } from './shown';
 export { sizeOf, sizeText, spanOf, spanText } from './written';

@@ -1,3 +1,5 @@
+import { told } from './shown';
+
 /**
  * What the daemon says, as a sentence: it begins with a capital and ends. Names keep their case, of
  * machines and plans where they are given, and whatever does not look like a word.
@@ -11,6 +13,6 @@ export function sentence(text: string, names: string[] = []): string {
 
 /** The same after a colon. */
 export function clause(text: string): string {
-  const trimmed = text.trim();
+  const trimmed = told(text).trim();
   return trimmed === '' || /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

@@ -1,4 +1,5 @@
 // Paths of a snapshot, names as they are shown, and the addresses of downloads.
+export { shown } from '$/format';
 
 /** `photos/2019` of the address bar is `/photos/2019` in the snapshot. */
 export function absolute(path: string): string {
@@ -17,19 +18,6 @@ export function parentOf(path: string): string {
 export function steps(path: string): { name: string; path: string }[] {
   const parts = path.split('/').filter(Boolean);
   return parts.map((name, i) => ({ name, path: `/${parts.slice(0, i + 1).join('/')}` }));
-}
-
-/** Control characters and those that turn the direction of text are written out. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** A name that cannot pose as another one. */
-export function shown(name: string): string {
-  return name.replace(UNSAFE, (char) => {
-    const code = char.charCodeAt(0);
-    if (code === 10) return '\\n';
-    if (code === 9) return '\\t';
-    return `\\u{${code.toString(16)}}`;
-  });
 }
 
 /** What is typed into the search: restic's pattern, or a part of a name. */
