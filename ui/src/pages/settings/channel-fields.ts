@@ -90,7 +90,7 @@ export const MANNER_FIELDS: ChannelField[] = [
 export function channelFields(
   before: Record<string, string>,
   asked: ChannelField[],
-  typed: Record<string, string>,
+  typed: Partial<Record<string, string>>,
 ): Record<string, string> {
   const fields = { ...before };
   for (const { name, secret } of asked) {

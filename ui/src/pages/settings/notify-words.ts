@@ -52,6 +52,9 @@ export const notifyWords = {
   ruleTo: 'Tell',
   ruleOn: 'When this happens',
   saveRule: 'Save rule',
+  ruleGone:
+    'This rule was changed or removed elsewhere meanwhile. Saving adds what is chosen here as a new rule.',
+  ruleNotThere: 'The rule was changed or removed elsewhere meanwhile. Look at the list again.',
   foot: 'Absence counts: stale is sent even when the machine itself is silent. Recovery is told on the same channel.',
   noChannelYet: 'Add a channel first.',
 };

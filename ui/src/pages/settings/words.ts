@@ -22,6 +22,14 @@ export const settingsWords = {
   discard: 'Discard',
   saved: 'Saved.',
 
+  meanwhile: {
+    what: (name: string) => `${name} was changed elsewhere meanwhile. There it is now:`,
+    empty: 'empty',
+    keepMine: 'Keep yours',
+    takeTheirs: 'Take theirs',
+    of: (name: string) => `for ${name}`,
+  },
+
   instance: {
     name: 'Name',
     nameWhat: 'Peers keep it by its key, so a new name needs no new pairing.',
