@@ -1,4 +1,5 @@
 // How peers are called, found and summed up.
+import { peerLook } from '$/components/states';
 import { age, secondsBetween } from '$/format';
 import type { Peer } from '$/gen/holdfast/api/v1/api_pb';
 import { peerWords } from './words';
@@ -27,6 +28,8 @@ export function peerParam(peer: Peer, peers: Peer[]): string {
 
 /** `5 of 7 are connected. attic is refused; cabin has been offline for 2 d 4 h.` */
 export function summary(peers: Peer[], now: number): string {
+  const [only, another] = peers;
+  if (only && !another) return peerWords.one(peerLook(only.state).word.toLowerCase());
   const connected = peers.filter(({ state }) => state === 'connected').length;
   const refused = peers.filter(({ state }) => state === 'refused').map(peerName);
   const offline = peers.filter(({ state }) => state === 'offline');
