@@ -4,10 +4,6 @@ import { barriers } from './visit.mjs';
 
 /** Nothing on the page as it is now stands in anybody's way. */
 export async function clear(tab, what) {
-  if (process.env.SHOTS)
-    await tab.screenshot({
-      path: `${process.env.SHOTS}/${tab.viewportSize().width}-${what.replace(/\W+/g, '-')}.png`,
-    });
   assert.deepEqual(await barriers(tab), [], what);
 }
 

@@ -11,6 +11,7 @@ use crate::api::{
 };
 use crate::clock;
 use crate::daemon::Node;
+use crate::daemon::areas::Area;
 use crate::model::{Role, Secret, SessionId, UserName};
 use crate::store::trust::Session;
 use crate::web::access::Identity;
@@ -46,6 +47,7 @@ impl Service {
     }
 
     async fn opened(&self, opened: Opened) -> Result<Response<WhoAmI>, Status> {
+        self.node.areas.changed(Area::Users);
         with_cookie(self.who(&opened.identity).await?, &opened.cookie)
     }
 
@@ -100,6 +102,7 @@ impl SessionService for Service {
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<WhoAmI>, Status> {
         let by = visitor(&request)?;
         let cookie = self.node.accounts.logout(&by).await?;
+        self.node.areas.changed(Area::Users);
         with_cookie(self.who(&Identity::nobody(by.visitor)).await?, &cookie)
     }
 
@@ -134,6 +137,7 @@ impl SessionService for Service {
             }
             (_, id) => self.end(&asker, id).await?,
         }
+        self.node.areas.changed(Area::Users);
         Ok(Response::new(self.list_of(&asker).await?))
     }
 }

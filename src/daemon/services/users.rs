@@ -12,6 +12,7 @@ use crate::api::{
 };
 use crate::clock;
 use crate::daemon::Node;
+use crate::daemon::areas::Area;
 use crate::model::{Role, Secret, SessionId, UserName};
 use crate::store::trust::{ApiKey, User, UserChange};
 use std::sync::Arc;
@@ -29,6 +30,11 @@ pub(super) struct Service {
 impl Service {
     pub(super) const fn new(node: Arc<Node>) -> Self {
         Self { node }
+    }
+
+    /// Pages that show users, logins or keys ask anew.
+    fn changed(&self) {
+        self.node.areas.changed(Area::Users);
     }
 
     async fn all(&self) -> Result<UserList, Status> {
@@ -101,6 +107,7 @@ impl UserService for Service {
                 crate::api::Error::new("exists", message, remedy).into_status(Code::AlreadyExists)
             );
         }
+        self.changed();
         self.one(name).await
     }
 
@@ -115,6 +122,7 @@ impl UserService for Service {
         if !self.node.accounts.set_password(name.clone(), Secret::new(password), keep).await? {
             return Err(unknown(&name));
         }
+        self.changed();
         self.one(name).await
     }
 
@@ -126,6 +134,7 @@ impl UserService for Service {
         let name: UserName = refuse::field("user", &user)?;
         let role = refuse::field("role", &role)?;
         done(self.node.accounts.set_role(name.clone(), role).await?, &name)?;
+        self.changed();
         self.one(name).await
     }
 
@@ -135,6 +144,7 @@ impl UserService for Service {
     ) -> Result<Response<UserList>, Status> {
         let name: UserName = refuse::field("user", &request.into_inner().user)?;
         done(self.node.accounts.remove(name.clone()).await?, &name)?;
+        self.changed();
         Ok(Response::new(self.all().await?))
     }
 
@@ -153,6 +163,7 @@ impl UserService for Service {
         }
         let ttl = ttl_s.map(Duration::from_secs);
         let (made, secret) = self.node.accounts.create_key(label, role, ttl).await?;
+        self.changed();
         let secret = secret.expose().to_owned();
         Ok(Response::new(CreatedKey { key: Some(key(&made)), secret }))
     }
@@ -166,6 +177,7 @@ impl UserService for Service {
             let message = format!("there is no API key {id}");
             return Err(refuse::not_found(message, "holdfast user key list"));
         }
+        self.changed();
         self.keys().await
     }
 }
