@@ -29,7 +29,7 @@ const WAY = [
 ];
 
 export async function pages({ browser, daemon, report, scale }) {
-  const { context, tab } = await openTab(browser, ['#verdict']);
+  const { context, tab } = await openTab(browser, daemon, ['#verdict']);
   await tab.goto(`${daemon.url}/`);
   await marked(tab, 'there');
   const first = await way(browser, tab, 0);

@@ -75,7 +75,11 @@ export class Trace {
   tasks(from, to) {
     return this.main
       .filter(({ name, at }) => name === 'RunTask' && at >= from && at <= to)
-      .map((task) => ({ ms: task.for, cpu: task.tdur / 1000, what: this.#inside(task) }))
+      .map((task) => ({
+        ms: task.for,
+        cpu: (task.tdur ?? task.dur) / 1000,
+        what: this.#inside(task),
+      }))
       .sort((a, b) => b.ms - a.ms);
   }
 
