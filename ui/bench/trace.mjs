@@ -67,8 +67,9 @@ export class Trace {
       ({ name, ph, at }) => name === 'Commit' && ph === 'X' && at >= after,
     );
     const end = commit.at + commit.for;
-    return this.#one('a frame', this.process, ({ name, at }) => name === 'DrawFrame' && at >= end)
-      .at;
+    const frame = this.process.find(({ name, at }) => name === 'DrawFrame' && at >= end);
+    // Without a frame after it there was nothing that had to be drawn anew.
+    return frame?.at ?? end;
   }
 
   /** How long each task of the page's thread took, how long of it on a core, and what most of it was. */
