@@ -49,7 +49,7 @@ faults: ## daemon and restic killed at random moments of backup, forget and prun
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups|api
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures
 
-bench-ui: ## the figures of the web interface, in docs/figures.md; OPERATIONS=n, FILES=n, QUICK=1, PART=fleet|pages|filters|scrolling|files
+bench-ui: ## the figures of the web interface, in docs/figures.md; OPERATIONS=n, FILES=n, QUICK=1, PART=fleet,pages,filters,scrolling,files
 	./.ci/install
 	$(MAKE) build
 	cargo build --release --locked --example seed

@@ -58,7 +58,7 @@ async function paged(daemon, report, scale, { snapshot, folder }) {
 }
 
 async function looked(browser, daemon, report, scale, { snapshot, folder }) {
-  const { context, tab } = await openTab(browser, ['.fn a']);
+  const { context, tab } = await openTab(browser, daemon, ['.fn a']);
   await tab.goto(`${daemon.url}/m/nas/repo/vault/snap/${snapshot.id}${folder}`);
   await marked(tab, 'there');
   const speed = PIXELS_PER_SECOND;

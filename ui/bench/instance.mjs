@@ -1,6 +1,7 @@
 // The instance that is measured: a daemon of its own in a temporary folder, with the logs of many
 // machines in it.
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Daemon } from '../browser/daemon.mjs';
@@ -12,6 +13,7 @@ const run = promisify(execFile);
 
 export async function instance(scale) {
   const daemon = await Daemon.prepare('nas');
+  leaveNothing(daemon);
   try {
     const shape = { peers: MACHINES, plans: PLANS, runs: scale.runs };
     const words = Object.entries(shape).flatMap(([name, many]) => [`--${name}`, String(many)]);
@@ -23,6 +25,16 @@ export async function instance(scale) {
     throw error;
   }
   return daemon;
+}
+
+/** However this ends: by itself, by an error, or by Ctrl-C. */
+function leaveNothing(daemon) {
+  process.once('exit', () => {
+    daemon.process?.kill('SIGKILL');
+    rmSync(daemon.folder, { recursive: true, force: true });
+  });
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
 }
 
 /** A call of the JSON API; what it answered, as text. */

@@ -2,7 +2,7 @@
 //
 //   make bench-ui                    the whole, on 1,000,000 operations, 100 machines and 1,000 plans
 //   make bench-ui QUICK=1            a small look
-//   make bench-ui PART=scrolling     one part: fleet, pages, filters, scrolling, files
+//   make bench-ui PART=pages,files   some parts: fleet, pages, filters, scrolling, files
 //
 // A real daemon, its interface as it serves it, a real Chromium and the traces that it records.
 // TASKS=1 tells of each long task what most of it was. A goal that is missed is a line of the table,

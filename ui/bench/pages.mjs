@@ -1,4 +1,5 @@
 // From the click on a link to the frame that shows the page with its data.
+import { median } from './report.mjs';
 import { MACHINES } from './scale.mjs';
 import { expect, marked, openTab } from './tab.mjs';
 import { LONG_MS, traced } from './trace.mjs';
@@ -29,20 +30,23 @@ const WAY = [
 ];
 
 export async function pages({ browser, daemon, report, scale }) {
-  const { context, tab } = await openTab(browser, ['#verdict']);
+  const { context, tab } = await openTab(browser, daemon, ['#verdict']);
   await tab.goto(`${daemon.url}/`);
   await marked(tab, 'there');
   const first = await way(browser, tab, 0);
   const again = [];
   for (let turn = 1; turn <= scale.repeats; turn += 1) again.push(await way(browser, tab, turn));
   await context.close();
-  for (const { page, ms } of first)
-    report.add(`page change: ${page}, for the first time`, ms, 'ms', CHANGE_MS);
+  for (const { page, ms, cpu } of first)
+    report.add(`page change: ${page}, for the first time`, ms, 'ms', CHANGE_MS, onCore(cpu));
   for (const [i, { page }] of WAY.entries()) {
-    const values = again.map((each) => each[i].ms);
-    report.several(`page change: ${page}`, values, 'ms', CHANGE_MS);
+    const of = (part) => again.map((each) => each[i][part]);
+    report.several(`page change: ${page}`, of('ms'), 'ms', CHANGE_MS, onCore(median(of('cpu'))));
   }
 }
+
+/** What the page itself did of it, without waiting for the daemon, the disk or a core. */
+const onCore = (cpu) => `${Math.round(cpu)} ms of it the page on a core`;
 
 async function way(browser, tab, turn) {
   const taken = [];
@@ -57,12 +61,14 @@ async function way(browser, tab, turn) {
     });
     const begun = trace.dispatched('click');
     const drawn = trace.drawn(trace.mark(name));
+    const tasks = trace.tasks(begun, drawn);
     if (process.env.TASKS)
       console.log(
         name,
-        trace.tasks(begun, drawn).filter(({ ms }) => ms >= LONG_MS / 2),
+        tasks.filter(({ ms }) => ms >= LONG_MS / 2),
       );
-    taken.push({ page: step.page, ms: drawn - begun });
+    const cpu = tasks.reduce((sum, task) => sum + task.cpu, 0);
+    taken.push({ page: step.page, ms: drawn - begun, cpu });
   }
   return taken;
 }

@@ -12,7 +12,7 @@ export async function scrolling({ browser, daemon, report, scale }) {
 
 /** Every group open, with all of its machines. */
 async function fleetPage(browser, daemon, report, scale) {
-  const { context, tab } = await openTab(browser, ['#verdict', '.gh']);
+  const { context, tab } = await openTab(browser, daemon, ['#verdict', '.gh']);
   await tab.goto(`${daemon.url}/`);
   await marked(tab, 'there');
   await clickEach(tab, '.gh[aria-expanded="false"]');
@@ -30,7 +30,7 @@ async function clickEach(tab, selector) {
 }
 
 async function operationsPage(browser, daemon, report, scale) {
-  const { context, tab } = await openTab(browser, ['.flow']);
+  const { context, tab } = await openTab(browser, daemon, ['.flow']);
   await tab.goto(`${daemon.url}/ops?time=ever`);
   await marked(tab, 'there');
   const trace = await scrolled(browser, tab, scale.seconds, { down: true });

@@ -1,4 +1,5 @@
 // A tab with an empty cache, that marks in the trace when what was waited for is in the page.
+import { takeFiles } from '../browser/visit.mjs';
 import { SCREENS } from '../scripts/chromium.mjs';
 
 const { name: _, ...SCREEN } = SCREENS[0];
@@ -20,8 +21,10 @@ function watcher() {
   };
 }
 
-export async function openTab(browser, expected) {
+/** `served`: with nothing but what the daemon itself serves, even where UI_FROM is set. */
+export async function openTab(browser, daemon, expected, { served = false } = {}) {
   const context = await browser.newContext({ ...SCREEN, locale: 'en-GB', timezoneId: 'UTC' });
+  if (!served) await takeFiles(context, daemon);
   await context.addInitScript(watcher);
   if (expected)
     await context.addInitScript((selectors) => window.bench.expect('there', selectors), expected);
@@ -38,7 +41,9 @@ export const expect = (tab, name, selectors) =>
 export async function marked(tab, name, within = 60_000) {
   const isThere = (given) => performance.getEntriesByName(`bench:${given}`).length > 0;
   await tab.waitForFunction(isThere, name, { timeout: within });
-  await tab.evaluate(
-    () => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then))),
-  );
+  await tab.evaluate(async () => {
+    const frame = () => new Promise((then) => requestAnimationFrame(then));
+    // One in which it is drawn, and two in which the other threads come after.
+    for (let i = 0; i < 3; i += 1) await frame();
+  });
 }

@@ -67,15 +67,20 @@ export class Trace {
       ({ name, ph, at }) => name === 'Commit' && ph === 'X' && at >= after,
     );
     const end = commit.at + commit.for;
-    return this.#one('a frame', this.process, ({ name, at }) => name === 'DrawFrame' && at >= end)
-      .at;
+    const frame = this.process.find(({ name, at }) => name === 'DrawFrame' && at >= end);
+    // Without a frame after it there was nothing that had to be drawn anew.
+    return frame?.at ?? end;
   }
 
   /** How long each task of the page's thread took, how long of it on a core, and what most of it was. */
   tasks(from, to) {
     return this.main
       .filter(({ name, at }) => name === 'RunTask' && at >= from && at <= to)
-      .map((task) => ({ ms: task.for, cpu: task.tdur / 1000, what: this.#inside(task) }))
+      .map((task) => ({
+        ms: task.for,
+        cpu: (task.tdur ?? task.dur) / 1000,
+        what: this.#inside(task),
+      }))
       .sort((a, b) => b.ms - a.ms);
   }
 

@@ -18,6 +18,10 @@ async function fromFolder(route) {
   return route.fulfill({ path: found.file, contentType: found.type, headers });
 }
 
+export async function takeFiles(context, daemon) {
+  if (FROM) await context.route(`${daemon.url}/**`, fromFolder);
+}
+
 let browser;
 export const launch = async () => (browser = await chromium.launch());
 export const close = () => browser.close();
@@ -25,7 +29,7 @@ export const close = () => browser.close();
 export async function visit(daemon, screen = SCREENS[0]) {
   const { name: _, ...options } = screen;
   const context = await browser.newContext({ ...options, locale: 'en-GB', timezoneId: 'UTC' });
-  if (FROM) await context.route(`${daemon.url}/**`, fromFolder);
+  await takeFiles(context, daemon);
   const tab = await context.newPage();
   const visit = { tab, complaints: [], isAway: false };
   const complain = (text) => visit.complaints.push(text);
