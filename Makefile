@@ -49,7 +49,6 @@ faults: ## daemon and restic killed at random moments of backup, forget and prun
 bench: ## the figures of docs/figures.md; OPERATIONS=n, QUICK=1, PART=handshake|log-sync|live|daemons|backups|api
 	OPERATIONS=$(OPERATIONS) QUICK=$(QUICK) PART=$(PART) cargo bench --locked --bench figures
 
-SHOWN = home:/ home:/m/web-1/plan/sites home:/m/nas/plan/photos/edit home:/ops home:/peers home:/settings/notifications
-screenshots: ## docs/screenshots: pages wide and on a phone, light and dark, from made-up data
+screenshots: ## docs/screenshots: every page and state of ui/scripts/pages.mjs, from made-up data
 	./.ci/install
-	cd ui && npm run build:fixtures && npm run shots -- ../docs/screenshots $(SHOWN)
+	cd ui && npm run build:fixtures && npm run shots -- ../docs/screenshots
