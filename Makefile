@@ -56,7 +56,6 @@ bench-ui: ## the figures of the web interface, in docs/figures.md; OPERATIONS=n,
 	cd ui && HOLDFAST=../target/release/holdfast SEED=../target/release/examples/seed \
 		OPERATIONS=$(OPERATIONS) FILES=$(FILES) QUICK=$(QUICK) PART=$(PART) npm run --silent bench
 
-SHOWN = home:/ home:/m/web-1/plan/sites home:/m/nas/plan/photos/edit home:/ops home:/peers home:/settings/notifications
-screenshots: ## docs/screenshots: pages wide and on a phone, light and dark, from made-up data
+screenshots: ## docs/screenshots: every page and state of ui/scripts/pages.mjs, from made-up data
 	./.ci/install
-	cd ui && npm run build:fixtures && npm run shots -- ../docs/screenshots $(SHOWN)
+	cd ui && npm run build:fixtures && npm run shots -- ../docs/screenshots

@@ -51,7 +51,7 @@ async function draw(page, screen) {
     wrong += 1;
     console.error(`${page.name} ${size}: ${text}`);
   };
-  tab.setDefaultTimeout(8_000);
+  tab.setDefaultTimeout(30_000);
   tab.on('console', (said) => {
     if (['error', 'warning'].includes(said.type())) complain(said.text());
   });

@@ -1,9 +1,8 @@
 // When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told.
+import { LOCALE } from './locale';
 import { NBSP } from './spaces';
 import { age } from './age';
 
-/** Day before month and 24 hours, whatever the browser's language: the words around are English. */
-const LOCALE = 'en-GB';
 const SOON = 12 * 3600 * 1000;
 const WEEK = 6 * 24 * 3600 * 1000;
 

@@ -35,7 +35,11 @@ export const words = {
     offline: (age: string) => `offline ${age}`,
     offlineNow: 'offline',
     nothingFound: 'No machine has that in its name.',
+    crumbs: 'Breadcrumb',
   },
+
+  /** Why something is only looked at. */
+  needsRole: (role: string) => `needs the role ${role}`,
 
   /** Titles of pages that are no place of the rail. */
   page: {

@@ -105,6 +105,8 @@ export const grantWords = {
   asText: 'As text',
   askedFor: (who: string, scopes: string) => `${who} asked for ${scopes}.`,
   notGiven: (who: string) => `Not given. ${who} asked for it.`,
+  modes: { all: 'All', only: 'Only', 'all-but': 'All but' },
+  removeThing: (thing: string) => `Remove ${thing}`,
   scopesOf: (title: string) => `${title}: of what`,
   add: 'Add',
   another: 'A plan or repo of the other side',

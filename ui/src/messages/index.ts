@@ -1,3 +1,3 @@
 export { words } from './en';
-export { form, listed, plural, LANGUAGE } from './plural';
+export { form, listed, plural } from './plural';
 export type { Forms } from './plural';

@@ -1,10 +1,8 @@
 // Words that go with a number.
 import { count } from '$/format/bytes';
+import { LOCALE } from '$/format/locale';
 
-/** The language of every message; a second one is a second set of files. */
-export const LANGUAGE = 'en';
-
-const rules = new Intl.PluralRules(LANGUAGE);
+const rules = new Intl.PluralRules(LOCALE);
 
 /** The forms of a word by CLDR category; `other` is always there. */
 export type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
@@ -21,5 +19,5 @@ export function plural(amount: number, forms: Forms): string {
 
 /** `cabin, pi and web-1` */
 export function listed(names: string[]): string {
-  return new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
+  return new Intl.ListFormat(LOCALE, { type: 'conjunction' }).format(names);
 }

@@ -12,6 +12,11 @@ export const browser = {
   snapshots,
   crumb: 'snapshots',
   title: (what: string, when: string) => `${what}, as of ${when}`,
+  acts: {
+    copyId: 'Copy the snapshot id',
+    zip: 'Download everything as zip',
+    toRepo: (repo: string) => `To the repo ${repo}`,
+  },
   loadingTitle: 'Snapshots',
   lede: { snapshot: 'Snapshot', inRepo: 'in repo', by: (who: string) => `taken by ${who}` },
   notHere: (repo: string, here: string) =>

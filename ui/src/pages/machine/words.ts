@@ -4,7 +4,6 @@ import { listed, words as common } from '$/messages';
 const { plans } = common;
 
 export const machine = {
-  crumbs: 'Breadcrumb',
   missing: 'There is no such machine',
   missingWhat: 'It may have been removed or renamed.',
   mayRun: 'needs an operator',

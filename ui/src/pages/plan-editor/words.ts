@@ -13,7 +13,6 @@ export const editor = {
     copy: (of: string) => `New plan, like ${of}`,
   },
   lede: 'Changes go to this machine’s config file; comments and order stay.',
-  breadcrumb: 'Breadcrumb',
 
   what: 'What',
   whatFrom: (machine: string) => `from ${machine}`,

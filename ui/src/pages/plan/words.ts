@@ -6,7 +6,6 @@ const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots'
 const files = (n: number | string) => `${n}${NBSP}${n === 1 ? 'file' : 'files'}`;
 
 export const plan = {
-  crumbs: 'Breadcrumb',
   run: 'Run now',
   restore: 'Restore',
   edit: 'Edit',

@@ -1,0 +1,323 @@
+// Every page of the interface and every state of it: where it is, and what to press to see it. Drawn
+// by `npm run shots`, walked through by `npm run reach`.
+//
+// `at` is MODE:/path, with a mode of src/fixtures/world.ts. `does` are steps, in words:
+//   press NAME        a button, link or tab of that name
+//   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
+//   type LABEL = TEXT a field
+//   key KEYS          on the keyboard
+//   see TEXT          waits until that is there
+// `main` pages are drawn on every screen, the others wide in light and on a phone in dark; `on` names
+// the one screen size that has it. `odd` says which failure a picture is meant to show.
+
+const page = (name, at, ...does) => ({ name, at, does });
+const main = (name, at, ...does) => ({ name, at, does, main: true });
+const wide = (name, at, ...does) => ({ name, at, does, on: 'desktop' });
+const phone = (name, at, ...does) => ({ name, at, does, on: 'phone' });
+
+const PHOTOS = '/m/nas/repo/vault/snap/latest/tank/photos?plan=photos';
+
+const frame = [
+  wide('frame-menu', 'home:/', 'menu You are on'),
+  page('frame-palette', 'home:/', 'key Control+k', 'type Find a machine = web'),
+  page('frame-keys', 'home:/', 'key ?'),
+  phone('frame-more', 'home:/', 'press More'),
+  page('frame-not-found', 'home:/nowhere'),
+];
+
+const beginning = [
+  main('welcome', 'welcome:/welcome'),
+  page('welcome-code', 'code:/welcome'),
+  main('login', 'login:/login'),
+  page('login-wrong', 'login:/login', 'type Name = admin', 'type Password = wrong', 'press Log in'),
+];
+
+const fleet = [
+  main('home', 'home:/'),
+  main('fleet-large', 'large:/'),
+  page('fleet-large-open', 'large:/?open=server'),
+  page('fleet-empty', 'empty:/'),
+  page('fleet-alone', 'alone:/'),
+  page('fleet-limited', 'limited:/'),
+  page('fleet-viewer', 'viewer:/'),
+  page('fleet-filtered', 'home:/?state=stale,failing'),
+  page('fleet-no-match', 'home:/?q=nothing-like-it'),
+  page('fleet-snooze', 'home:/', 'menu Snooze'),
+  page('fleet-unlock', 'home:/', 'press Unlock and run'),
+  { ...page('fleet-gone', 'gone:/', 'see No answer'), odd: 'gone' },
+  page('fleet-store', 'damaged:/', 'see set aside'),
+  { ...page('fleet-slow', 'slow:/'), odd: 'slow' },
+  { ...page('fleet-failed', 'broken:/', 'see Retry'), odd: 'failed' },
+];
+
+const machine = [
+  main('machine', 'home:/m/web-2'),
+  page('machine-here', 'home:/m/nas'),
+  page('machine-offline', 'home:/m/cabin'),
+  page('machine-refused', 'limited:/m/web-2'),
+  page('machine-hidden', 'limited:/m/attic'),
+  page('machine-empty', 'empty:/m/nas'),
+  page('machine-viewer', 'viewer:/m/nas'),
+  { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
+  page('machine-menu', 'home:/m/web-2', 'menu More actions'),
+  page('machine-test', 'home:/m/cabin', 'press Test'),
+  page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
+  page('machine-unknown', 'home:/m/nobody'),
+];
+
+const plan = [
+  main('home-m-web-1-plan-sites', 'home:/m/web-1/plan/sites'),
+  main('plan', 'home:/m/nas/plan/photos'),
+  page('plan-table', 'home:/m/nas/plan/photos?table=1'),
+  page('plan-failing', 'home:/m/web-1/plan/postgres'),
+  page('plan-stale', 'home:/m/laptop/plan/home'),
+  page('plan-running', 'home:/m/desktop/plan/home'),
+  page('plan-last-seen', 'home:/m/cabin/plan/cameras'),
+  page('plan-not-yet', 'alone:/m/nas/plan/photos'),
+  { ...page('plan-partial', 'partial:/m/nas/plan/photos', 'see Retry'), odd: 'failed' },
+  page('plan-viewer', 'viewer:/m/nas/plan/photos'),
+  page('plan-menu', 'home:/m/nas/plan/photos', 'menu More actions'),
+  page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
+  page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),
+  page('plan-remove', 'home:/m/nas/plan/photos', 'menu More actions > Remove …'),
+  page('plan-unknown', 'home:/m/nas/plan/nothing'),
+];
+
+const planEditor = [
+  main('home-m-nas-plan-photos-edit', 'home:/m/nas/plan/photos/edit'),
+  page('plan-new', 'home:/m/nas/plan/new'),
+  page(
+    'plan-edit-wrong',
+    'home:/m/nas/plan/new',
+    'type Name = letters',
+    'press Create plan',
+    'see to be corrected',
+  ),
+  page('plan-edit-more', 'home:/m/nas/plan/photos/edit', 'press More'),
+  page('plan-edit-toml', 'home:/m/nas/plan/photos/edit', 'press Show as TOML'),
+  page(
+    'plan-edit-conflict',
+    'conflict:/m/nas/plan/photos/edit',
+    'press Keep all',
+    'press Save 1 change',
+    'see changed here and elsewhere',
+  ),
+  page('plan-edit-viewer', 'viewer:/m/nas/plan/photos/edit'),
+  page('plan-edit-read-only', 'limited:/m/nas/plan/photos/edit'),
+  page('plan-edit-elsewhere', 'home:/m/web-1/plan/sites/edit'),
+];
+
+const repo = [
+  main('repo', 'home:/m/nas/repo/vault'),
+  page('repo-own', 'home:/m/nas/repo/private'),
+  page('repo-received', 'home:/m/nas/repo/offsite-web'),
+  page('repo-conflict', 'home:/m/nas/repo/archive'),
+  page('repo-uninitialised', 'home:/m/nas/repo/usb'),
+  page('repo-unknown', 'empty:/m/nas/repo/vault'),
+  page('repo-viewer', 'viewer:/m/nas/repo/vault'),
+  { ...page('repo-failed', 'broken:/m/nas/repo/vault', 'see Retry'), odd: 'failed' },
+  page('repo-menu', 'home:/m/nas/repo/vault', 'menu More actions'),
+  page('repo-unlock', 'home:/m/nas/repo/vault', 'press Unlock vault'),
+  page('repo-unlock-all', 'home:/m/nas/repo/vault', 'press All locks'),
+  page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
+  page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
+  page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
+  page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
+  main('repo-edit', 'home:/m/nas/repo/vault/edit'),
+  page('repo-new', 'home:/m/nas/repo/new'),
+  page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
+];
+
+const operations = [
+  main('home-ops', 'home:/ops'),
+  page('ops-one-by-one', 'home:/ops?view=one'),
+  page('ops-failed', 'home:/ops?state=failed'),
+  page('ops-open', 'home:/ops?state=failed', 'press Backup'),
+  page('ops-no-match', 'home:/ops?q=nothing-like-it'),
+  page('ops-empty', 'empty:/ops'),
+  page('ops-menu', 'home:/ops', 'menu Export'),
+  page('ops-running', 'restoring:/ops'),
+  page('ops-cancel', 'restoring:/ops', 'press Cancel'),
+  phone('ops-filters', 'home:/ops', 'press Filter'),
+  { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
+  { ...page('ops-broken', 'broken:/ops', 'see Retry'), odd: 'failed' },
+  page('ops-unknown', 'home:/ops/00000000'),
+];
+
+const restore = [
+  main('restore', 'home:/restore'),
+  page('restore-empty', 'empty:/restore'),
+  page('restore-no-match', 'home:/restore?q=nothing-like-it'),
+  main('browser', `home:${PHOTOS}`),
+  page('browser-file', `home:${PHOTOS}&file=/tank/photos/README.txt`),
+  page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
+  page('browser-find', `home:${PHOTOS}&find=DSC`),
+  page('browser-compare', `home:${PHOTOS}&compare=older`),
+  page('browser-menu', `home:${PHOTOS}`, 'menu More actions'),
+  wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
+  wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
+  phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
+  page('browser-empty', 'home:/m/nas/repo/private/snap/latest/'),
+  page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
+  page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),
+  page('browser-viewer', `viewer:${PHOTOS}`),
+  { ...page('browser-failed', `broken:${PHOTOS}`, 'see Retry'), odd: 'failed' },
+];
+
+const peers = [
+  main('home-peers', 'home:/peers'),
+  page('peers-empty', 'empty:/peers'),
+  page('peers-viewer', 'viewer:/peers'),
+  { ...page('peers-failed', 'broken:/peers', 'see Retry'), odd: 'failed' },
+  page('peers-menu', 'home:/peers', 'menu Actions for desktop'),
+  page('peers-revoke', 'home:/peers', 'press Revoke office-pc'),
+  page('peers-remove', 'home:/peers', 'menu Actions for cabin > Remove cabin'),
+  page('peers-rename', 'home:/peers', 'menu Actions for cabin > Rename'),
+  main('peer', 'home:/peers/web-2'),
+  page('peer-offline', 'home:/peers/cabin'),
+  page('peer-refused', 'home:/peers/attic'),
+  page('peer-test', 'home:/peers/cabin', 'press Test connection', 'see Is cabin switched on'),
+  page('peer-unknown', 'home:/peers/nobody'),
+  main('peers-token', 'home:/peers/token'),
+  page('peers-token-full', 'home:/peers/token', 'press Full management'),
+  page(
+    'peers-token-shown',
+    'home:/peers/token',
+    'type For = office-pc',
+    'press Create token',
+    'see Copy token',
+  ),
+  main('join', 'home:/peers/join'),
+  page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#nas'),
+  page(
+    'join-consent',
+    'home:/peers/join',
+    `type Token, link = ${token()}`,
+    'type URL = https://nas.example.net:9898',
+    'press Test the connection',
+    'see may, here',
+  ),
+  page(
+    'join-done',
+    'home:/peers/join',
+    `type Token, link = ${token()}`,
+    'type URL = https://nas.example.net:9898',
+    'press Test the connection',
+    'press Join nas',
+    'see Joined',
+  ),
+  page('join-viewer', 'viewer:/peers/join'),
+];
+
+const settings = [
+  main('settings', 'home:/settings/instance'),
+  page('settings-users', 'home:/settings/users'),
+  page('settings-users-operator', 'operator:/settings/users'),
+  page('settings-user-add', 'home:/settings/users', 'press Add a user'),
+  page('settings-user-menu', 'home:/settings/users', 'menu Actions for night-shift'),
+  page(
+    'settings-user-remove',
+    'home:/settings/users',
+    'menu Actions for night-shift > Remove night-shift',
+  ),
+  page('settings-key', 'home:/settings/users', 'press Create a key'),
+  page(
+    'settings-key-shown',
+    'home:/settings/users',
+    'press Create a key',
+    'type Label = grafana',
+    'press Create key',
+    'see hf_',
+  ),
+  main('home-settings-notifications', 'home:/settings/notifications'),
+  page('settings-notifications-empty', 'empty:/settings/notifications'),
+  page('settings-channel', 'home:/settings/notifications', 'press Add a channel'),
+  page('settings-rule', 'home:/settings/notifications', 'press Add a rule'),
+  page('settings-addresses', 'home:/settings/addresses'),
+  page('settings-import', 'home:/settings/import'),
+  page('settings-about', 'home:/settings/about', 'press Show diagnostics'),
+  page('settings-read-only', 'limited:/settings/instance'),
+  page('settings-viewer', 'viewer:/settings/instance'),
+  { ...page('settings-failed', 'broken:/settings/instance', 'see Retry'), odd: 'failed' },
+];
+
+function token() {
+  return `ed25519.nas${'x'.repeat(40)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#nas`;
+}
+
+export const PAGES = [
+  ...frame,
+  ...beginning,
+  ...fleet,
+  ...machine,
+  ...plan,
+  ...planEditor,
+  ...repo,
+  ...operations,
+  ...restore,
+  ...peers,
+  ...settings,
+];
+
+const STEPS = {
+  press: async (tab, name) => (await pressable(tab, name)).click(),
+  menu: async (tab, text) => {
+    const [name, item] = text.split(' > ');
+    await (await pressable(tab, name)).click();
+    const items = tab.getByRole('menuitem');
+    await items.first().waitFor();
+    if (item) await items.filter({ hasText: item }).first().click();
+  },
+  type: async (tab, text) => {
+    const [label, value] = text.split(' = ');
+    const fields = tab.locator('input, textarea').locator('visible=true');
+    const open = tab.locator('dialog[open]');
+    const within = (await open.count()) > 0 ? open : tab.locator('body');
+    await within.getByLabel(label).and(fields).first().fill(value);
+  },
+  key: (tab, keys) => tab.keyboard.press(keys),
+  see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),
+};
+
+/** In the dialog where one is open, else in the page before what is around it. */
+async function pressable(tab, name) {
+  const named = (within) =>
+    ['button', 'link', 'radio', 'tab']
+      .map((role) => within.getByRole(role, { name }))
+      .reduce((all, each) => all.or(each))
+      .or(within.locator('summary', { hasText: name }))
+      .locator('visible=true');
+  const dialog = tab.locator('dialog[open]');
+  if ((await dialog.count()) > 0) return named(dialog).first();
+  const own = named(tab.locator('main'));
+  return (await own.count()) > 0 ? own.first() : named(tab.locator('body')).first();
+}
+
+/** Nothing has changed for a moment: answers have come, and their pictures are drawn. */
+const QUIET_MS = 200;
+export function settled(tab) {
+  return tab.evaluate(
+    (quiet) =>
+      new Promise((resolve) => {
+        let timer = setTimeout(resolve, quiet);
+        new MutationObserver(() => {
+          clearTimeout(timer);
+          timer = setTimeout(resolve, quiet);
+        }).observe(document, { subtree: true, childList: true, attributes: true });
+      }),
+    QUIET_MS,
+  );
+}
+
+/** Opens a page in its state; answers with what was pressed last. */
+export async function open(tab, url, { at, does }) {
+  const [mode, path] = at.split(/:(.*)/s);
+  await tab.goto(`${url}${path}${path.includes('?') ? '&' : '?'}fixture=${mode}`);
+  await tab.waitForSelector('h1');
+  await settled(tab);
+  for (const step of does) {
+    const [verb, what] = step.split(/ (.*)/s);
+    await STEPS[verb](tab, what);
+    await settled(tab);
+  }
+}

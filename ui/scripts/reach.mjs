@@ -1,0 +1,65 @@
+// Whether everybody reaches everything: every page of scripts/pages.mjs is opened once, and then
+//   narrow     320 px, a phone held sideways, half the window (200 % zoom) and 4K: nothing is cut off
+//   forced     with forced colours every mark is still seen, and what is chosen differs from the rest
+//   still      with reduced motion nothing moves
+//   keyboard   Tab reaches every control, in their order, and one sees where one is; Escape closes
+//              dialogs and menus, and the focus is back where it was
+// axe looks at the same pages when they are drawn (scripts/shots.mjs).
+//
+//   npm run build:fixtures && npm run reach [NAME …]
+import { SCREENS, launch } from './chromium.mjs';
+import { PAGES, open } from './pages.mjs';
+import { serve } from './serve.mjs';
+import { closes } from './reach/closing.mjs';
+import { vanished } from './reach/forced.mjs';
+import { unreachable } from './reach/keyboard.mjs';
+import { cutOff } from './reach/narrow.mjs';
+import { moving } from './reach/still.mjs';
+
+const WORKERS = 2;
+const DESKTOP = SCREENS[0].viewport;
+const asked = process.argv.slice(2);
+const pages = PAGES.filter(
+  ({ name, on }) =>
+    on !== 'phone' && (asked.length === 0 || asked.some((start) => name.startsWith(start))),
+);
+const server = await serve('dist-fixtures');
+const browser = await launch();
+let wrong = 0;
+
+async function look(page) {
+  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB' });
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(30_000);
+  try {
+    await open(tab, server.url, page);
+    const found = await closes(tab, page.does.length > 0);
+    // What was closed is opened again for the rest.
+    if (page.does.length > 0) await open(tab, server.url, page);
+    found.push(
+      ...(await cutOff(tab, DESKTOP)),
+      ...(await vanished(tab)),
+      ...(await moving(tab)),
+      ...(await unreachable(tab)),
+    );
+    for (const one of found) complain(page, one);
+  } catch (error) {
+    complain(page, error.message.split('\n')[0]);
+  }
+  await context.close();
+}
+
+function complain(page, text) {
+  wrong += 1;
+  console.error(`${page.name}: ${text}`);
+}
+
+const todo = [...pages];
+async function work() {
+  for (let next = todo.shift(); next; next = todo.shift()) await look(next);
+}
+await Promise.all(Array.from({ length: WORKERS }, work));
+await browser.close();
+await server.stop();
+console.log(`${pages.length} pages, ${wrong} complaints`);
+process.exit(wrong > 0 ? 1 : 0);
