@@ -11,6 +11,11 @@ const ORDER: Role[] = ['none', 'viewer', 'operator', 'admin'];
 
 let me = $state.raw<WhoAmI>();
 
+function forgetAll(): void {
+  forgetLastKnown();
+  forgetOverview();
+}
+
 export const who = {
   /** Undefined until the daemon has said it. */
   get me(): WhoAmI | undefined {
@@ -24,15 +29,26 @@ export const who = {
     me = await api.session.whoAmI({});
     return me;
   },
-  /** After a login or the first user: what the call answered with. */
+  /** After a login or the first user: what the call answered with. What was refused before is asked anew. */
   is(answered: WhoAmI): void {
+    forgetAll();
     me = answered;
   },
-  async logout(): Promise<void> {
-    const left = await api.session.logout({});
+  /** The login was ended elsewhere: by an admin, by a new password, by time. */
+  ended(): void {
     live.stop();
-    forgetLastKnown();
-    forgetOverview();
-    me = left;
+    forgetAll();
+    if (me) me = { ...me, user: undefined, role: 'none' };
+  },
+  async logout(): Promise<void> {
+    // Before the daemon cuts it: a stream that ends by itself is a fault to a browser.
+    live.stop();
+    try {
+      me = await api.session.logout({});
+      forgetAll();
+    } catch (thrown) {
+      live.start();
+      throw thrown;
+    }
   },
 };

@@ -1,0 +1,242 @@
+// Settings: every section as it is, notifications that arrive, an import, and edits from two sides.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { Daemon, until } from './daemon.mjs';
+import { isSamePage, mark } from './pairing-steps.mjs';
+import { choose, clear } from './steps.mjs';
+import { SCREENS, close, launch, visit } from './visit.mjs';
+
+let nas;
+let here;
+before(async () => {
+  await launch();
+  nas = await Daemon.start('nas');
+  await nas.plan('home', nas.files('home', { 'letter.txt': 'Dear Ana' }));
+  here = await visit(nas);
+});
+after(async () => {
+  await here?.close();
+  await close();
+  await nas?.stop();
+});
+
+/** Somebody who is told things: what came, and where. */
+async function listener() {
+  const came = [];
+  let heard = () => {};
+  const server = createServer((request, response) => {
+    const parts = [];
+    request.on('data', (chunk) => parts.push(chunk));
+    request.on('end', () => {
+      came.push(JSON.parse(Buffer.concat(parts).toString()));
+      response.end('thank you');
+      heard();
+    });
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/hook`,
+    came,
+    stop: () => new Promise((stopped) => server.close(stopped)),
+  };
+}
+
+const SECTIONS = {
+  instance: 'Peers trust this key',
+  users: 'No users yet',
+  notifications: 'No channel yet',
+  addresses: 'Where this page, the API and peers that dial in are answered',
+  import: 'Its config.json becomes repos, plans and hooks here',
+  about: 'State and settings for a report of a fault',
+};
+
+for (const screen of SCREENS) {
+  test(`every section is open to everybody: ${screen.name}`, async () => {
+    const there = await visit(nas, screen);
+    const { tab } = there;
+    await there.open('/settings');
+    for (const [section, text] of Object.entries(SECTIONS)) {
+      await tab.locator(`.subnav a[href$="/${section}"]`).click();
+      await tab.getByText(text).first().waitFor();
+      await clear(tab, section);
+    }
+    await tab.getByRole('button', { name: 'Show diagnostics' }).click();
+    await tab.getByRole('button', { name: 'Save as a file' }).waitFor();
+    await clear(tab, 'diagnostics');
+    await there.close();
+  });
+}
+
+test('a channel is added, tried, kept quiet at night, and told by a rule', async (t) => {
+  const hook = await listener();
+  t.after(() => hook.stop());
+  const { tab } = here;
+  await here.open('/settings/notifications');
+  await tab.getByRole('button', { name: 'Add a channel' }).click();
+  const dialog = tab.getByRole('dialog');
+  await dialog.getByLabel('Kind').selectOption('webhook');
+  await dialog.getByLabel('Name', { exact: true }).fill('desk');
+  await dialog.getByLabel('URL', { exact: true }).fill(hook.url);
+  await clear(tab, 'new channel');
+  await dialog.getByRole('button', { name: 'Save channel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await tab.getByText('url set').waitFor();
+  assert.ok(!(await tab.content()).includes(hook.url), 'what is secret is only written');
+
+  await tab.getByRole('button', { name: 'Send a test to desk' }).click();
+  await tab.getByText('Sent. It answered: 200 OK thank you').waitFor();
+  assert.equal(hook.came.length, 1);
+  assert.equal(hook.came[0].instance, 'nas');
+  await clear(tab, 'channel that was tested');
+
+  await choose(tab, 'Edit', 'Actions for desk');
+  await tab.getByRole('dialog', { name: 'Channel desk' }).waitFor();
+  await dialog.getByLabel('Quiet hours').fill('22:00-7');
+  await dialog.getByRole('button', { name: 'Save channel' }).click();
+  await dialog.getByRole('alert').waitFor();
+  await clear(tab, 'channel refused');
+  await dialog.getByLabel('Quiet hours').fill('22:00-07:00');
+  await dialog.getByRole('button', { name: 'Save channel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.match(readFileSync(nas.config, 'utf8'), /quiet = "22:00-07:00"/);
+
+  await tab.getByRole('button', { name: 'Add a rule' }).click();
+  await dialog.getByLabel('Of what').selectOption('plan:home');
+  await dialog.getByLabel('A backup succeeded').check();
+  await clear(tab, 'new rule');
+  await dialog.getByRole('button', { name: 'Save rule' }).click();
+  const rule = tab.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /plan home/ });
+  await rule.getByText('desk').waitFor();
+  await clear(tab, 'rules');
+});
+
+test('what nobody answers is said with the reason', async () => {
+  const { tab } = here;
+  await tab.getByRole('button', { name: 'Send a test to desk' }).click();
+  await tab.locator('.cerr .t-bad').waitFor();
+  await clear(tab, 'channel that failed');
+});
+
+const BACKREST = {
+  version: 6,
+  instance: 'MyHost',
+  repos: [
+    { id: 'usb disk', uri: '/nowhere/usb', password: 'correct horse', flags: ['--frobnicate'] },
+  ],
+  plans: [
+    {
+      id: 'letters',
+      repo: 'usb disk',
+      paths: ['/srv/letters'],
+      schedule: { disabled: true },
+      retention: { policyKeepAll: true },
+    },
+  ],
+};
+
+test('an import says what becomes what, and is done as one change', async () => {
+  const { tab } = here;
+  await here.open('/settings/import');
+  const file = (text) => ({
+    name: 'config.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(text),
+  });
+  await tab.getByLabel('config.json of Backrest').setInputFiles(file('{ "repos": 3 }'));
+  await tab.getByRole('button', { name: 'Show what it becomes' }).click();
+  await tab.getByRole('alert').waitFor();
+  await clear(tab, 'import refused');
+  const before = readFileSync(nas.config, 'utf8');
+  await tab.getByLabel('config.json of Backrest').setInputFiles(file(JSON.stringify(BACKREST)));
+  await tab.getByRole('button', { name: 'Show what it becomes' }).click();
+  await tab.getByText(/things? taken over/).waitFor();
+  await tab
+    .getByText(/frobnicate/)
+    .first()
+    .waitFor();
+  await tab.getByText('As it is written into the config file').click();
+  await clear(tab, 'import previewed');
+  assert.equal(readFileSync(nas.config, 'utf8'), before, 'nothing is changed by looking');
+  assert.ok(!(await tab.content()).includes('correct horse'), 'no secret comes back');
+  await tab.getByRole('button', { name: 'Import all of it' }).click();
+  await tab.getByText('Imported, as one change of the config file.').waitFor();
+  await clear(tab, 'imported');
+  await tab.getByRole('link', { name: 'To Fleet' }).click();
+  await tab.getByRole('link', { name: 'letters' }).first().waitFor();
+});
+
+/** As an editor in a terminal would. */
+function edit(daemon, from, to) {
+  const text = readFileSync(daemon.config, 'utf8');
+  assert.match(text, from);
+  writeFileSync(daemon.config, text.replace(from, to));
+}
+
+test('an edit of the file shows as it is made, and what is typed stays', async () => {
+  const { tab } = here;
+  await here.open('/settings/instance');
+  await mark(tab);
+  edit(nas, /^/, 'class = "laptop"\n');
+  const kind = (name) => tab.getByRole('radio', { name: new RegExp(`^${name}`) });
+  await until('the class of the file', () => kind('laptop').isChecked());
+  await kind('desktop').check();
+  edit(nas, /class = "laptop"/, 'class = "rarely-on"');
+  const save = tab.getByRole('button', { name: 'Save instance' });
+  await tab.getByRole('alert').getByText('Class was changed elsewhere meanwhile').waitFor();
+  await tab.getByRole('alert').getByText('rarely-on').waitFor();
+  assert.ok(await kind('desktop').isChecked(), 'what is chosen stays');
+  assert.ok(await save.isDisabled(), 'one of the two is to be chosen first');
+  await clear(tab, 'a section with a conflict');
+  await tab.getByRole('button', { name: 'Keep yours for Class' }).click();
+  await save.click();
+  await tab.getByText('Saved.').waitFor();
+  assert.match(readFileSync(nas.config, 'utf8'), /class = "desktop"/);
+  assert.ok(await isSamePage(tab), 'without a reload');
+});
+
+test('addresses changed on both sides are settled field by field', async () => {
+  const { tab } = here;
+  await here.open('/settings/addresses');
+  const urls = tab.getByLabel('URLs', { exact: true });
+  await urls.fill('https://nas.example.net');
+  const theirs = `${nas.url}\nhttps://nas.example.org`;
+  edit(
+    nas,
+    /urls = .*\n/,
+    `urls = ${JSON.stringify(theirs.split('\n'))}\ntrusted-proxies = ["127.0.0.9"]\n`,
+  );
+  await tab.getByRole('alert').getByText('URLs was changed elsewhere meanwhile').waitFor();
+  await until(
+    'the untouched field follows',
+    async () =>
+      (await tab.getByLabel('Trusted proxies', { exact: true }).inputValue()) === '127.0.0.9',
+  );
+  assert.equal(await urls.inputValue(), 'https://nas.example.net');
+  await clear(tab, 'addresses with a conflict');
+  await tab.getByRole('button', { name: 'Take theirs for URLs' }).click();
+  assert.equal(await urls.inputValue(), theirs);
+  await tab.getByText('Nothing changed.').waitFor();
+});
+
+test('a channel edited elsewhere is not set back by an open dialog', async () => {
+  const { tab } = here;
+  await here.open('/settings/notifications');
+  await choose(tab, 'Edit', 'Actions for desk');
+  const dialog = tab.getByRole('dialog', { name: 'Channel desk' });
+  await dialog.getByLabel('Quiet hours').fill('21:00-06:00');
+  edit(nas, /quiet = "22:00-07:00"/, 'quiet = "23:00-05:00"\nremind = "12h"');
+  await dialog.getByRole('alert').getByText('23:00-05:00').waitFor();
+  await until(
+    'the untouched field follows',
+    async () => (await dialog.getByLabel('Say again every').inputValue()) === '12h',
+  );
+  await clear(tab, 'channel with a conflict');
+  await dialog.getByRole('button', { name: 'Keep yours for Quiet hours' }).click();
+  await dialog.getByRole('button', { name: 'Save channel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const text = readFileSync(nas.config, 'utf8');
+  assert.match(text, /quiet = "21:00-06:00"/);
+  assert.match(text, /remind = "12h"/);
+});
