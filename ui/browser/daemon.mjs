@@ -35,14 +35,15 @@ export async function until(what, look, within = 30_000) {
 }
 
 export class Daemon {
-  static async start(instance) {
-    const daemon = await Daemon.prepare(instance);
+  // `more`: further lines of its config.
+  static async start(instance, more = '') {
+    const daemon = await Daemon.prepare(instance, more);
     await daemon.run();
     return daemon;
   }
 
   // With a folder and a config, and not yet running.
-  static async prepare(instance) {
+  static async prepare(instance, more = '') {
     const daemon = new Daemon();
     daemon.folder = mkdtempSync(join(tmpdir(), 'holdfast-ui-'));
     daemon.port = await freePort();
@@ -51,7 +52,7 @@ export class Daemon {
     daemon.config = join(daemon.folder, 'config.toml');
     writeFileSync(
       daemon.config,
-      `instance = "${instance}"\nlisten = ["127.0.0.1:${daemon.port}"]\nurls = ["${daemon.url}"]\n`,
+      `instance = "${instance}"\nlisten = ["127.0.0.1:${daemon.port}"]\nurls = ["${daemon.url}"]\n${more}`,
       { mode: 0o600 },
     );
     return daemon;
@@ -70,12 +71,23 @@ export class Daemon {
     return ['--config', this.config, '--data-dir', join(this.folder, 'data')];
   }
 
-  // The document of a command.
-  async cli(...words) {
+  async said(words) {
     const { stdout } = await run(PROGRAM, [...words, ...this.where(), '--json'], {
       maxBuffer: 64 << 20,
     });
-    return stdout.trim() ? JSON.parse(stdout) : undefined;
+    return stdout.trim();
+  }
+
+  // The document of a command.
+  async cli(...words) {
+    const text = await this.said(words);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  // The documents of a command that has one a line.
+  async list(...words) {
+    const text = await this.said(words);
+    return text ? text.split('\n').map((line) => JSON.parse(line)) : [];
   }
 
   // A folder with files in it, and its name.

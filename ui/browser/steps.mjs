@@ -1,5 +1,6 @@
-// Steps that several stories take: looking at a page as it is, its menus and its messages.
+// Steps that several stories take: looking at a page as it is, and files that are worth a backup.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { barriers } from './visit.mjs';
 
 /** Nothing on the page as it is now stands in anybody's way. */
@@ -7,8 +8,10 @@ export async function clear(tab, what) {
   assert.deepEqual(await barriers(tab), [], what);
 }
 
-export const heading = (tab, text) =>
-  tab.waitForSelector(`h1:has-text("${text}")`, { timeout: 30_000 });
+export const heading = (tab, text) => tab.waitForSelector(`h1:has-text("${text}")`);
+
+export const MIB = 1 << 20;
+export const noise = (mebibytes) => randomBytes(mebibytes * MIB);
 
 /** A menu behind three dots: opened, looked at, and one of its entries chosen. */
 export async function choose(tab, entry, menu = 'More actions') {
@@ -21,6 +24,6 @@ export async function choose(tab, entry, menu = 'More actions') {
 /** The toast that says so; with `action`, its button is pressed. */
 export async function told(tab, text, action) {
   const toast = tab.locator('.toast', { hasText: text });
-  await toast.waitFor({ timeout: 30_000 });
+  await toast.waitFor();
   if (action) await toast.getByRole('button', { name: action }).click();
 }

@@ -1,0 +1,102 @@
+// Operations as they happen, by filter and page by page; a run that failed, why, and once more.
+import assert from 'node:assert/strict';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Daemon, until } from './daemon.mjs';
+import { clear, told } from './steps.mjs';
+import { close, launch, visit } from './visit.mjs';
+
+/** Each run of the plan is so many operations and one more. */
+const HOOKS = 200;
+
+let daemon;
+before(async () => {
+  await launch();
+  daemon = await Daemon.start('nas');
+  await daemon.plan('home', daemon.files('home', { 'letter.txt': 'Dear Ana' }));
+});
+after(async () => {
+  await close();
+  await daemon?.stop();
+});
+
+const vault = () => join(daemon.folder, 'vault');
+const rows = (tab) => tab.locator('a.fr');
+
+test('the list follows what happens', async () => {
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open('/ops');
+  await rows(tab).filter({ hasText: 'init' }).waitFor();
+  await daemon.cli('plan', 'backup', 'home');
+  await rows(tab).filter({ hasText: 'backup' }).waitFor();
+  await clear(tab, 'operations');
+  await here.open('/ops?plan=none');
+  await tab.getByText('No operation matches').waitFor();
+  await clear(tab, 'no operation matches');
+  await here.close();
+});
+
+test('a failed run says why, and is run again where it failed', async () => {
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open('/ops?state=failed');
+  renameSync(vault(), `${vault()}-away`);
+  await assert.rejects(daemon.cli('plan', 'backup', 'home'));
+  await rows(tab).first().click();
+  await tab.getByText('No snapshot was made').waitFor();
+  await tab
+    .locator('.expl')
+    .getByText(/^Repo vault is missing/)
+    .waitFor();
+  await clear(tab, 'failed operation');
+  await here.open('/');
+  await clear(tab, 'fleet with a failing plan');
+  await tab.goBack();
+  renameSync(`${vault()}-away`, vault());
+  await tab.getByRole('button', { name: 'Run again' }).click();
+  await told(tab, 'runs.', 'Operation');
+  await tab.getByText('A snapshot was made').waitFor({ timeout: 30_000 });
+  await clear(tab, 'operation that ended well');
+  await here.close();
+});
+
+test('a long history comes page by page, and by what is asked for', async () => {
+  const hooks = `{ on = ["backup-started"], command = "true" }, `.repeat(HOOKS);
+  const config = readFileSync(daemon.config, 'utf8');
+  writeFileSync(daemon.config, config.replace('id = "home"', `id = "home"\nhook = [${hooks}]`));
+  await daemon.cli('plan', 'backup', 'home');
+
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open('/ops?view=one');
+  await rows(tab).nth(59).waitFor();
+  assert.ok((await rows(tab).count()) < HOOKS, 'not all at once');
+  const asked = [];
+  tab.on('request', (request) => asked.push(request.url()));
+  await until('the end of the list', async () => {
+    await tab.keyboard.press('End');
+    return tab.getByText('That is all there is.').isVisible();
+  });
+  const all = await daemon.list('ops');
+  assert.equal(await rows(tab).count(), all.length);
+  assert.ok(asked.filter((url) => url.endsWith('/Page')).length >= 3);
+
+  const { message } = all.find(({ status }) => status === 'failed');
+  await tab.getByLabel('Kind').selectOption('backup');
+  await tab.waitForURL('**/ops?*kind=backup*');
+  await tab.getByLabel('State').selectOption('failed');
+  await tab.getByLabel('Plan').selectOption('home');
+  await tab.getByLabel('Contains').fill(message.slice(0, 12));
+  await tab.waitForURL(/q=/);
+  await tab.reload();
+  await rows(tab).first().waitFor();
+  assert.equal(await rows(tab).count(), 1);
+  assert.equal(await tab.getByLabel('State').inputValue(), 'failed');
+  await clear(tab, 'filtered operations');
+  await tab.goBack();
+  await tab.getByRole('button', { name: 'Clear filters' }).click();
+  await rows(tab).nth(59).waitFor();
+  await here.close();
+});
