@@ -185,15 +185,15 @@ const peers = [
     'home:/peers/token',
     'type For = office-pc',
     'press Create token',
-    'see Copy token',
+    'see holdfast join',
   ),
   main('join', 'home:/peers/join'),
-  page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#nas'),
+  page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#harbour'),
   page(
     'join-consent',
     'home:/peers/join',
     `type Token, link = ${token()}`,
-    'type URL = https://nas.example.net:9898',
+    'type URL = https://harbour.example.net:9898',
     'press Test the connection',
     'see may, here',
   ),
@@ -201,9 +201,9 @@ const peers = [
     'join-done',
     'home:/peers/join',
     `type Token, link = ${token()}`,
-    'type URL = https://nas.example.net:9898',
+    'type URL = https://harbour.example.net:9898',
     'press Test the connection',
-    'press Join nas',
+    'press Join harbour',
     'see Joined',
   ),
   page('join-viewer', 'viewer:/peers/join'),
@@ -242,7 +242,7 @@ const settings = [
 ];
 
 function token() {
-  return `ed25519.nas${'x'.repeat(40)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#nas`;
+  return `ed25519.harbour${'x'.repeat(36)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#harbour`;
 }
 
 export const PAGES = [
@@ -309,15 +309,17 @@ export function settled(tab) {
   );
 }
 
-/** Opens a page in its state; answers with what was pressed last. */
+/** Opens a page in its state; answers whether pressing something opened a dialog or menu. */
 export async function open(tab, url, { at, does }) {
   const [mode, path] = at.split(/:(.*)/s);
   await tab.goto(`${url}${path}${path.includes('?') ? '&' : '?'}fixture=${mode}`);
   await tab.waitForSelector('h1');
   await settled(tab);
+  const before = await tab.locator('dialog[open]').count();
   for (const step of does) {
     const [verb, what] = step.split(/ (.*)/s);
     await STEPS[verb](tab, what);
     await settled(tab);
   }
+  return before === 0 && /^(press|menu)/.test(does.at(-1) ?? '');
 }

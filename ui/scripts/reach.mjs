@@ -32,8 +32,8 @@ async function look(page) {
   const tab = await context.newPage();
   tab.setDefaultTimeout(30_000);
   try {
-    await open(tab, server.url, page);
-    const found = await closes(tab, page.does.length > 0);
+    const isPressed = await open(tab, server.url, page);
+    const found = await closes(tab, isPressed);
     // What was closed is opened again for the rest.
     if (page.does.length > 0) await open(tab, server.url, page);
     found.push(

@@ -32,7 +32,7 @@ function outside() {
   for (const element of document.body.querySelectorAll('*')) {
     if (isHidden(element) || element.closest('svg') || !element.checkVisibility()) continue;
     const box = element.getBoundingClientRect();
-    if (box.width === 0) continue;
+    if (box.width <= 1) continue;
     const style = getComputedStyle(element);
     const inScroller = element.parentElement.closest('pre, .log, .scrolls');
     if (!inScroller && (box.right > window.innerWidth + 1 || box.left < -1))
@@ -41,7 +41,9 @@ function outside() {
     if (scrolls(style) && !element.matches('pre, .log, .scrolls, textarea'))
       if (element.scrollWidth > element.clientWidth + 1)
         found.push(`scrolls sideways: ${name(element)}`);
-    const cuts = ['hidden', 'clip'].includes(style.overflowX) && style.textOverflow !== 'ellipsis';
+    const isShown = style.clipPath === 'none';
+    const cuts =
+      isShown && ['hidden', 'clip'].includes(style.overflowX) && style.textOverflow !== 'ellipsis';
     if (cuts && element.children.length === 0 && element.scrollWidth > element.clientWidth + 1)
       found.push(`cuts its text off: ${name(element)}`);
   }
