@@ -1,6 +1,7 @@
 // What stories of paired machines do: tokens made and pasted, permissions ticked, both ends watched.
 import assert from 'node:assert/strict';
-import { clear, heading } from './steps.mjs';
+import { until } from './daemon.mjs';
+import { clear } from './steps.mjs';
 
 /** The part of a page or dialog that is headed so. */
 export const part = (within, name) => within.getByRole('region', { name, exact: true });
@@ -21,26 +22,18 @@ export function permission(within, title) {
   };
 }
 
-/** What is on the clipboard after a copy button was pressed. */
+/** What a copy button puts on the clipboard. */
 export async function copied(tab, button) {
   await tab.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await tab.evaluate(() => navigator.clipboard.writeText(''));
   await button.click();
-  await tab.getByRole('status').filter({ hasText: 'Copied' }).first().waitFor();
-  return tab.evaluate(() => navigator.clipboard.readText());
+  return until('something is copied', () => tab.evaluate(() => navigator.clipboard.readText()));
 }
 
 /** Pastes into the wizard and asks the other machine. */
 export async function paste(tab, text) {
   await tab.getByLabel('Token, link or join line').fill(text);
   await tab.getByRole('button', { name: 'Test the connection' }).click();
-}
-
-/** As far as the consent of the wizard, from a fresh page. */
-export async function toConsent(here, text, listener) {
-  await here.open('/peers/join');
-  await paste(here.tab, text);
-  await heading(here.tab, `Join ${listener}`);
-  await clear(here.tab, 'consent');
 }
 
 /** The wizard refuses this text, with what happened and what to do. */

@@ -62,6 +62,7 @@ for (const screen of SCREENS) {
       const gives = permission(part(dialog, 'laptop may, here'), 'See operations');
       await gives.tick.check();
       await gives.reach('Only');
+      await gives.says('laptop will not see', 'plans home and taxes, repo vault');
       await gives.pick('plan:home');
       await gives.says('laptop will see', 'plan home');
       await gives.says('laptop will not see', 'plan taxes, repo vault');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Daemon } from './daemon.mjs';
-import { copied, part } from './pairing-steps.mjs';
+import { copied } from './pairing-steps.mjs';
 import { choose, clear, heading, told } from './steps.mjs';
 import { SCREENS, close, launch, visit } from './visit.mjs';
 
