@@ -23,12 +23,12 @@ after(async () => {
 });
 
 const vault = () => join(daemon.folder, 'vault');
-/** The row of a kind of upkeep, once it has run. */
-const ended = (tab, kind) =>
+/** The row of a kind of upkeep, once a run of it is told there. */
+const listed = (tab, kind) =>
   tab
     .locator('tr', { has: tab.getByRole('rowheader', { name: kind, exact: true }) })
     .getByRole('link')
-    .waitFor({ timeout: 30_000 });
+    .waitFor({ timeout: 90_000 });
 
 test('checked and pruned, and when is said without a reload', async () => {
   const here = await visit(daemon);
@@ -38,13 +38,13 @@ test('checked and pruned, and when is said without a reload', async () => {
   await clear(tab, 'repo');
   await tab.getByRole('button', { name: 'Check now' }).click();
   await told(tab, 'Check of vault was started.');
-  await ended(tab, 'Check');
+  await listed(tab, 'Check');
   await tab.getByRole('button', { name: 'Prune', exact: true }).click();
   await clear(tab, 'prune is asked');
   await tab.getByRole('dialog').getByRole('button', { name: 'Prune', exact: true }).click();
-  await ended(tab, 'Prune');
+  await listed(tab, 'Prune');
   await choose(tab, 'Measure');
-  await ended(tab, 'Stats');
+  await listed(tab, 'Stats');
   await clear(tab, 'repo, checked and pruned');
   await here.close();
 });
@@ -61,7 +61,7 @@ test('forgotten from, by its name', async () => {
   await clear(tab, 'forget is asked');
   await tab.getByLabel('Type vault to delete them').fill('vault');
   await tab.getByRole('button', { name: 'Delete 2 snapshots' }).click();
-  await tab.getByText('It holds 1 snapshot of 1 plan').waitFor({ timeout: 30_000 });
+  await tab.getByText('It holds 1 snapshot of 1 plan').waitFor({ timeout: 90_000 });
   assert.equal((await daemon.list('snapshots')).length, 1);
   await here.close();
 });
@@ -89,13 +89,13 @@ test('a lock in the way: who holds it is said, and it is removed once its holder
   await tab.getByRole('button', { name: 'Prune', exact: true }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Prune', exact: true }).click();
   const banner = tab.getByText('holds a lock.');
-  await banner.waitFor({ timeout: 30_000 });
+  await banner.waitFor({ timeout: 90_000 });
   await clear(tab, 'locked repo');
   await kill();
   await tab.getByRole('button', { name: 'Unlock vault' }).click();
   await clear(tab, 'unlock is asked');
   await tab.getByRole('dialog').getByRole('button', { name: 'Unlock vault' }).click();
-  await banner.waitFor({ state: 'detached', timeout: 30_000 });
+  await banner.waitFor({ state: 'detached', timeout: 90_000 });
   assert.deepEqual(readdirSync(join(vault(), 'locks')), []);
   await here.close();
 });

@@ -57,7 +57,7 @@ test('a failed run says why, and is run again where it failed', async () => {
   renameSync(`${vault()}-away`, vault());
   await tab.getByRole('button', { name: 'Run again' }).click();
   await told(tab, 'runs.', 'Operation');
-  await tab.getByText('A snapshot was made').waitFor({ timeout: 30_000 });
+  await tab.getByText('A snapshot was made').waitFor({ timeout: 90_000 });
   await clear(tab, 'operation that ended well');
   await here.close();
 });

@@ -177,7 +177,7 @@ test('a folder is restored to a new place', async () => {
   await tab.getByText('Write the whole path, from / on.').waitFor();
   await folder.fill(target);
   await tab.getByRole('button', { name: 'Restore', exact: true }).click();
-  await tab.getByText('Done').waitFor({ timeout: 30_000 });
+  await tab.getByText('Done').waitFor({ timeout: 90_000 });
   await clear(tab, 'a restore that is done');
   assert.equal(readFileSync(join(target, home, 'docs/letter.txt'), 'utf8'), 'Dear Ana, and Ben');
   assert.ok(!existsSync(join(target, home, 'photos')));
@@ -250,7 +250,7 @@ test('a file from a phone', async () => {
   await tab.getByRole('textbox', { name: 'Folder' }).fill(target);
   await clear(tab, 'restore sheet');
   await dialog.getByRole('button', { name: /^Restore/ }).click();
-  await dialog.getByText('Done').waitFor({ timeout: 30_000 });
+  await dialog.getByText('Done').waitFor({ timeout: 90_000 });
   await clear(tab, 'restore sheet, done');
   assert.equal(readFileSync(join(target, home, 'docs/letter.txt'), 'utf8'), 'Dear Ana, and Ben');
   await here.close();

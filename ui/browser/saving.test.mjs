@@ -150,8 +150,8 @@ test('a run: seen to move, cancelled, and followed by Fleet without a reload', a
   await tab.getByRole('button', { name: 'Run now' }).first().click();
   const bar = tab.getByRole('progressbar');
   const percent = async () => Number(await bar.getAttribute('aria-valuenow'));
-  const first = await until('progress', percent);
-  await until('more progress', async () => (await percent()) > first);
+  const first = await until('progress', percent, 90_000);
+  await until('more progress', async () => (await percent()) > first, 90_000);
   await clear(tab, 'plan that runs');
   await fleet.tab
     .locator('main')
@@ -217,7 +217,7 @@ test('a run to its end: plan, retention and Fleet follow', async () => {
   await here.open('/m/nas/plan/home');
   await tab.getByRole('button', { name: 'Run now' }).first().click();
   await told(tab, 'home runs');
-  await tab.getByText('It stays fresh until').waitFor({ timeout: 30_000 });
+  await tab.getByText('It stays fresh until').waitFor({ timeout: 90_000 });
   await tab
     .getByRole('link', { name: /^Browse/ })
     .first()
