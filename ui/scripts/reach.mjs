@@ -2,11 +2,12 @@
 //   narrow     320 px, a phone held sideways, half the window (200 % zoom) and 4K: nothing is cut off
 //   forced     with forced colours every mark is still seen, and what is chosen differs from the rest
 //   still      with reduced motion nothing moves
+//   modes      every page in every made-up home is drawn without a failure
 //   keyboard   Tab reaches every control, in their order, and one sees where one is; Escape closes
 //              dialogs and menus, and the focus is back where it was
 // axe looks at the same pages when they are drawn (scripts/shots.mjs).
 //
-//   npm run build:fixtures && npm run reach [NAME …]
+//   npm run build:fixtures && npm run reach [NAME … | modes]
 import { SCREENS, launch } from './chromium.mjs';
 import { PAGES, open } from './pages.mjs';
 import { serve } from './serve.mjs';
@@ -14,6 +15,7 @@ import { closes } from './reach/closing.mjs';
 import { vanished } from './reach/forced.mjs';
 import { unreachable } from './reach/keyboard.mjs';
 import { cutOff } from './reach/narrow.mjs';
+import { MODES, failing } from './reach/modes.mjs';
 import { moving } from './reach/still.mjs';
 
 const WORKERS = 2;
@@ -49,14 +51,25 @@ async function look(page) {
   await context.close();
 }
 
+async function visit(mode) {
+  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB' });
+  for (const one of await failing(await context.newPage(), server.url, mode))
+    complain({ name: 'modes' }, one);
+  await context.close();
+}
+
 function complain(page, text) {
   wrong += 1;
   console.error(`${page.name}: ${text}`);
 }
 
-const todo = [...pages];
+const isModes = asked.length === 0 || asked.includes('modes');
+const todo = [
+  ...(isModes ? MODES.map((mode) => () => visit(mode)) : []),
+  ...pages.map((page) => () => look(page)),
+];
 async function work() {
-  for (let next = todo.shift(); next; next = todo.shift()) await look(next);
+  for (let next = todo.shift(); next; next = todo.shift()) await next();
 }
 await Promise.all(Array.from({ length: WORKERS }, work));
 await browser.close();

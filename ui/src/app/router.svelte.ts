@@ -1,5 +1,6 @@
 // The address bar: a small router over the History API. Filters, tabs, open rows and dialogs are
 // in the query, so that Back and reload work.
+import { untrack } from 'svelte';
 import { matched, type Matched } from './match';
 
 export type { Matched } from './match';
@@ -36,7 +37,8 @@ export const router = {
   go(url: string, going: Going = {}): void {
     if (going.replace) history.replaceState(null, '', url);
     else history.pushState(null, '', url);
-    const before = place.path;
+    // An effect that goes somewhere does not depend on where it is: it would run again and again.
+    const before = untrack(() => place.path);
     place = here();
     if (place.path !== before && !going.stay) window.scrollTo(0, 0);
   },
