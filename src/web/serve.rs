@@ -342,7 +342,30 @@ fn holding(permit: OwnedSemaphorePermit, response: Response) -> Response {
 
 /// An answer that may go on for hours ends when the caller is let in no more.
 fn until(left: Left, response: Response) -> Response {
-    response.map(|body| Body::new(Until { body, left }))
+    let farewell = farewell(media_type(response.headers()));
+    response.map(|body| Body::new(Until { body, left: Some(left), farewell }))
+}
+
+/// The end of a call as its protocol says it; none where only a cut says that something is missing.
+fn farewell(media_type: &str) -> Option<Frame<Bytes>> {
+    let status = Status::unauthenticated("not signed in any more");
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers).ok()?;
+    if media_type.starts_with("application/grpc-web") {
+        return web_trailers(&trailers).map(Frame::data);
+    }
+    media_type.starts_with("application/grpc").then(|| Frame::trailers(trailers))
+}
+
+/// Trailers as a last message: a byte with its highest bit set, the length, and lines as of HTTP/1
+/// (PROTOCOL-WEB.md of gRPC).
+fn web_trailers(trailers: &HeaderMap) -> Option<Bytes> {
+    let mut lines = Vec::new();
+    for (name, value) in trailers {
+        lines.extend([name.as_str().as_bytes(), b":", value.as_bytes(), b"\r\n"].concat());
+    }
+    let length = u32::try_from(lines.len()).ok()?;
+    Some([&[0x80], length.to_be_bytes().as_slice(), &lines].concat().into())
 }
 
 /// Comes when the caller is let in no more.
@@ -350,7 +373,9 @@ type Left = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Until {
     body: Body,
-    left: Left,
+    /// `None` once it has come.
+    left: Option<Left>,
+    farewell: Option<Frame<Bytes>>,
 }
 
 impl hyper::body::Body for Until {
@@ -362,15 +387,23 @@ impl hyper::body::Body for Until {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.left.is_none() {
+            return Poll::Ready(None);
+        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        let cut = || Some(Err(axum::Error::new(Status::unauthenticated("not signed in any more"))));
-        self.left.as_mut().poll(cx).map(|()| cut())
+        match &mut self.left {
+            Some(left) if left.as_mut().poll(cx).is_pending() => return Poll::Pending,
+            Some(_) | None => {}
+        }
+        self.left = None;
+        let cut = || Err(axum::Error::new(Status::unauthenticated("not signed in any more")));
+        Poll::Ready(Some(self.farewell.take().map_or_else(cut, Ok)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.left.is_none() || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -379,8 +412,30 @@ impl hyper::body::Body for Until {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// What is read of a stream that never ends by itself, after whose reader has left.
+    async fn read_after_leaving(content_type: &str) -> Result<(Bytes, bool), axum::Error> {
+        let response = Response::builder().header(header::CONTENT_TYPE, content_type);
+        let endless = futures_util::stream::pending::<Result<Bytes, axum::Error>>();
+        let response = response.body(Body::from_stream(endless)).unwrap();
+        let read = until(Box::pin(async {}), response).into_body().collect().await?;
+        let has_status = read.trailers().is_some_and(|all| all["grpc-status"] == "16");
+        Ok((read.to_bytes(), has_status))
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_reader_may_read_no_more_ends_as_its_protocol_says() {
+        let (web, _) = read_after_leaving("application/grpc-web+proto").await.unwrap();
+        let text = String::from_utf8_lossy(&web[5..]).into_owned();
+        assert_eq!((web[0], usize::from(web[4])), (0x80, text.len()));
+        assert!(text.contains("grpc-status:16\r\n"), "{text}");
+        let (native, has_status) = read_after_leaving("application/grpc+proto").await.unwrap();
+        assert!(native.is_empty() && has_status);
+        assert!(read_after_leaving("application/octet-stream").await.is_err());
+    }
 
     #[test]
     fn a_path_is_of_the_api_or_a_page() {

@@ -258,6 +258,10 @@ describe('tokens that are not taken', () => {
     await refused(tab, forged, 'does not know this token', /check that all of it was copied/i);
     await refused(tab, open.link.replace('#nas', '#sea'), 'is not called sea', /ask for a token/i);
     await refused(tab, open.link.replace(`:${nas.port}`, ':1'), 'no connection to', /runs/i);
+    await tab.getByText('steps on the way there').click();
+    const broken = tab.getByRole('list', { name: 'Connection test' }).locator('li.fail');
+    assert.match(await broken.innerText(), /TCP/);
+    await clear(tab, 'where the way ends');
     await tab
       .getByLabel('Token, link or join line')
       .fill(open.link.replace(/[0-9a-f]{8}#nas/, '#nas'));

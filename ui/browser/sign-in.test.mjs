@@ -189,8 +189,6 @@ test('an operator runs what is set up, and changes nothing', async () => {
   await there.close();
 });
 
-// The daemon cuts the events of a session that is over, and a browser says so in its console: a
-// visit to whom that happens counts as one whose daemon is away.
 test('sessions are listed, and one that is revoked is over', async () => {
   const there = await signedIn('operator', PASSWORD, '/peers');
   const { tab } = here;
@@ -199,7 +197,6 @@ test('sessions are listed, and one that is revoked is over', async () => {
   const theirs = sessions.getByRole('row', { name: /^operator/ });
   await theirs.waitFor();
   await clear(tab, 'sessions');
-  there.isAway = true;
   await theirs.getByRole('button', { name: /^Sign out/ }).click();
   await theirs.waitFor({ state: 'detached' });
   await heading(there.tab, 'Log in');
@@ -219,12 +216,10 @@ test('a new password ends the other sessions of the user', async () => {
   await dialog.getByRole('button', { name: 'Change password' }).click();
   await dialog.getByRole('alert').getByText('The current password is wrong').waitFor();
   await clear(tab, 'changing a password, refused');
-  there.isAway = true;
   await dialog.getByLabel('Current password', { exact: true }).fill(PASSWORD);
   await dialog.getByRole('button', { name: 'Change password' }).click();
   await told(tab, 'Password of admin changed');
   await heading(there.tab, 'Log in');
-  there.isAway = false;
   await fillIn(there, 'admin', NEXT_PASSWORD);
   await heading(there.tab, 'Peers');
   await there.close();

@@ -27,7 +27,8 @@ export const joinWords = {
   connection: 'Connection',
   failed: 'The other machine could not be asked.',
   isIt: (name: string) => `This is ${name}, with the key in your token:`,
-  everyStep: (n: number) => `All ${n} steps of the way there`,
+  everyStep: (n: number) =>
+    plural(n, { one: 'step on the way there', other: 'steps on the way there' }),
   through: 'reached at',
   notIt: (name: string, token: string) => `It calls itself ${name}; the token says ${token}.`,
   paired: (name: string) =>
