@@ -13,7 +13,7 @@ use holdfast::net::local;
 use machine::{Machine, PATIENCE};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -286,6 +286,19 @@ fn a_beat_comes_at_least_every_two_seconds_and_areas_when_they_change() {
     assert!(watching.iter().all(|event| !event.lost));
 }
 
+/// Its operations, oldest first, once the index that follows the last backup has ended.
+fn indexed(machine: &Machine) -> Vec<serde_json::Value> {
+    let begun = Instant::now();
+    loop {
+        let listed = machine.cli(&["ops"]).lines();
+        if listed.last().is_some_and(|op| op["kind"] == "index" && op["status"] == "succeeded") {
+            return listed;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{listed:#?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn pages_are_asked_for_by_key_and_wrong_questions_are_refused() {
     let nas = with_plan("nas", "");
@@ -293,8 +306,8 @@ fn pages_are_asked_for_by_key_and_wrong_questions_are_refused() {
         nas.ask(&["plan", "backup", "home"]);
     }
     let api = Api::of(&nas);
+    let listed = indexed(&nas);
     let all = api.page(OperationPageRequest::default()).unwrap();
-    let listed = nas.cli(&["ops"]).lines();
     let mut expected: Vec<_> = listed.iter().map(|op| op["id"].as_str().unwrap()).collect();
     expected.reverse();
     let ids = |page: &OperationPage| -> Vec<String> {

@@ -134,6 +134,7 @@ const PAGES = {
   '/settings/addresses': 'Your role may look',
   '/settings/import': 'Your role may look',
 };
+const LIMITED = ['/peers/join', '/m/nas/plan/home', '/m/nas/repo/vault', '/settings/users'];
 /** Words of buttons that start or change something. */
 const RUNS = /^(Run|Check|Prune|Unlock|Test|Verify|Pause|Snooze|Initialise|Send)\b/;
 const CHANGES = /^(Add|Create|New|Edit|Join|Save|Remove|Share|Import|Show what|Allow|Revoke)\b/;
@@ -165,7 +166,8 @@ for (const screen of SCREENS) {
         [],
         path,
       );
-      await clear(there.tab, `viewer at ${path}`);
+      // What everybody sees is looked at in the other stories.
+      if (LIMITED.includes(path)) await clear(there.tab, `viewer at ${path}`);
     }
     await there.close();
   });
@@ -174,7 +176,7 @@ for (const screen of SCREENS) {
 test('an operator runs what is set up, and changes nothing', async () => {
   const there = await signedIn('operator', PASSWORD, '/m/nas/plan/home');
   const { tab } = there;
-  await tab.getByRole('button', { name: 'Run now' }).click();
+  await tab.getByRole('button', { name: 'Run now' }).first().click();
   await tab.locator('h1').getByText('Fresh').waitFor({ timeout: 60_000 });
   const words = await pressable(tab);
   assert.deepEqual(
