@@ -387,19 +387,17 @@ impl hyper::body::Body for Until {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.left.is_none() {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        let this = &mut *self;
+        let Some(left) = &mut this.left else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        match &mut self.left {
-            Some(left) if left.as_mut().poll(cx).is_pending() => return Poll::Pending,
-            Some(_) | None => {}
+        if left.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
         }
-        self.left = None;
+        this.left = None;
         let cut = || Err(axum::Error::new(Status::unauthenticated("not signed in any more")));
-        Poll::Ready(Some(self.farewell.take().map_or_else(cut, Ok)))
+        Poll::Ready(Some(this.farewell.take().map_or_else(cut, Ok)))
     }
 
     fn is_end_stream(&self) -> bool {
