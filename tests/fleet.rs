@@ -71,9 +71,9 @@ impl Api {
             let mut fleet = FleetServiceClient::new(self.channel().await);
             let mut events = fleet.watch(WatchRequest { cursor }).await.unwrap().into_inner();
             let mut told = Vec::new();
-            let end = std::time::Instant::now() + PATIENCE;
+            let end = Instant::now() + PATIENCE;
             while !enough(&told) {
-                assert!(std::time::Instant::now() < end, "never enough: {told:?}");
+                assert!(Instant::now() < end, "never enough: {told:?}");
                 let next = timeout(PATIENCE, events.message()).await.unwrap().unwrap().unwrap();
                 told.push(next);
             }
