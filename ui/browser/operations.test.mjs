@@ -66,6 +66,8 @@ test('a long history comes page by page, and by what is asked for', async () => 
   const hooks = `{ on = ["backup-started"], command = "true" }, `.repeat(HOOKS);
   const config = readFileSync(daemon.config, 'utf8');
   writeFileSync(daemon.config, config.replace('id = "home"', `id = "home"\nhook = [${hooks}]`));
+  const known = async () => (await daemon.cli('hook', 'list')).hooks.length === HOOKS;
+  await until('the daemon has read its hooks', known);
   await daemon.cli('plan', 'backup', 'home');
 
   const here = await visit(daemon);
