@@ -83,19 +83,8 @@ fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::printed::tests::plan;
     use super::*;
-
-    fn plan(state: &str) -> Plan {
-        Plan {
-            id: "home".to_owned(),
-            instance: "nas".to_owned(),
-            repo: "vault".to_owned(),
-            schedule: "manual".to_owned(),
-            enabled: true,
-            state: state.to_owned(),
-            ..Plan::default()
-        }
-    }
 
     #[test]
     fn the_fleet_says_in_a_sentence_whether_anyone_is_needed() {

@@ -1,7 +1,7 @@
 //! `holdfast plan`.
 
 mod conditions;
-mod printed;
+pub(super) mod printed;
 
 pub(crate) use printed::listed;
 use printed::shown;

@@ -82,3 +82,7 @@ fn classify(error: &lettre::transport::smtp::Error) -> SendError {
         SendError::Retry { reason: said, after: None }
     }
 }
+
+#[cfg(test)]
+#[path = "email_tests.rs"]
+mod tests;

@@ -10,7 +10,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Mutex;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 const WITHIN: Duration = Duration::from_secs(10);
@@ -136,82 +135,4 @@ async fn an_endless_answer_is_read_to_its_limit() {
     let (url, _) = server((200, &[], "x".repeat(3 << 20))).await;
     let answer = sent(Action::Webhook, &settings(&[("url", &url)])).await.unwrap().unwrap();
     assert!(answer.0.len() <= ANSWER_LIMIT + 10, "{}", answer.0.len());
-}
-
-/// A mail server for one mail: what it was told; it answers the end of the data with `verdict`.
-async fn mail_server(verdict: &'static str) -> (u16, tokio::task::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let served = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (read, mut write) = stream.into_split();
-        let mut lines = BufReader::new(read).lines();
-        let (mut heard, mut in_data) = (String::new(), false);
-        write.write_all(b"220 hi\r\n").await.unwrap();
-        while let Ok(Some(line)) = lines.next_line().await {
-            heard.push_str(&line);
-            heard.push('\n');
-            let answer = match line.as_str() {
-                "." => verdict,
-                _ if in_data => continue,
-                "DATA" => "354 go on",
-                "QUIT" => "221 bye",
-                _ => "250 ok",
-            };
-            in_data = line == "DATA" || (in_data && line != ".");
-            write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
-            if line == "QUIT" {
-                break;
-            }
-        }
-        heard
-    });
-    (port, served)
-}
-
-fn mail_settings(port: u16) -> Settings {
-    let port = port.to_string();
-    settings(&[
-        ("host", "127.0.0.1"),
-        ("port", &port),
-        ("security", "none"),
-        ("from", "Backups <nas@example.org>"),
-        ("to", "me@example.org"),
-    ])
-}
-
-#[tokio::test]
-async fn a_mail_arrives_with_subject_and_text() {
-    let (port, served) = mail_server("250 queued as 4711").await;
-    let told = sent(Action::Email, &mail_settings(port)).await.unwrap().unwrap();
-    assert!(told.0.contains("queued as 4711"), "{told:?}");
-    let heard = served.await.unwrap();
-    for expected in [
-        "MAIL FROM:<nas@example.org>",
-        "RCPT TO:<me@example.org>",
-        "Subject: nas: backup failed",
-        "Message-ID: <m1@holdfast>",
-        "no space",
-    ] {
-        assert!(heard.contains(expected), "{expected} is not in {heard}");
-    }
-}
-
-#[tokio::test]
-async fn a_mail_server_refuses_for_now_or_for_good() {
-    for (verdict, again) in [("451 later", true), ("550 never", false)] {
-        let (port, _) = mail_server(verdict).await;
-        let error = sent(Action::Email, &mail_settings(port)).await.unwrap_err();
-        assert_eq!(matches!(error, SendError::Retry { .. }), again, "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_mail_is_never_sent_in_clear_where_tls_was_asked_for() {
-    let (port, served) = mail_server("250 ok").await;
-    let mut settings = mail_settings(port);
-    settings.insert("security", Given::Text(Secret::new("starttls".to_owned())));
-    sent(Action::Email, &settings).await.unwrap_err();
-    let heard = served.await.unwrap();
-    assert!(!heard.contains("MAIL FROM"), "{heard}");
 }

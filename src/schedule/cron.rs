@@ -16,6 +16,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// What the fields are called, and what they may say.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31"),
+    ("month", "1 to 12 or JAN to DEC"),
+    ("day of the week", "0 to 7 or SUN to SAT"),
+];
+
 /// A cron pattern, such as `30 2 * * *`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CronPattern {
@@ -160,13 +169,10 @@ impl FromStr for CronPattern {
         }
         let fields = spelled_out(&text);
         let starred = |n: usize| fields.split(' ').nth(n).is_some_and(|f| f.starts_with('*'));
-        let parser = CronParser::builder()
-            .seconds(Seconds::Disallowed)
-            .year(Year::Disallowed)
-            // Either day will do, unless one of the fields begins with a star.
-            .dom_and_dow(starred(2) || starred(4))
-            .build();
-        let cron = parser.parse(&fields).map_err(|error| malformed(&reason(&error)))?;
+        // Either day will do, unless one of the fields begins with a star.
+        let cron = parser(starred(2) || starred(4))
+            .parse(&fields)
+            .map_err(|error| malformed(&wrong_field(&fields).unwrap_or_else(|| reason(&error))))?;
         let follows = if starred(1) { Follows::Hours } else { Follows::Clock };
         let never = || CronError::Never { text: text.clone() };
         let longest_gap = longest_gap(&cron).ok_or_else(never)?;
@@ -204,6 +210,25 @@ fn spelled_out(text: &str) -> String {
         _ => text,
     };
     fields.to_owned()
+}
+
+fn parser(both_days: bool) -> CronParser {
+    let builder = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed);
+    builder.dom_and_dow(both_days).build()
+}
+
+/// The first of five fields that cannot be read with stars for the others either.
+fn wrong_field(fields: &str) -> Option<String> {
+    let given: Vec<&str> = fields.split(' ').collect();
+    let given: [&str; FIELDS.len()] = given.try_into().ok()?;
+    let alone = |n: usize| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[n] = given[n];
+        alone.join(" ")
+    };
+    let n = (0..FIELDS.len()).find(|&n| parser(true).parse(&alone(n)).is_err())?;
+    let (name, range) = FIELDS[n];
+    Some(format!("{:?} is no {name}, which is {range}", given[n]))
 }
 
 fn reason(error: &croner::errors::CronError) -> String {

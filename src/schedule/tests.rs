@@ -30,8 +30,11 @@ fn schedules_read_back() {
         ("after ../x", "plan id"),
         ("cron: 30 2 * *", "five"),
         ("cron: 0 30 2 * * *", "five"),
-        ("cron: 61 2 * * *", "is no cron pattern"),
-        ("cron: 0 2 * * moon", "is no cron pattern"),
+        ("cron: 61 2 * * *", "\"61\" is no minute, which is 0 to 59"),
+        ("cron: 0 2-24 * * *", "\"2-24\" is no hour, which is 0 to 23"),
+        ("cron: 0 2 0 * *", "\"0\" is no day of the month, which is 1 to 31"),
+        ("cron: 0 2 * 13 *", "\"13\" is no month, which is 1 to 12"),
+        ("cron: 0 2 * * moon", "\"moon\" is no day of the week, which is 0 to 7"),
         ("cron: 0 0 30 2 *", "never comes"),
     ] {
         let error = bad.parse::<Schedule>().unwrap_err().to_string();

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Daemon } from './daemon.mjs';
-import { SCREENS, barriers, close, launch, visit } from './visit.mjs';
+import { clear, heading } from './steps.mjs';
+import { SCREENS, close, launch, visit } from './visit.mjs';
 
 let daemon;
 before(async () => {
@@ -13,8 +14,6 @@ after(async () => {
   await close();
   await daemon?.stop();
 });
-
-const heading = (tab, text) => tab.waitForSelector(`h1:has-text("${text}")`, { timeout: 30_000 });
 
 test('from nothing to fresh, without a reload', async () => {
   const here = await visit(daemon);
@@ -36,7 +35,7 @@ for (const screen of SCREENS) {
     for (const path of ['/', '/ops', '/peers', '/settings/about', '/m/nas/plan/home']) {
       await here.open(path);
       await here.tab.waitForLoadState('load');
-      assert.deepEqual(await barriers(here.tab), [], path);
+      await clear(here.tab, path);
     }
     await here.close();
   });

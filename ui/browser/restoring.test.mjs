@@ -60,17 +60,22 @@ async function saved(tab, act) {
   return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
 }
 
-test('from Restore to a file: folders, preview, versions, search', async () => {
-  const here = await visit(daemon, desk);
-  const { tab } = here;
-  await here.open('/restore');
-  await clear(tab, 'restore');
+/** From the list of what can be restored to a folder of the newest snapshot. */
+async function toDocs(tab) {
   await tab
     .getByRole('link', { name: /nas\s*\/\s*home/ })
     .first()
     .click();
   await heading(tab, 'home, as of today');
   await file(tab, 'docs').click();
+}
+
+test('from Restore to a file: folders, preview, versions, search', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  await here.open('/restore');
+  await clear(tab, 'restore');
+  await toDocs(tab);
   await file(tab, 'letter.txt').waitFor();
   await clear(tab, 'files of a folder');
   await file(tab, 'letter.txt').click();
@@ -230,12 +235,7 @@ test('a file from a phone', async () => {
   const { tab } = here;
   await here.open('/');
   await tab.getByRole('link', { name: 'Restore' }).last().click();
-  await tab
-    .getByRole('link', { name: /nas\s*\/\s*home/ })
-    .first()
-    .click();
-  await heading(tab, 'home, as of today');
-  await file(tab, 'docs').click();
+  await toDocs(tab);
   await clear(tab, 'files on a phone');
   await file(tab, 'letter.txt').click();
   await tab.getByText('Dear Ana, and Ben').waitFor();

@@ -112,6 +112,22 @@ test('a channel is added, tried, kept quiet at night, and told by a rule', async
   await clear(tab, 'rules');
 });
 
+test('a rule of a plan is made where the plan is edited', async () => {
+  const { tab } = here;
+  await here.open('/m/nas/plan/home/edit');
+  const hooks = tab.getByRole('region', { name: 'Hooks' });
+  await hooks.getByRole('row', { name: /A backup succeeded/ }).waitFor();
+  await hooks.getByRole('button', { name: 'Add a rule' }).click();
+  const dialog = tab.getByRole('dialog', { name: 'Add a rule' });
+  assert.equal(await dialog.getByLabel('Of what').inputValue(), 'plan:home');
+  await dialog.getByLabel('A plan is late').check();
+  await dialog.getByRole('button', { name: 'Save rule' }).click();
+  await hooks.getByRole('row', { name: /A plan is late/ }).waitFor();
+  await clear(tab, 'hooks of a plan');
+  assert.match(readFileSync(nas.config, 'utf8'), /"late"/);
+  await here.open('/settings/notifications');
+});
+
 test('what nobody answers is said with the reason', async () => {
   const { tab } = here;
   await tab.getByRole('button', { name: 'Send a test to desk' }).click();

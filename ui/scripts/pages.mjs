@@ -94,6 +94,7 @@ const planEditor = [
     'see to be corrected',
   ),
   page('plan-edit-more', 'home:/m/nas/plan/photos/edit', 'press More'),
+  page('plan-edit-hook', 'home:/m/nas/plan/photos/edit', 'press Add a rule'),
   page('plan-edit-toml', 'home:/m/nas/plan/photos/edit', 'press Show as TOML'),
   page(
     'plan-edit-conflict',

@@ -97,10 +97,11 @@ fn age(plan: &Plan) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(in crate::cli) mod tests {
     use super::*;
 
-    fn plan(state: &str) -> Plan {
+    /// A plan in that state.
+    pub(in crate::cli) fn plan(state: &str) -> Plan {
         Plan {
             id: "home".to_owned(),
             instance: "nas".to_owned(),

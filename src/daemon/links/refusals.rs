@@ -105,7 +105,20 @@ pub const fn explained(code: Code) -> (&'static str, &'static str) {
         Code::UnknownPeer => {
             ("it dials as a peer and is not known here", "pair it again with a new token")
         }
-        _ => ("it was refused", "look at its own words for the reason: holdfast peer test there"),
+        Code::Replaced
+        | Code::Restart
+        | Code::Shutdown
+        | Code::Duplicate
+        | Code::Clone
+        | Code::SelfDial
+        | Code::BadGrants
+        | Code::Protocol
+        | Code::Incompatible
+        | Code::Busy
+        | Code::Internal
+        | Code::Done => {
+            ("it was refused", "look at its own words for the reason: holdfast peer test there")
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use http::uri::PathAndQuery;
 use http::{Extensions, StatusCode};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use std::sync::LazyLock;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Code, Status, Streaming};
@@ -28,11 +29,11 @@ const STREAM_TYPE: &str = "application/x-ndjson";
 /// The largest answer that is not a stream, as the command line has it.
 const LARGEST_ANSWER: usize = 64 << 20;
 
-/// The services, and their description.
+/// The services, and their description, which is unfolded with the first call.
 #[derive(Debug)]
 pub(super) struct Api {
     routes: Routes,
-    pool: DescriptorPool,
+    pool: LazyLock<DescriptorPool>,
 }
 
 /// A call with its input.
@@ -45,8 +46,10 @@ impl Api {
     /// # Panics
     /// Never: the description was made when this program was built, and a test reads it.
     pub(super) fn new(routes: Routes) -> Self {
-        let pool = DescriptorPool::decode(DESCRIPTORS).unwrap_or_default();
-        Self { routes, pool }
+        Self {
+            routes,
+            pool: LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).unwrap_or_default()),
+        }
     }
 
     /// The method of `Service/Method`.

@@ -39,25 +39,14 @@ pub(super) async fn preview(node: &Node, request: PreviewRequest) -> Result<Offe
 pub(super) async fn reach(node: &Node, request: PreviewRequest) -> Result<Reached, Status> {
     let invited = Invited::read(node, &request.token, &request.urls)?;
     let paired = known(node, &invited.token).await?.is_some();
-    let mut steps = Vec::new();
-    let mut offer = None;
-    for url in &invited.urls {
-        let mut ladder = Ladder::default();
-        let asking = (Purpose::Preview, &Grants::none());
-        let called = invited.call_at(node, url, asking, &mut ladder).await;
-        let is_refused = matches!(called, Err(Failure::Refused(_)));
-        match called {
-            Ok(visit) => {
-                invited.climbed(&mut ladder);
-                offer = Some(invited.offer(url, visit, paired)?);
-            }
-            Err(failure) => invited.fell(&mut ladder, failure),
-        }
-        steps.extend(ladder.steps().iter().map(ladder::document));
-        if offer.is_some() || is_refused {
-            break;
-        }
-    }
+    let mut way = Vec::new();
+    let asking = (Purpose::Preview, &Grants::none());
+    // Where it leads nowhere, the last ladder says why.
+    let offer = match invited.call_along(node, asking, &mut way).await {
+        Ok((url, visit)) => Some(invited.offer(&url, visit, paired)?),
+        Err(_) => None,
+    };
+    let steps = way.iter().flat_map(Ladder::steps).map(ladder::document).collect();
     let peer = invited.token.instance.to_string();
     Ok(Reached { test: Some(PeerTest { peer, ok: offer.is_some(), steps }), offer })
 }
@@ -261,10 +250,26 @@ impl Invited {
         purpose: Purpose,
         grants: &Grants,
     ) -> Result<(PeerUrl, Visit), Failure> {
+        self.call_along(node, (purpose, grants), &mut Vec::new()).await
+    }
+
+    /// As [`Self::call`]; the way to each address is noted.
+    async fn call_along(
+        &self,
+        node: &Node,
+        asking: (Purpose, &Grants),
+        way: &mut Vec<Ladder>,
+    ) -> Result<(PeerUrl, Visit), Failure> {
         let mut errors = Vec::new();
         for url in &self.urls {
-            let ladder = &mut Ladder::default();
-            match self.call_at(node, url, (purpose, grants), ladder).await {
+            let mut ladder = Ladder::default();
+            let called = self.call_at(node, url, asking, &mut ladder).await;
+            match &called {
+                Ok(_) => self.climbed(&mut ladder),
+                Err(failure) => self.fell(&mut ladder, failure),
+            }
+            way.push(ladder);
+            match called {
                 Ok(visit) => return Ok((url.clone(), visit)),
                 Err(Failure::Unreached(error)) => errors.push(error),
                 Err(refused @ Failure::Refused(_)) => return Err(refused),
@@ -312,7 +317,7 @@ impl Invited {
     }
 
     /// The rung that broke, where the way there has not broken one already.
-    fn fell(&self, ladder: &mut Ladder, failure: Failure) {
+    fn fell(&self, ladder: &mut Ladder, failure: &Failure) {
         if !ladder.ok() {
             return;
         }
@@ -324,7 +329,7 @@ impl Invited {
                 (StepName::Grants, error)
             }
         };
-        ladder.broke(step, error.message, error.remedy.unwrap_or_default());
+        ladder.broke(step, error.message.clone(), error.remedy.clone().unwrap_or_default());
     }
 
     fn not_done(&self, node: &Node, url: &PeerUrl, ending: &Ending) -> Failure {

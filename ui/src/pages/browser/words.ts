@@ -180,7 +180,7 @@ export const browser = {
     act: (n: bigint) => `Overwrite ${files(n)}`,
     actBoth: (n: bigint) => `Overwrite and delete ${files(n)}`,
     keep: 'Keep them',
-    told: 'Nothing that is there would be lost.',
+    harmless: 'Nothing that is there would be lost.',
     restore: 'Restore now',
   },
 

@@ -70,6 +70,10 @@ export const editor = {
   notOwn: (peer: string) =>
     `${peer} owns the repo and decides how long; this plan’s own rule is not applied.`,
 
+  hooks: 'Hooks',
+  hooksWhat: 'who is told what of it; a rule is saved at once.',
+  hooksChannels: 'Channels',
+
   more: 'More',
   moreWhat: 'conditions, retries, limits',
   moreSet: (n: number) => `${fields(n)} set`,

@@ -40,6 +40,7 @@ export const notifyWords = {
   rules: 'Rules',
   addRule: 'Add a rule',
   rulesNone: 'No rule yet: nobody is told anything.',
+  rulesNoneHere: 'No rule yet: nobody is told anything of this plan.',
   columns: { when: 'When', of: 'Of', to: 'To', actions: 'Actions' },
   everything: 'all machines',
   plan: (id: string) => `plan ${id}`,
