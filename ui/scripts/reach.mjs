@@ -30,25 +30,33 @@ const browser = await launch();
 let wrong = 0;
 
 async function look(page) {
-  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB' });
-  const tab = await context.newPage();
-  tab.setDefaultTimeout(30_000);
   try {
-    const isPressed = await open(tab, server.url, page);
-    const found = await closes(tab, isPressed);
-    // What was closed is opened again for the rest.
-    if (page.does.length > 0) await open(tab, server.url, page);
-    found.push(
+    const found = await opened(page, closes);
+    // What was closed, and what was typed before, is not there any more for the rest.
+    const rest = async (tab) => [
       ...(await cutOff(tab, DESKTOP)),
       ...(await vanished(tab)),
       ...(await moving(tab)),
       ...(await unreachable(tab)),
-    );
+    ];
+    found.push(...(await opened(page, rest)));
     for (const one of found) complain(page, one);
   } catch (error) {
     complain(page, error.message.split('\n')[0]);
   }
-  await context.close();
+}
+
+/** What `examines` finds on a page as one sees it who comes for the first time. */
+async function opened(page, examines) {
+  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB' });
+  try {
+    const tab = await context.newPage();
+    tab.setDefaultTimeout(30_000);
+    const isPressed = await open(tab, server.url, page);
+    return await examines(tab, isPressed);
+  } finally {
+    await context.close();
+  }
 }
 
 async function visit(mode) {

@@ -34,7 +34,9 @@ function outside() {
     const box = element.getBoundingClientRect();
     if (box.width <= 1) continue;
     const style = getComputedStyle(element);
-    const inScroller = element.parentElement.closest('pre, .log, .scrolls');
+    const inScroller =
+      element.parentElement.closest('pre, .log, .scrolls') ||
+      getComputedStyle(element.parentElement).textOverflow === 'ellipsis';
     if (!inScroller && (box.right > window.innerWidth + 1 || box.left < -1))
       found.push(`sticks out: ${name(element)}`);
     // A menu or a listing may scroll down; sideways only what is printed by programs may.
@@ -42,8 +44,12 @@ function outside() {
       if (element.scrollWidth > element.clientWidth + 1)
         found.push(`scrolls sideways: ${name(element)}`);
     const isShown = style.clipPath === 'none';
+    // What is longer than its field is read by moving through it.
     const cuts =
-      isShown && ['hidden', 'clip'].includes(style.overflowX) && style.textOverflow !== 'ellipsis';
+      isShown &&
+      !element.matches('input') &&
+      ['hidden', 'clip'].includes(style.overflowX) &&
+      style.textOverflow !== 'ellipsis';
     if (cuts && element.children.length === 0 && element.scrollWidth > element.clientWidth + 1)
       found.push(`cuts its text off: ${name(element)}`);
   }

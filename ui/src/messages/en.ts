@@ -134,6 +134,9 @@ export const words = {
     asOf: (when: string) => `as of ${when}`,
   },
 
+  list: {
+    past: (rows: number) => `Skip ${plural(rows, { one: 'row', other: 'rows' })}`,
+  },
   dialog: {
     close: 'Close',
     cancel: 'Cancel',
