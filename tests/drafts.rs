@@ -461,6 +461,19 @@ async fn an_import_is_previewed_then_made_as_one_edit() {
     let undo = done.report.split_whitespace().find(|word| word.contains("before-import")).unwrap();
     assert_eq!(fs::read_to_string(undo.trim_end_matches(';')).unwrap(), before);
     assert_eq!(code(api.settings.import_backrest(request(true)).await), "exists");
+
+    let put_back = |undo: &str| api::UndoImportRequest { undo: undo.to_owned() };
+    let undo = done.undo.unwrap();
+    for unknown in ["", "1-00", "../config.toml", "x-y"] {
+        assert_eq!(code(api.settings.undo_import(put_back(unknown)).await), "not-found");
+    }
+    fs::write(nas.config(), format!("{text}\n# and more\n")).unwrap();
+    assert_eq!(code(api.settings.undo_import(put_back(&undo)).await), "conflict");
+    assert!(fs::read_to_string(nas.config()).unwrap().contains("# and more"));
+    fs::write(nas.config(), &text).unwrap();
+    api.settings.undo_import(put_back(&undo)).await.unwrap();
+    assert_eq!(fs::read_to_string(nas.config()).unwrap(), before);
+    assert_eq!(code(api.settings.undo_import(put_back(&undo)).await), "conflict");
 }
 
 #[test]

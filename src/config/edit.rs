@@ -212,6 +212,19 @@ impl Editor {
         Err(EditError::Contended { path: self.path.clone() })
     }
 
+    /// Puts a text in the place of the file, while `is_still` knows what is there. `false`: it is
+    /// something else by now, and stays.
+    ///
+    /// # Errors
+    /// The file is as it was; the error says why.
+    pub fn put_back(&self, text: &str, is_still: impl Fn(&str) -> bool) -> Result<bool, EditError> {
+        let path = self.path.canonicalize().map_err(|reason| self.io(reason))?;
+        let _lock = lock(path.parent().unwrap_or(Path::new("/")));
+        let now = read_text(&path).map_err(|reason| self.io(reason))?;
+        parse(text)?;
+        Ok(is_still(&now) && self.replace(&path, &now, text)?)
+    }
+
     /// A plan as the file has it, with its comments; `None` where it has none of that id.
     ///
     /// # Errors

@@ -158,6 +158,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
             ("PutHook", ADMIN),
             ("RemoveHook", ADMIN),
             ("ImportBackrest", ADMIN),
+            ("UndoImport", ADMIN),
         ],
     ),
 ];

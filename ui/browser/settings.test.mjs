@@ -176,9 +176,18 @@ test('an import says what becomes what, and is done as one change', async () => 
   await clear(tab, 'import previewed');
   assert.equal(readFileSync(nas.config, 'utf8'), before, 'nothing is changed by looking');
   assert.ok(!(await tab.content()).includes('correct horse'), 'no secret comes back');
-  await tab.getByRole('button', { name: 'Import all of it' }).click();
-  await tab.getByText('Imported, as one change of the config file.').waitFor();
+  const apply = async () => {
+    await tab.getByRole('button', { name: 'Import all of it' }).click();
+    await tab.getByText('Imported, as one change of the config file.').waitFor();
+  };
+  await apply();
   await clear(tab, 'imported');
+  await tab.getByRole('button', { name: 'Undo the import' }).click();
+  await tab.getByText('as it was before the import').waitFor();
+  assert.equal(readFileSync(nas.config, 'utf8'), before, 'an import can be taken back');
+  await tab.getByRole('button', { name: 'Show what it becomes' }).click();
+  await tab.getByText(/things? taken over/).waitFor();
+  await apply();
   await tab.getByRole('link', { name: 'To Fleet' }).click();
   await tab.getByRole('link', { name: 'letters' }).first().waitFor();
 });

@@ -96,6 +96,11 @@ impl SettingsService for Service {
         let api::ImportRequest { config, apply } = request.into_inner();
         importing::import(&self.node, &asker, config, apply).await.map(Response::new)
     }
+
+    async fn undo_import(&self, request: Request<api::UndoImportRequest>) -> Answer<Settings> {
+        importing::undo(&self.node, request.into_inner().undo).await?;
+        Ok(Response::new(document::settings(&self.node).await))
+    }
 }
 
 /// The name, with the old one kept: its snapshots stay this instance's.

@@ -28,14 +28,53 @@ pub(super) async fn import(
         let editor = Editor::new(node.config.path().to_owned());
         // What cannot be done is said before anything of it is.
         editor.rehearse(&edits).map_err(refuse::edit)?;
-        let undo = match apply {
+        let kept = match apply {
             true => Some(applied(&node, &editor, &edits, &made.secrets)?),
             false => None,
         };
-        Ok(report(&made, undo))
+        Ok(report(&made, kept))
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops")))
+}
+
+/// Puts the file back as it was before the import of that name. Secrets that came with it stay in
+/// files of their own, which nothing reads then.
+pub(super) async fn undo(node: &Arc<Node>, name: String) -> Result<(), Status> {
+    let node = Arc::clone(node);
+    let done = tokio::task::spawn_blocking(move || put_back(&node, &name)).await;
+    done.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops")))
+}
+
+fn put_back(node: &Node, name: &str) -> Result<(), Status> {
+    let unknown = || refuse::not_found(format!("undo {name:?}: there is no such import"), "");
+    let (at, mark) = name.split_once('-').ok_or_else(unknown)?;
+    let at: i64 = at.parse().map_err(|_| unknown())?;
+    let kept = kept_at(node.config.path(), at);
+    let before = std::fs::read_to_string(&kept).map_err(|_| unknown())?;
+    let is_still = |now: &str| hex::encode(node.identity.mark(now)) == mark;
+    let editor = Editor::new(node.config.path().to_owned());
+    if !editor.put_back(&before, is_still).map_err(refuse::edit)? {
+        let message = "the configuration was changed since the import";
+        let remedy =
+            format!("take back by hand what you do not want; as it was: {}", kept.display());
+        return Err(refuse::not_now("conflict", message, &remedy));
+    }
+    node.config.reload();
+    Ok(())
+}
+
+/// The file as it was before an import.
+fn kept_at(config: &Path, at: i64) -> PathBuf {
+    let mut kept = config.as_os_str().to_owned();
+    kept.push(format!(".before-import-{at}"));
+    PathBuf::from(kept)
+}
+
+/// The file before an import that was done, and what undoes it.
+struct Kept {
+    path: PathBuf,
+    undo: String,
 }
 
 fn translated(node: &Node, file: &[u8]) -> Result<Translation, Status> {
@@ -75,28 +114,27 @@ fn edits(node: &Node, made: &Translation) -> Vec<Edit> {
     edits
 }
 
-/// Where the file is kept as it was.
 fn applied(
     node: &Node,
     editor: &Editor,
     edits: &[Edit],
     secrets: &[SecretFile],
-) -> Result<PathBuf, Status> {
+) -> Result<Kept, Status> {
     let path = node.config.path();
     let failed = |path: &Path, error: &io::Error| {
         refuse::not_now("file", format!("{}: {error}", path.display()), "nothing was imported")
     };
     let before = std::fs::read_to_string(path).map_err(|error| failed(path, &error))?;
-    let mut undo = path.as_os_str().to_owned();
-    undo.push(format!(".before-import-{}", clock::now().as_millis()));
-    let undo = PathBuf::from(undo);
-    config::write_new(&undo, &before).map_err(|error| failed(&undo, &error))?;
+    let at = clock::now().as_millis();
+    let kept = kept_at(path, at);
+    config::write_new(&kept, &before).map_err(|error| failed(&kept, &error))?;
     for file in secrets {
         write_secret(file).map_err(|error| failed(&file.path, &error))?;
     }
     editor.apply(edits).map_err(|error: EditError| refuse::edit(error))?;
     node.config.reload();
-    Ok(undo)
+    let after = std::fs::read_to_string(path).map_err(|error| failed(path, &error))?;
+    Ok(Kept { path: kept, undo: format!("{at}-{}", hex::encode(node.identity.mark(&after))) })
 }
 
 /// Over no other secret.
@@ -112,21 +150,22 @@ fn write_secret(file: &SecretFile) -> io::Result<()> {
     }
 }
 
-fn report(made: &Translation, undo: Option<PathBuf>) -> ImportReport {
+fn report(made: &Translation, kept: Option<Kept>) -> ImportReport {
     let lines = |fate| made.report.of(fate).map(line).collect::<Vec<_>>();
     let (translated, changed) = (lines(Fate::Translated), lines(Fate::Changed));
     let dropped = lines(Fate::LeftOut);
     ImportReport {
-        report: told(&made.report, undo.as_deref()),
+        report: told(&made.report, kept.as_ref().map(|kept| &*kept.path)),
         toml: made.text.clone(),
-        applied: undo.is_some(),
+        applied: kept.is_some(),
         translated,
         changed,
         dropped,
+        undo: kept.map(|kept| kept.undo),
     }
 }
 
-fn told(report: &Report, undo: Option<&Path>) -> String {
+fn told(report: &Report, kept: Option<&Path>) -> String {
     let count = |fate| report.of(fate).count();
     let counts = format!(
         "{} settings are taken as they are, {} changed, {} left out.",
@@ -134,11 +173,11 @@ fn told(report: &Report, undo: Option<&Path>) -> String {
         count(Fate::Changed),
         count(Fate::LeftOut)
     );
-    match undo {
+    match kept {
         None => counts,
-        Some(undo) => format!(
+        Some(kept) => format!(
             "{counts} The configuration as it was is in {}; copy it back to undo this.",
-            undo.display()
+            kept.display()
         ),
     }
 }

@@ -99,6 +99,8 @@ export const settingsWords = {
     apply: 'Import all of it',
     applying: 'Importing…',
     applied: 'Imported, as one change of the config file.',
+    undo: 'Undo the import',
+    undone: 'The config file is as it was before the import.',
     toFleet: 'To Fleet',
     another: 'Another file',
   },
