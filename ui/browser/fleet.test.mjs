@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Daemon } from './daemon.mjs';
-import { clear, heading } from './steps.mjs';
+import { clear, heading, told } from './steps.mjs';
 import { SCREENS, close, launch, visit } from './visit.mjs';
 
 let daemon;
@@ -40,6 +40,60 @@ for (const screen of SCREENS) {
     await here.close();
   });
 }
+
+test('everything is found by its name, and done from where one is', async () => {
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open('/');
+  await heading(tab, 'Everything is backed up');
+  const palette = tab.getByRole('dialog');
+  const find = async (typed) => {
+    await tab.keyboard.press('Control+k');
+    await palette.getByRole('combobox').waitFor();
+    await tab.keyboard.type(typed);
+  };
+  await find('no such thing');
+  await palette.getByText('Nothing has that in its name.').waitFor();
+  await clear(tab, 'palette without a result');
+  await tab.keyboard.press('Escape');
+  await palette.waitFor({ state: 'detached' });
+
+  await find('nas / home');
+  await palette.getByRole('option', { name: /nas \/ home/ }).waitFor();
+  await clear(tab, 'palette');
+  await tab.keyboard.press('Enter');
+  await heading(tab, 'home');
+  assert.equal(new URL(tab.url()).pathname, '/m/nas/plan/home');
+
+  await find('run home');
+  await tab.keyboard.press('Enter');
+  await told(tab, 'home runs.', 'Open');
+  const runs = await daemon.list('ops', '--plan', 'home', '--kind', 'backup');
+  const newest = runs
+    .map(({ id }) => id)
+    .sort()
+    .at(-1);
+  await tab.waitForURL((url) => url.href.includes(newest));
+
+  await find('settings');
+  await tab.keyboard.press('ArrowDown');
+  await tab.keyboard.press('ArrowUp');
+  await tab.keyboard.press('Enter');
+  await heading(tab, 'Settings');
+  await here.close();
+});
+
+test('it can be installed as an app', async () => {
+  const here = await visit(daemon);
+  await here.open('/');
+  const session = await here.tab.context().newCDPSession(here.tab);
+  const { url, errors } = await session.send('Page.getAppManifest');
+  assert.match(url, /\/holdfast\.webmanifest$/);
+  assert.deepEqual(errors, []);
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+  assert.deepEqual(installabilityErrors, []);
+  await here.close();
+});
 
 test('a daemon that is gone is said within 5 s, and its return is seen', async () => {
   const here = await visit(daemon);

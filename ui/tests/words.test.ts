@@ -35,6 +35,17 @@ function* nodesOf(value: unknown): Generator<Node> {
   }
 }
 
+/** What a toast or a button is given to say, be it one word. */
+function told(node: Node): string[] {
+  const key = node.type === 'Property' ? (node.key as { name?: string }).name : undefined;
+  if (key === undefined || ![...SAID, 'text'].includes(key)) return [];
+  const value = node.value as Node;
+  if (value.type === 'Literal') return [String(value.value)].filter((text) => /^[A-Z]/.test(text));
+  const parts = value.type === 'TemplateLiteral' ? (value.quasis as Node[]) : [];
+  const texts = parts.map((part) => (part.value as { cooked: string }).cooked);
+  return texts.filter((text) => /[a-z]{2}/.test(text)).map((text) => `… ${text.trim()}`);
+}
+
 function textsOf(root: AST.Root): string[] {
   const found: string[] = [];
   for (const node of nodesOf(root.fragment)) {
@@ -50,6 +61,7 @@ function textsOf(root: AST.Root): string[] {
         found.push(node.value);
     if (node.type === 'TemplateElement')
       found.push(String((node.value as { cooked: string }).cooked));
+    found.push(...told(node));
   }
   return found.map((text) => text.trim()).filter((text) => text && !isSame(text));
 }

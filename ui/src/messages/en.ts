@@ -83,6 +83,8 @@ export const words = {
     operation: 'Operation',
     action: 'Action',
     runNow: (plan: string) => `Run ${plan} now`,
+    runs: (plan: string) => `${plan} runs.`,
+    open: 'Open',
     openSnapshot: (id: string) => `Open snapshot ${id}`,
     openOperation: (id: string) => `Open operation ${id}`,
     newPlan: 'New plan',

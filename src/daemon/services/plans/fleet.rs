@@ -297,6 +297,11 @@ impl Facts<'_> {
         let begun = self.backups.iter().filter(|backup| backup.status != Some(Status::Pending));
         let last = begun.max_by_key(|backup| backup.started_at);
         let last_run = last.map(|backup| backup.started_at).max(self.last_run);
+        // The scheduler hears of a good end a moment after everybody else.
+        let is_over = last.is_some_and(|backup| {
+            matches!(backup.status, Some(Status::Succeeded | Status::Warning))
+        });
+        let retry = self.retry.filter(|(_, waits)| waits.is_some() || !is_over);
         let text = |at: Timestamp| at.to_string();
         let Expectation { repo, plan, schedule, allowed_age, enabled, disabled_reason, .. } =
             self.expectation;
@@ -328,8 +333,8 @@ impl Facts<'_> {
             time_zone: Some(time_zone).filter(|zone| !zone.is_empty()),
             grace_s: grace.map(|grace| grace.as_secs()),
             jitter_s: self.jitter.map(|jitter| jitter.as_secs()),
-            attempt: self.retry.map(|(attempt, _)| describe::attempt(attempt)),
-            retry_at: self.retry.and_then(|(_, at)| at).filter(|_| enabled).map(text),
+            attempt: retry.map(|(attempt, _)| describe::attempt(attempt)),
+            retry_at: retry.and_then(|(_, at)| at).filter(|_| enabled).map(text),
             ..api::Plan::default()
         }
     }
@@ -354,6 +359,10 @@ mod tests {
     }
 
     fn seen(instance: &InstanceId, allowed: u32, runs: &[(Status, u32)], view: View) -> Seen {
+        known(instance, allowed, runs).seen(view)
+    }
+
+    fn known<'a>(instance: &'a InstanceId, allowed: u32, runs: &[(Status, u32)]) -> Facts<'a> {
         let backup = |&(status, hours): &(Status, u32)| Backup {
             id: OperationId::from_bytes([hours as u8; 16]),
             status: Some(status),
@@ -384,7 +393,21 @@ mod tests {
             last_run: None,
             retry: None,
         }
-        .seen(view)
+    }
+
+    #[test]
+    fn a_run_that_ended_well_is_no_attempt_any_more() {
+        let nas = "nas".parse().unwrap();
+        let attempt = Attempt { number: 2, of: 3 };
+        let retried = |status, waits| {
+            let mut facts = known(&nas, 48, &[(Status::Failed, 2), (status, 1)]);
+            facts.retry = Some((attempt, waits));
+            facts.seen(View::here(NOW)).document
+        };
+        assert!(retried(Status::Running, None).attempt.is_some());
+        assert!(retried(Status::Succeeded, None).attempt.is_none());
+        let waiting = retried(Status::Failed, Some(NOW));
+        assert!(waiting.attempt.is_some() && waiting.retry_at.is_some());
     }
 
     fn away(hours: u32) -> View {
