@@ -86,6 +86,19 @@ async fn a_repo_that_is_removed_from_the_config_by_a_person_leaves() {
 }
 
 #[tokio::test]
+async fn an_owner_that_died_while_it_removed_a_repo_takes_it_back_when_it_starts() {
+    let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
+    pair.becomes("vault", Taken).await;
+    pair.hub.halt().await;
+    // The first thing that a removal writes.
+    pair.hub.rewrite_file(|text| text.replace("shared = true", "shared = false"));
+    pair.hub.start().await;
+    pair.laptop.node().dialing.at_once(&pair.hub.key);
+    pair.becomes("vault", Disabled).await;
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn a_revoked_grant_takes_the_repo_back_also_while_the_owner_was_stopped() {
     let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
     pair.becomes("vault", Taken).await;

@@ -114,6 +114,17 @@ impl Node {
         }
     }
 
+    /// Whether these edits could be made now; nothing is written.
+    ///
+    /// # Errors
+    /// Why [`Node::edit`] would not make them.
+    pub async fn rehearse(&self, edits: Vec<Edit>) -> Result<(), EditError> {
+        let path = self.config.path().to_owned();
+        let editor = Editor::new(path.clone());
+        let rehearsed = tokio::task::spawn_blocking(move || editor.rehearse(&edits).map(drop));
+        rehearsed.await.unwrap_or(Err(EditError::Contended { path }))
+    }
+
     /// Edits the owner's file, all edits or none, and takes the result into effect.
     ///
     /// # Errors

@@ -173,10 +173,11 @@ impl Service {
     async fn removed(&self, id: RepoId) -> Result<RemovedRepo, Status> {
         let before = self.repos().await?;
         let origin = match before.named(&id) {
-            Named::Own(_) => {
-                self.write(Edit::RemoveRepo(id.clone())).await?;
-                // Said, not merely absent: members are told.
-                sharing::unshare(&self.node, id.clone()).await.map_err(refuse::store)?;
+            Named::Own(repo) => {
+                let removal = vec![Edit::RemoveRepo(id.clone())];
+                self.node.rehearse(removal.clone()).await.map_err(refuse::edit)?;
+                self.taken_back(repo).await?;
+                self.node.edit(removal).await.map_err(refuse::edit)?;
                 None
             }
             Named::Unusable(_, Obstacle::Removed) | Named::Unknown => return Err(unknown(&id)),
@@ -189,6 +190,17 @@ impl Service {
         super::expectations_changed(&self.node).await;
         let disabled_plans = self.disabled_since(&before, &id).await?;
         Ok(RemovedRepo { repo: id.to_string(), origin, disabled_plans })
+    }
+
+    /// Tells the members while the file still has it, as not shared: a repo that is merely absent says
+    /// nothing to them, and a daemon that dies in between reads at its next start what was meant.
+    async fn taken_back(&self, repo: &Repo) -> Result<(), Status> {
+        if repo.shared {
+            let unshared = Repo { shared: false, ..repo.clone() };
+            self.write(Edit::ReplaceRepo(Box::new(unshared))).await?;
+        }
+        let told = sharing::unshare(&self.node, repo.id.clone()).await;
+        told.map(drop).map_err(refuse::store)
     }
 
     /// A repo of the config; anything else cannot be changed here.

@@ -47,8 +47,8 @@ pub(super) async fn withdraw_all(node: &Node) -> Result<bool> {
     withdrawn.await
 }
 
-/// Takes a repo back from everybody: a person removed it, though it was shared. To be called once
-/// the config no longer has it; whether anybody held it.
+/// Takes a repo back from everybody: a person removes it, though it was shared. To be called once the
+/// config has it as not shared, or no longer; whether anybody held it.
 ///
 /// # Errors
 /// The store cannot be read or written.

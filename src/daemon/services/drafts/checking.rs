@@ -7,7 +7,7 @@ use crate::api::{
     AddPlanRequest, AddRepoRequest, CheckPlanRequest, CheckRepoRequest, CheckedDraft, Error,
     FieldProblem,
 };
-use crate::config::{Edit, EditError, Editor, Problem, Repo};
+use crate::config::{Edit, EditError, Problem, Repo};
 use crate::daemon::Node;
 use crate::daemon::services::revision;
 use std::sync::Arc;
@@ -174,21 +174,15 @@ fn forget_of_repo(form: &mut AddRepoRequest, field: &str) {
 
 /// What the file would say to this edit.
 async fn rehearsed(node: &Arc<Node>, edit: Edit, named: (&'static str, &str)) -> Vec<FieldProblem> {
-    let path = node.config.path().to_owned();
-    let rehearsal =
-        tokio::task::spawn_blocking(move || Editor::new(path).rehearse(&[edit]).map(drop)).await;
-    match rehearsal {
-        Ok(Ok(())) => Vec::new(),
-        Ok(Err(EditError::Invalid(problems))) => {
+    match node.rehearse(vec![edit]).await {
+        Ok(()) => Vec::new(),
+        Err(EditError::Invalid(problems)) => {
             problems.0.iter().map(|problem| at_field(problem, named)).collect()
         }
-        Ok(Err(error @ EditError::Exists { .. })) => {
+        Err(error @ EditError::Exists { .. }) => {
             vec![FieldProblem { field: "id".to_owned(), message: error.to_string(), remedy: None }]
         }
-        Ok(Err(error)) => {
-            vec![FieldProblem { message: error.to_string(), ..FieldProblem::default() }]
-        }
-        Err(_) => Vec::new(),
+        Err(error) => vec![FieldProblem { message: error.to_string(), ..FieldProblem::default() }],
     }
 }
 
