@@ -92,6 +92,7 @@ const planEditor = [
     'type Name = letters',
     'press Create plan',
     'see to be corrected',
+    'key Control+Home',
   ),
   page('plan-edit-more', 'home:/m/nas/plan/photos/edit', 'press More'),
   page('plan-edit-hook', 'home:/m/nas/plan/photos/edit', 'press Add a rule'),
