@@ -230,6 +230,44 @@ test('where it was: rehearsed, and overwritten only by its name', { skip: !NEWER
   await machine.stop();
 });
 
+test('a restore that takes its time is seen to go on', { skip: !NEWER }, async () => {
+  const machine = await Daemon.start('slow', `restic = ${JSON.stringify(NEWER)}\n`);
+  const many = Object.fromEntries(Array.from({ length: 24 }, (_, i) => [`${i}.bin`, noise(1)]));
+  await machine.plan('home', machine.files('home', many));
+  // restic counts what it has of a pack when it has all of it.
+  await machine.cli('repo', 'edit', 'vault', '--pack-size', '4MiB');
+  await machine.cli('plan', 'backup', 'home');
+  await machine.cli('repo', 'edit', 'vault', '--limit-download', '4MiB');
+
+  const here = await visit(machine, phone);
+  const { tab } = here;
+  await here.open(`/m/slow/repo/vault/snap/latest${machine.folder}/home?plan=home`);
+  await tab.getByRole('checkbox', { name: 'Select 0.bin' }).waitFor();
+  await tab
+    .getByRole('button', { name: /^Restore/ })
+    .last()
+    .click();
+  const folder = tab.getByRole('textbox', { name: 'Folder' });
+  await folder.fill(join(machine.folder, 'back'));
+  await tab.getByRole('button', { name: 'Restore', exact: true }).last().click();
+  const bar = tab.getByRole('progressbar');
+  await bar.waitFor();
+  const seen = new Set();
+  await until(
+    'the restore is done',
+    async () => {
+      if (await bar.count())
+        seen.add(await bar.getAttribute('aria-valuenow', { timeout: 500 }).catch(() => null));
+      return (await tab.getByText('Done').count()) > 0;
+    },
+    60_000,
+  );
+  const between = [...seen].map(Number).filter((percent) => percent > 0 && percent < 100);
+  assert.ok(between.length >= 2, `percent seen: ${[...seen].join(', ')}`);
+  await here.close();
+  await machine.stop();
+});
+
 test('a file from a phone', async () => {
   const here = await visit(daemon, phone);
   const { tab } = here;
