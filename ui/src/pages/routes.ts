@@ -119,3 +119,21 @@ export const routes: Record<string, Route> = {
     load: () => import('./settings/Settings.svelte'),
   },
 };
+
+/** Where most go next, one after another. */
+const AHEAD = ['/m/:machine', '/m/:machine/plan/:plan', '/ops', '/peers', '/restore', '/settings'];
+/** By then what was come for is drawn. */
+const AFTER_MS = 1000;
+
+/** Loads pages before somebody goes there, one at a time. Returns what stops it. */
+export function loadAhead(): () => void {
+  const todo = [...AHEAD];
+  let timer = setTimeout(next, AFTER_MS);
+  function next() {
+    const path = todo.shift();
+    // Who goes there asks again, and is told why it fails.
+    void routes[path ?? '']?.load().catch(() => undefined);
+    if (todo.length > 0) timer = setTimeout(next, AFTER_MS / 4);
+  }
+  return () => clearTimeout(timer);
+}
