@@ -131,9 +131,10 @@ export function loadAhead(): () => void {
   let timer = setTimeout(next, AFTER_MS);
   function next() {
     const path = todo.shift();
+    if (path === undefined) return;
     // Who goes there asks again, and is told why it fails.
-    void routes[path ?? '']?.load().catch(() => undefined);
-    if (todo.length > 0) timer = setTimeout(next, AFTER_MS / 4);
+    void routes[path]?.load().catch(() => undefined);
+    timer = setTimeout(next, AFTER_MS / 4);
   }
   return () => clearTimeout(timer);
 }
