@@ -89,11 +89,8 @@ async fn a_repo_that_is_removed_from_the_config_by_a_person_leaves() {
 async fn an_owner_that_died_while_it_removed_a_repo_takes_it_back_when_it_starts() {
     let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
     pair.becomes("vault", Taken).await;
-    pair.hub.halt().await;
     // The first thing that a removal writes.
-    pair.hub.rewrite_file(|text| text.replace("shared = true", "shared = false"));
-    pair.hub.start().await;
-    pair.laptop.node().dialing.at_once(&pair.hub.key);
+    pair.hub_comes_back(|text| text.replace("shared = true", "shared = false")).await;
     pair.becomes("vault", Disabled).await;
     pair.stop().await;
 }
@@ -102,10 +99,8 @@ async fn an_owner_that_died_while_it_removed_a_repo_takes_it_back_when_it_starts
 async fn a_revoked_grant_takes_the_repo_back_also_while_the_owner_was_stopped() {
     let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
     pair.becomes("vault", Taken).await;
-    pair.hub.halt().await;
-    pair.hub.rewrite_file(|text| text.replace("scopes = [\"*\"]", "scopes = [\"repo:other\"]"));
-    pair.hub.start().await;
-    pair.laptop.node().dialing.at_once(&pair.hub.key);
+    let revoked = |text: String| text.replace("scopes = [\"*\"]", "scopes = [\"repo:other\"]");
+    pair.hub_comes_back(revoked).await;
     pair.becomes("vault", Disabled).await;
     let refused = pair.laptop.node().engine.backup(&"home".parse().unwrap()).await.unwrap_err();
     assert!(refused.to_string().contains("revoked this instance's permission"), "{refused}");
@@ -117,10 +112,8 @@ async fn a_revoked_grant_takes_the_repo_back_also_while_the_owner_was_stopped() 
 async fn a_hub_that_comes_back_without_its_config_stops_nobody() {
     let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
     pair.becomes("vault", Taken).await;
-    pair.hub.halt().await;
-    pair.hub.rewrite_file(|text| text.replace(&pair.hub.own(&shared_vault()), ""));
-    pair.hub.start().await;
-    pair.laptop.node().dialing.at_once(&pair.hub.key);
+    let vault = pair.hub.own(&shared_vault());
+    pair.hub_comes_back(|text| text.replace(&vault, "")).await;
     let repo = pair.received("vault").await.unwrap();
     let sharing = &pair.laptop.node().sharing;
     pair.laptop.until(|| async { sharing.is_unconfirmed(&repo) }).await;

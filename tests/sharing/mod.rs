@@ -217,6 +217,14 @@ impl Pair {
         Self { hub, laptop }
     }
 
+    /// The hub stops, its file is another, and it comes back; the laptop dials it at once.
+    pub(crate) async fn hub_comes_back(&mut self, change: impl FnOnce(String) -> String) {
+        self.hub.halt().await;
+        self.hub.rewrite_file(change);
+        self.hub.start().await;
+        self.laptop.node().dialing.at_once(&self.hub.key);
+    }
+
     pub(crate) async fn received(&self, name: &str) -> Option<ReceivedRepo> {
         self.laptop.received(self.hub.key, &id(name)).await
     }

@@ -69,8 +69,7 @@ impl DraftService for Service {
 
     async fn folder(&self, request: Request<api::FolderRequest>) -> Answer<api::Folder> {
         let request = request.into_inner();
-        let listed = tokio::task::spawn_blocking(move || folder::list(&request)).await;
-        listed.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops"))).map(Response::new)
+        super::blocking(move || folder::list(&request)).await.map(Response::new)
     }
 
     async fn written(&self, request: Request<api::WrittenRequest>) -> Answer<Written> {

@@ -55,6 +55,7 @@ use crate::api::upkeep_service_server::UpkeepServiceServer;
 use crate::api::user_service_server::UserServiceServer;
 use started::started;
 use std::sync::Arc;
+use tonic::Status;
 use tonic::service::Routes;
 
 /// Everything that is answered on the socket.
@@ -75,6 +76,14 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(UserServiceServer::new(users::Service::new(Arc::clone(&node))))
         .add_service(SnapshotServiceServer::new(snapshots::Service::new(node)));
     reflection::described(routes)
+}
+
+/// What reads or writes files, apart from what answers others.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops")))
 }
 
 /// Peers are to know what the plans promise from now on.

@@ -34,16 +34,14 @@ pub(super) async fn import(
         };
         Ok(report(&made, kept))
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops")))
+    super::super::blocking(work).await
 }
 
 /// Puts the file back as it was before the import of that name. Secrets that came with it stay in
 /// files of their own, which nothing reads then.
 pub(super) async fn undo(node: &Arc<Node>, name: String) -> Result<(), Status> {
     let node = Arc::clone(node);
-    let done = tokio::task::spawn_blocking(move || put_back(&node, &name)).await;
-    done.unwrap_or_else(|_| Err(Status::cancelled("the daemon stops")))
+    super::super::blocking(move || put_back(&node, &name)).await
 }
 
 fn put_back(node: &Node, name: &str) -> Result<(), Status> {
