@@ -10,7 +10,7 @@ use std::path::Path;
 /// Held while a daemon uses a data directory; the kernel lets it go when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataDirLock {
-    _file: File,
+    file: File,
 }
 
 impl DataDirLock {
@@ -33,7 +33,7 @@ impl DataDirLock {
             return Err(StoreError::InUse { dir: dir.to_owned(), pid: holder(&mut file) });
         }
         write_pid(&mut file).map_err(StoreError::io(&path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -41,6 +41,14 @@ impl DataDirLock {
 pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io(dir))?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(StoreError::io(dir))
+}
+
+impl Drop for DataDirLock {
+    /// By itself the lock would last as long as any copy of the descriptor, and a child that is about
+    /// to become another program has one.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 fn write_pid(file: &mut File) -> std::io::Result<()> {
@@ -59,6 +67,16 @@ fn holder(file: &mut File) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_keeps_nobody_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = DataDirLock::take(dir.path()).expect("it is free");
+        let inherited = first.file.try_clone().expect("a copy");
+        drop(first);
+        assert!(DataDirLock::take(dir.path()).is_ok());
+        drop(inherited);
+    }
 
     #[test]
     fn second_daemon_is_told_the_pid_of_the_first() {
