@@ -298,9 +298,7 @@ impl Facts<'_> {
         let last = begun.max_by_key(|backup| backup.started_at);
         let last_run = last.map(|backup| backup.started_at).max(self.last_run);
         // The scheduler hears of a good end a moment after everybody else.
-        let is_over = last.is_some_and(|backup| {
-            matches!(backup.status, Some(Status::Succeeded | Status::Warning))
-        });
+        let is_over = last.and_then(plan_run).is_some_and(|run| run.is_good());
         let retry = self.retry.filter(|(_, waits)| waits.is_some() || !is_over);
         let text = |at: Timestamp| at.to_string();
         let Expectation { repo, plan, schedule, allowed_age, enabled, disabled_reason, .. } =
