@@ -1,6 +1,7 @@
 // A real daemon in a folder of its own, with the command line beside it.
+import assert from 'node:assert/strict';
 import { spawn, execFile } from 'node:child_process';
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -105,6 +106,18 @@ export class Daemon {
     writeFileSync(password, 'correct horse', { mode: 0o600 });
     await this.cli('repo', 'add', 'vault', join(this.folder, 'vault'), '--password-file', password);
     await this.cli('plan', 'add', plan, '--repo', 'vault', '--path', files, '--max-age', '36h');
+  }
+
+  // The text of its config file.
+  written() {
+    return readFileSync(this.config, 'utf8');
+  }
+
+  // Its config file is changed as by an editor in a terminal.
+  edits(from, to) {
+    const text = this.written();
+    assert.match(text, from);
+    writeFileSync(this.config, text.replace(from, to));
   }
 
   async kill() {

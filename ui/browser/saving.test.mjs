@@ -1,7 +1,7 @@
 // From an empty daemon to good backups, all of it in the browser: a repo, a plan, its runs, changes
 // of the plan from two sides, and its end.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Daemon, until } from './daemon.mjs';
@@ -28,7 +28,7 @@ after(async () => {
   await daemon?.stop();
 });
 
-const written = () => readFileSync(daemon.config, 'utf8');
+const written = () => daemon.written();
 
 test('a repo: its password made, its storage tried before it is saved', async () => {
   const here = await visit(daemon);

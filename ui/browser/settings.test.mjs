@@ -1,6 +1,5 @@
 // Settings: every section as it is, notifications that arrive, an import, and edits from two sides.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Daemon, until } from './daemon.mjs';
@@ -100,7 +99,7 @@ test('a channel is added, tried, kept quiet at night, and told by a rule', async
   await dialog.getByLabel('Quiet hours').fill('22:00-07:00');
   await dialog.getByRole('button', { name: 'Save channel' }).click();
   await dialog.waitFor({ state: 'detached' });
-  assert.match(readFileSync(nas.config, 'utf8'), /quiet = "22:00-07:00"/);
+  assert.match(nas.written(), /quiet = "22:00-07:00"/);
 
   await tab.getByRole('button', { name: 'Add a rule' }).click();
   await dialog.getByLabel('Of what').selectOption('plan:home');
@@ -124,7 +123,7 @@ test('a rule of a plan is made where the plan is edited', async () => {
   await dialog.getByRole('button', { name: 'Save rule' }).click();
   await hooks.getByRole('row', { name: /A plan is late/ }).waitFor();
   await clear(tab, 'hooks of a plan');
-  assert.match(readFileSync(nas.config, 'utf8'), /"late"/);
+  assert.match(nas.written(), /"late"/);
   await here.open('/settings/notifications');
 });
 
@@ -164,7 +163,7 @@ test('an import says what becomes what, and is done as one change', async () => 
   await tab.getByRole('button', { name: 'Show what it becomes' }).click();
   await tab.getByRole('alert').waitFor();
   await clear(tab, 'import refused');
-  const before = readFileSync(nas.config, 'utf8');
+  const before = nas.written();
   await tab.getByLabel('config.json of Backrest').setInputFiles(file(JSON.stringify(BACKREST)));
   await tab.getByRole('button', { name: 'Show what it becomes' }).click();
   await tab.getByText(/things? taken over/).waitFor();
@@ -174,7 +173,7 @@ test('an import says what becomes what, and is done as one change', async () => 
     .waitFor();
   await tab.getByText('As it is written into the config file').click();
   await clear(tab, 'import previewed');
-  assert.equal(readFileSync(nas.config, 'utf8'), before, 'nothing is changed by looking');
+  assert.equal(nas.written(), before, 'nothing is changed by looking');
   assert.ok(!(await tab.content()).includes('correct horse'), 'no secret comes back');
   const apply = async () => {
     await tab.getByRole('button', { name: 'Import all of it' }).click();
@@ -184,7 +183,7 @@ test('an import says what becomes what, and is done as one change', async () => 
   await clear(tab, 'imported');
   await tab.getByRole('button', { name: 'Undo the import' }).click();
   await tab.getByText('as it was before the import').waitFor();
-  assert.equal(readFileSync(nas.config, 'utf8'), before, 'an import can be taken back');
+  assert.equal(nas.written(), before, 'an import can be taken back');
   await tab.getByRole('button', { name: 'Show what it becomes' }).click();
   await tab.getByText(/things? taken over/).waitFor();
   await apply();
@@ -192,22 +191,15 @@ test('an import says what becomes what, and is done as one change', async () => 
   await tab.getByRole('link', { name: 'letters' }).first().waitFor();
 });
 
-/** As an editor in a terminal would. */
-function edit(daemon, from, to) {
-  const text = readFileSync(daemon.config, 'utf8');
-  assert.match(text, from);
-  writeFileSync(daemon.config, text.replace(from, to));
-}
-
 test('an edit of the file shows as it is made, and what is typed stays', async () => {
   const { tab } = here;
   await here.open('/settings/instance');
   await mark(tab);
-  edit(nas, /^/, 'class = "laptop"\n');
+  nas.edits(/^/, 'class = "laptop"\n');
   const kind = (name) => tab.getByRole('radio', { name: new RegExp(`^${name}`) });
   await until('the class of the file', () => kind('laptop').isChecked());
   await kind('desktop').check();
-  edit(nas, /class = "laptop"/, 'class = "rarely-on"');
+  nas.edits(/class = "laptop"/, 'class = "rarely-on"');
   const save = tab.getByRole('button', { name: 'Save instance' });
   await tab.getByRole('alert').getByText('Class was changed elsewhere meanwhile').waitFor();
   await tab.getByRole('alert').getByText('rarely-on').waitFor();
@@ -217,7 +209,7 @@ test('an edit of the file shows as it is made, and what is typed stays', async (
   await tab.getByRole('button', { name: 'Keep yours for Class' }).click();
   await save.click();
   await tab.getByText('Saved.').waitFor();
-  assert.match(readFileSync(nas.config, 'utf8'), /class = "desktop"/);
+  assert.match(nas.written(), /class = "desktop"/);
   assert.ok(await isSamePage(tab), 'without a reload');
 });
 
@@ -227,8 +219,7 @@ test('addresses changed on both sides are settled field by field', async () => {
   const urls = tab.getByLabel('URLs', { exact: true });
   await urls.fill('https://nas.example.net');
   const theirs = `${nas.url}\nhttps://nas.example.org`;
-  edit(
-    nas,
+  nas.edits(
     /urls = .*\n/,
     `urls = ${JSON.stringify(theirs.split('\n'))}\ntrusted-proxies = ["127.0.0.9"]\n`,
   );
@@ -251,7 +242,7 @@ test('a channel edited elsewhere is not set back by an open dialog', async () =>
   await choose(tab, 'Edit', 'Actions for desk');
   const dialog = tab.getByRole('dialog', { name: 'Channel desk' });
   await dialog.getByLabel('Quiet hours').fill('21:00-06:00');
-  edit(nas, /quiet = "22:00-07:00"/, 'quiet = "23:00-05:00"\nremind = "12h"');
+  nas.edits(/quiet = "22:00-07:00"/, 'quiet = "23:00-05:00"\nremind = "12h"');
   await dialog.getByRole('alert').getByText('23:00-05:00').waitFor();
   await until(
     'the untouched field follows',
@@ -261,7 +252,7 @@ test('a channel edited elsewhere is not set back by an open dialog', async () =>
   await dialog.getByRole('button', { name: 'Keep yours for Quiet hours' }).click();
   await dialog.getByRole('button', { name: 'Save channel' }).click();
   await dialog.waitFor({ state: 'detached' });
-  const text = readFileSync(nas.config, 'utf8');
+  const text = nas.written();
   assert.match(text, /quiet = "21:00-06:00"/);
   assert.match(text, /remind = "12h"/);
 });

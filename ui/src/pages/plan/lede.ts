@@ -15,10 +15,15 @@ export function lede(row: Row, now: number): string {
   return said.join(' ');
 }
 
+/** By its owner, and not because of its repo. */
+export function isSwitchedOff({ plan, fleet }: Row): boolean {
+  return !plan.enabled && (!plan.disabledReason || fleet.fix === 'enable');
+}
+
 function first(row: Row, now: number): string {
   const { plan, state } = row;
   const says = words.lede;
-  if (!plan.enabled) return says.off;
+  if (!plan.enabled) return isSwitchedOff(row) ? says.off : says.disabled;
   switch (state) {
     case 'never':
       return says.never;
@@ -59,8 +64,9 @@ function second(row: Row, now: number): string {
 }
 
 /** `daily=7,weekly=4` as `7 daily, 4 weekly`. */
-export function retentionWords(retention: string): string {
+export function retentionWords(retention: string | undefined): string {
   const facts = words.facts;
+  if (retention === undefined) return facts.notTold;
   if (retention === '' || retention === 'none') return facts.repoKeeps;
   if (retention === 'keep-all') return facts.keepAll;
   return retention

@@ -71,7 +71,7 @@ export class Editing {
 
   #meet(written: Written): void {
     const theirs = fieldsOf(written.repo);
-    const { next, clashes, taken } = merged(this.base, this.now, theirs);
+    const { next, clashes, taken } = merged(this.base, this.now, theirs, this.clashes);
     this.written = written;
     this.base = theirs;
     this.now = next;

@@ -144,12 +144,14 @@ export interface Clash {
   theirs: string;
 }
 
-/** What was changed elsewhere meets what is being typed: only what both changed is asked about. */
-export function merged(base: Fields, now: Fields, theirs: Fields) {
+/** What was changed elsewhere meets what is being typed: only what both changed is asked about, until it
+ *  is settled. */
+export function merged(base: Fields, now: Fields, theirs: Fields, asked: Clash[] = []) {
   const next = { ...now };
   const clashes: Clash[] = [];
   const taken: FieldName[] = [];
-  for (const name of changed(base, theirs)) {
+  const open = asked.map(({ name }) => name);
+  for (const name of new Set([...changed(base, theirs), ...open])) {
     if (now[name].trim() === theirs[name].trim()) continue;
     if (now[name].trim() === base[name].trim()) {
       next[name] = theirs[name];

@@ -19,6 +19,7 @@ export const repoWords = {
   received: (owner: string) => `${owner} owns this repo and shares it. Here it is read-only.`,
   holds: (n: number, plans: number, machines: number) =>
     `It holds ${snapshots(n)} of ${plural(plans, { one: 'plan', other: 'plans' })} on ${plural(machines, { one: 'machine', other: 'machines' })}.`,
+  withdrawn: (owner: string) => `${owner} owns this repo. Here it is read-only.`,
   shared: 'Shared',
   receivedChip: 'From a peer',
   notHere: (repo: string, here: string) => `${here} does not have the repo ${repo}`,
