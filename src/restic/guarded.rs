@@ -2,7 +2,9 @@
 //!
 //! 1. No word of it chooses another repository, reads a password from elsewhere, runs a program or
 //!    sets an option of a backend (X1).
-//! 2. What has a command of its own here, writes files of this machine, or asks on a terminal is not
+//! 2. No key of the repository and no content of a saved file comes out: what restic prints goes into
+//!    the log, which peers may read.
+//! 3. What has a command of its own here, writes files of this machine, or asks on a terminal is not
 //!    run this way.
 
 /// A command of restic that was looked through.
@@ -32,6 +34,12 @@ pub enum NotAllowed {
     /// Not one of those that are run this way.
     #[error("restic {0:?} is not run this way. {1}")]
     Subcommand(String, &'static str),
+    /// It would print what is no business of those who read the log.
+    #[error(
+        "restic cat {0:?} is not run this way: what it prints goes into the log, which peers may read. cat prints {printed} here, named right behind it; run restic itself for the rest",
+        printed = CAT.join(", ")
+    )]
+    Printed(String),
     /// An option that could reach beyond the repo.
     #[error(
         "option {0:?} is not allowed here: repository, password and options of the backend are those of the repo. Leave it out"
@@ -46,6 +54,8 @@ pub enum NotAllowed {
 }
 
 const READ: &[&str] = &["cat", "diff", "find", "list", "ls", "snapshots", "stats"];
+/// What `cat` may print: neither keys nor the content of files.
+const CAT: &[&str] = &["config", "index", "lock", "snapshot", "tree"];
 const CHANGE: &[&str] = &[
     "check",
     "forget",
@@ -94,6 +104,9 @@ impl Guarded {
     pub fn new(words: Vec<String>) -> Result<Self, NotAllowed> {
         let subcommand = words.first().ok_or(NotAllowed::Nothing)?;
         let reach = reach(subcommand)?;
+        if subcommand == "cat" {
+            printed(words.get(1).map_or("", String::as_str))?;
+        }
         if words.iter().any(|word| word.contains('\0')) {
             return Err(NotAllowed::Nul);
         }
@@ -135,6 +148,11 @@ fn reach(subcommand: &str) -> Result<Reach, NotAllowed> {
     Err(NotAllowed::Subcommand(subcommand.chars().take(80).collect(), instead))
 }
 
+fn printed(object: &str) -> Result<(), NotAllowed> {
+    let may = CAT.contains(&object);
+    if may { Ok(()) } else { Err(NotAllowed::Printed(object.chars().take(80).collect())) }
+}
+
 fn option(word: &str) -> Result<(), NotAllowed> {
     let short = || word.chars().take(80).collect();
     if let Some(letters) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
@@ -163,6 +181,21 @@ mod tests {
         assert_eq!(reach("ls latest -l /home -- -r"), Reach::Reads, "behind -- is no option");
         assert_eq!(reach("forget --keep-last 3 -n"), Reach::Changes);
         assert_eq!(guarded("diff ab cd").unwrap().arguments(), ["diff", "ab", "cd"]);
+    }
+
+    #[test]
+    fn no_key_and_no_content_of_a_file_goes_into_the_log() {
+        for bad in
+            ["cat masterkey", "cat key ab", "cat blob ab", "cat pack ab", "cat", "cat -- key"]
+        {
+            assert!(matches!(guarded(bad), Err(NotAllowed::Printed(_))), "{bad}");
+        }
+        for bad in ["cat --no-lock masterkey", "cat -q masterkey config"] {
+            assert!(matches!(guarded(bad), Err(NotAllowed::Printed(_))), "{bad}");
+        }
+        for good in ["cat config", "cat snapshot ab", "cat tree ab --quiet"] {
+            assert!(guarded(good).is_ok(), "{good}");
+        }
     }
 
     #[test]
