@@ -315,7 +315,9 @@ impl Page<'_> {
             self.record.next_due = None;
             return;
         }
-        let first = || match self.entry.last_start {
+        // One that came to nothing before it began has a due time, and no start.
+        let last = self.entry.last_start.max(self.record.made.iter().max().copied());
+        let first = || match last {
             Some(last) => last.plus(period),
             None => self.now.plus(self.entry.put_off),
         };

@@ -258,6 +258,19 @@ fn a_clock_that_goes_back_repeats_nothing_and_one_that_was_far_off_is_believed()
 }
 
 #[test]
+fn a_run_that_came_to_nothing_before_it_began_is_not_made_up_for_after_a_pause() {
+    let (mut book, six) = (Book::default(), [entry("every 6h")]);
+    assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &six).len(), 1);
+    // It has left no start.
+    ended(&mut book, "2026-01-01T12:00:01Z", Ended::FailedForGood);
+    book.pause(&home(), Pause::UntilResumed);
+    assert_eq!(look(&mut book, "2026-01-01T13:00:00Z", &six), [""; 0]);
+    book.resume(&home());
+    assert_eq!(look(&mut book, "2026-01-01T13:00:01Z", &six), [""; 0]);
+    assert_eq!(book.record(&home()).unwrap().next_due, Some(at("2026-01-01T18:00:00Z")));
+}
+
+#[test]
 fn every_is_counted_from_the_last_start_and_does_not_drift() {
     let (mut book, six) = (Book::default(), [entry("every 6h")]);
     assert_eq!(look(&mut book, "2026-01-01T12:00:00Z", &six).len(), 1, "the first at once");

@@ -9,7 +9,9 @@ use crate::schedule::{
 use crate::store::{StoreError, Trust};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
 
 /// What is known of all tasks now.
 #[derive(Debug, Clone)]
@@ -28,8 +30,14 @@ pub struct Scheduler {
     /// Since when it is behind, and why.
     unkept: watch::Sender<Option<(Timestamp, String)>>,
     agenda: watch::Sender<Agenda>,
-    nudges: watch::Sender<()>,
+    /// How often a person changed something.
+    nudges: watch::Sender<u64>,
+    /// Up to which of these changes the last look saw.
+    seen: watch::Sender<u64>,
 }
+
+/// How long is waited until a change was looked at; what it comes to is shown a moment later then.
+const LOOKED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Agenda {
     /// Of an instance about which nothing is known yet.
@@ -108,8 +116,8 @@ impl Scheduler {
         let book = Book::new(trust.tasks()?);
         let kept = Mutex::new(book.clone());
         let agenda = watch::Sender::new(Agenda { instance, book, waiting: BTreeMap::new() });
-        let (unkept, nudges) = (watch::Sender::new(None), watch::Sender::new(()));
-        Ok(Self { trust, kept, unkept, agenda, nudges })
+        let (nudges, seen) = (watch::Sender::new(0), watch::Sender::new(0));
+        Ok(Self { trust, kept, unkept: watch::Sender::new(None), agenda, nudges, seen })
     }
 
     /// Since when, and why, what was started is known in memory only.
@@ -130,9 +138,22 @@ impl Scheduler {
         self.agenda.subscribe()
     }
 
-    /// Changes when a person changed something: it is looked at again.
-    pub(super) fn nudges(&self) -> watch::Receiver<()> {
+    /// Counts what persons changed: it is looked at again.
+    pub(super) fn nudges(&self) -> watch::Receiver<u64> {
         self.nudges.subscribe()
+    }
+
+    /// A look saw what was changed until then.
+    pub(super) fn seen(&self, nudge: u64) {
+        self.seen.send_replace(nudge);
+    }
+
+    /// Has a change looked at, so that who made it is answered with what it comes to.
+    async fn nudge(&self) {
+        self.nudges.send_modify(|count| *count += 1);
+        let nudge = *self.nudges.borrow();
+        let mut seen = self.seen.subscribe();
+        let _ = timeout(LOOKED_WITHIN, seen.wait_for(|seen| *seen >= nudge)).await;
     }
 
     /// What the book has as running, and since when.
@@ -169,7 +190,7 @@ impl Scheduler {
     /// It was not kept; nothing has changed.
     pub async fn pause(&self, key: &TaskKey, pause: Pause) -> Result<(), StoreError> {
         self.change(|book| book.pause(key, pause)).await?;
-        self.nudges.send_replace(());
+        self.nudge().await;
         Ok(())
     }
 
@@ -179,7 +200,7 @@ impl Scheduler {
     /// It was not kept; nothing has changed.
     pub async fn resume(&self, key: &TaskKey) -> Result<(), StoreError> {
         self.change(|book| book.resume(key)).await?;
-        self.nudges.send_replace(());
+        self.nudge().await;
         Ok(())
     }
 

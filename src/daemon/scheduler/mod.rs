@@ -63,7 +63,9 @@ pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: 
     let mut said = node.scheduler.nudges();
     let mut under_way = Vec::new();
     loop {
+        let nudge = *said.borrow_and_update();
         let again = driver.look().await;
+        node.scheduler.seen(nudge);
         loop {
             tokio::select! {
                 () = guard.asked() => return,
