@@ -55,26 +55,21 @@ impl Fleet {
         let plans =
             context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
         output.show(&plans, || fleet(output, &plans, clock::now()))?;
-        Ok(if plans.iter().any(needs_someone) { Exit::Failed } else { Exit::Done })
+        let needs_any = plans.iter().any(|plan| plan.needs_someone);
+        Ok(if needs_any { Exit::Failed } else { Exit::Done })
     }
 }
 
-/// The three states that time alone does not mend.
-pub(crate) fn needs_someone(plan: &Plan) -> bool {
-    matches!(plan.state.as_str(), "never" | "stale" | "failing")
-}
-
 fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
-    let bad = plans.iter().filter(|plan| needs_someone(plan)).count();
+    let bad = plans.iter().filter(|plan| plan.needs_someone).count();
+    let is_saved = |plan: &Plan| plan.last_success.is_some() && plan.enabled && !plan.paused;
     let heading = match (bad, plans.len()) {
         (_, 0) => {
             return "Nothing is backed up yet: holdfast plan add ID --repo REPO --path PATH"
                 .to_owned();
         }
-        (0, _) if plans.iter().any(|plan| plan.state == "not-yet") => {
-            "Nothing needs you.".to_owned()
-        }
-        (0, _) => "Everything is backed up, everywhere.".to_owned(),
+        (0, _) if plans.iter().all(is_saved) => "Everything is backed up, everywhere.".to_owned(),
+        (0, _) => "Nothing needs you.".to_owned(),
         (1, all) => format!("1 of {all} plans needs you."),
         (bad, all) => format!("{bad} of {all} plans need you."),
     };
@@ -85,28 +80,27 @@ fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
 mod tests {
     use super::super::plan::printed::tests::plan;
     use super::*;
+    use crate::freshness::State;
 
     #[test]
     fn the_fleet_says_in_a_sentence_whether_anyone_is_needed() {
         let now = Timestamp::EPOCH;
-        let said = |states: &[&str]| {
-            let plans: Vec<_> = states.iter().map(|state| plan(state)).collect();
-            fleet(Output::plain(), &plans, now).lines().next().unwrap().to_owned()
+        let heading =
+            |plans: &[Plan]| fleet(Output::plain(), plans, now).lines().next().unwrap().to_owned();
+        let seen = |state: &&str| Plan {
+            last_success: (*state != "not-yet").then(|| now.to_string()),
+            needs_someone: state.parse::<State>().unwrap().needs_someone(),
+            ..plan(state)
         };
+        let said = |states: &[&str]| heading(&states.iter().map(seen).collect::<Vec<_>>());
         assert_eq!(said(&["fresh", "fresh"]), "Everything is backed up, everywhere.");
         assert_eq!(said(&["stale", "late", "fresh"]), "1 of 3 plans needs you.");
         assert_eq!(said(&["never", "failing"]), "2 of 2 plans need you.");
         assert_eq!(said(&["not-yet"]), "Nothing needs you.");
         assert!(said(&[]).starts_with("Nothing is backed up yet: holdfast plan add"));
-    }
-
-    #[test]
-    fn only_never_stale_and_failing_need_someone() {
-        for state in ["late", "warnings", "running", "waiting", "paused", "not-yet", "fresh"] {
-            assert!(!needs_someone(&plan(state)), "{state}");
-        }
-        for state in ["never", "stale", "failing"] {
-            assert!(needs_someone(&plan(state)), "{state}");
-        }
+        let paused = Plan { paused: true, ..seen(&"fresh") };
+        assert_eq!(heading(&[seen(&"fresh"), paused]), "Nothing needs you.");
+        let first_run = Plan { last_success: None, ..seen(&"running") };
+        assert_eq!(heading(&[first_run]), "Nothing needs you.");
     }
 }

@@ -7,6 +7,8 @@
 //! 2. Without an allowed age a plan is never `stale` and never `never`.
 //! 3. No data is never `fresh`.
 //! 4. Without a due time a plan is never `late`; what a person paused is not late either.
+//! 5. A first backup that was due and is not there makes a plan `never`, whatever became of its runs;
+//!    while the first one runs it has the allowed age.
 
 pub mod coverage;
 pub mod days;
@@ -63,7 +65,7 @@ pub struct Known<'a> {
     pub expectation: &'a Expectation,
     /// Its runs, in any order.
     pub runs: &'a [PlanRun],
-    /// Since when the plan is known: a first backup has the allowed age from here.
+    /// Since when the plan is known: its first backup is due after this.
     pub since: Timestamp,
     /// Now, by the clock of the plan's instance.
     pub now: Timestamp,
@@ -80,6 +82,14 @@ pub struct Freshness {
     pub failures: u32,
     /// Until when the newest good backup is young enough; `None` without one, or without a limit.
     pub fresh_until: Option<Timestamp>,
+}
+
+impl State {
+    /// Whether time alone does not mend it.
+    #[must_use]
+    pub const fn needs_someone(self) -> bool {
+        matches!(self, Self::Never | Self::Stale | Self::Failing)
+    }
 }
 
 impl PlanRun {
@@ -146,7 +156,7 @@ fn worst(known: &Known<'_>, newest_good: Option<Timestamp>, failures: u32) -> St
     let is_paused = !known.expectation.enabled || is_paused(&known.expectation.timing, known.now);
     let is_waiting = !known.expectation.timing.waiting_for.is_empty();
     let conditions = [
-        (State::Never, newest_good.is_none() && is_over(known.since)),
+        (State::Never, newest_good.is_none() && (is_over(known.since) || is_first_overdue(known))),
         (State::Stale, newest_good.is_some_and(is_over)),
         (State::Failing, failures > 0),
         (State::Late, !is_paused && is_late(known)),
@@ -162,6 +172,19 @@ fn worst(known: &Known<'_>, newest_good: Option<Timestamp>, failures: u32) -> St
 
 fn is_paused(timing: &Timing, now: Timestamp) -> bool {
     timing.paused && timing.paused_until.is_none_or(|end| now < end)
+}
+
+/// The first backup should be there, and is not under way. When exactly it was due is not known once
+/// a run has begun, but that was within a longest gap.
+fn is_first_overdue(known: &Known<'_>) -> bool {
+    let Expectation { allowed_age, enabled, timing, .. } = known.expectation;
+    let is_on_time = || {
+        let within = timing.longest_gap.zip(timing.grace).map(|(gap, grace)| gap + grace);
+        within.is_none_or(|within| known.now <= known.since.plus(within))
+    };
+    let is_running = known.runs.iter().any(|run| run.status == Status::Running);
+    let may_be = allowed_age.is_some() && *enabled && !is_paused(timing, known.now) && !is_running;
+    may_be && (is_late(known) || !is_on_time())
 }
 
 /// A run is due, its grace is over, and none has begun since: a log may know of one before the
@@ -269,6 +292,62 @@ mod tests {
             (None, MachineClass::RarelyOn, day, Some(HOUR * 720)),
         ] {
             assert_eq!(allowed_age(max_age, class, gap), expected, "{class} {max_age:?}");
+        }
+    }
+
+    #[test]
+    fn only_never_stale_and_failing_need_someone() {
+        use State::{
+            Failing, Fresh, Late, Never, NotYet, Paused, Running, Stale, Waiting, Warnings,
+        };
+        assert!([Never, Stale, Failing].into_iter().all(State::needs_someone));
+        let others = [Late, Warnings, Running, Waiting, Paused, NotYet, Fresh];
+        assert!(!others.into_iter().any(State::needs_someone));
+    }
+
+    #[test]
+    fn a_first_backup_that_was_due_and_is_not_there_is_never() {
+        use Status::{Failed, Pending, Running, Succeeded};
+        let scheduled = |due: Timestamp, gap: u32| Expectation {
+            timing: Timing {
+                next_due: Some(due),
+                longest_gap: Some(HOUR * gap),
+                grace: Some(HOUR * 2),
+                ..Timing::default()
+            },
+            ..expectation(Some(1000))
+        };
+        let ahead = NOW.plus(HOUR);
+        let waits = |mut of: Expectation| {
+            of.timing.waiting_for = "AC power".to_owned();
+            of
+        };
+        let paused = |mut of: Expectation| {
+            of.timing.paused = true;
+            of
+        };
+        type Row<'a> = (&'a str, Expectation, &'a [(Status, u32)], State);
+        let table: &[Row<'_>] = &[
+            ("not due", scheduled(ahead, 98), &[], State::NotYet),
+            ("due, in its grace", scheduled(hours_ago(2), 200), &[], State::NotYet),
+            (
+                "due, and waits in its grace",
+                waits(scheduled(hours_ago(1), 200)),
+                &[],
+                State::Waiting,
+            ),
+            ("due, and waits too long", waits(scheduled(hours_ago(3), 200)), &[], State::Never),
+            ("overdue", scheduled(hours_ago(3), 200), &[], State::Never),
+            ("overdue, and put off", scheduled(hours_ago(3), 200), &[(Pending, 2)], State::Never),
+            ("overdue, and runs", scheduled(ahead, 24), &[(Running, 60)], State::Running),
+            ("a person tried it before", scheduled(ahead, 200), &[(Failed, 1)], State::Failing),
+            ("each run failed", scheduled(ahead, 24), &[(Failed, 60), (Failed, 1)], State::Never),
+            ("a person paused it", paused(scheduled(hours_ago(3), 24)), &[], State::Paused),
+            ("it is there", scheduled(hours_ago(3), 24), &[(Succeeded, 60)], State::Late),
+        ];
+        for (what, expectation, runs, expected) in table {
+            let runs: Vec<_> = runs.iter().map(|&(status, hours)| run(status, hours)).collect();
+            assert_eq!(state(expectation, &runs), *expected, "{what}");
         }
     }
 

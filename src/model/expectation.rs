@@ -41,6 +41,18 @@ pub struct Expectation {
     pub timing: Timing,
 }
 
+impl Expectation {
+    /// What its owner switched off has this as its reason.
+    pub const SWITCHED_OFF: &str = "its configuration says `enabled = false`";
+
+    /// Whether something else than its owner disabled it: what it saves is not saved, unmeant.
+    #[must_use]
+    pub fn is_out_of_order(&self) -> bool {
+        let has_reason = !self.disabled_reason.is_empty();
+        !self.enabled && has_reason && !self.disabled_reason.starts_with(Self::SWITCHED_OFF)
+    }
+}
+
 /// When a plan runs by itself next, and what keeps it from doing so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Timing {

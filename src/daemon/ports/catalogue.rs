@@ -4,7 +4,7 @@ use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo, Upkeep};
 use crate::job::{Catalogue, DumpSpec, Keeping, PlanSpec, RepoSpec, Script, Standing, Unusable};
-use crate::model::{InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
+use crate::model::{Expectation, InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
 use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
 use crate::store::trust::ReceivedRepo;
@@ -127,7 +127,8 @@ pub(in crate::daemon) fn disabled_reason(plan: &Plan, repos: &Repos) -> Option<S
     if !plan.enabled {
         let Plan { id, .. } = plan;
         return Some(format!(
-            "its configuration says `enabled = false`. Remove that line of plan {id} to run it again"
+            "{off}. Remove that line of plan {id} to run it again",
+            off = Expectation::SWITCHED_OFF
         ));
     }
     repos.disabled_reason(&plan.repo)

@@ -160,6 +160,9 @@ fn book_trouble(node: &Node) -> Option<Attention> {
 }
 
 fn plan_trouble(plan: &Plan) -> Option<Attention> {
+    if !plan.needs_someone {
+        return None;
+    }
     if let Some(reason) = plan.disabled_reason.as_ref().filter(|_| !plan.enabled) {
         return Some(explained("plan", &plan.id, reason));
     }

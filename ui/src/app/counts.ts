@@ -1,5 +1,5 @@
 // The numbers beside the main places.
-import { needsYou, planState } from '$/components/states';
+import { planNeedsYou } from '$/components/states';
 import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
 export interface Counts {
@@ -14,7 +14,7 @@ export function counts(of: Overview | undefined, now: number): Counts {
   if (!of) return { needYou: 0, running: 0, refused: 0 };
   return {
     needYou: of.plans.filter(
-      (each) => each.plan && needsYou(planState(each.plan)) && !isSnoozed(each, now),
+      (each) => each.plan && planNeedsYou(each.plan) && !isSnoozed(each, now),
     ).length,
     running: of.running,
     refused: of.machines.filter(({ state }) => state === 'refused' || state === 'incompatible')

@@ -15,6 +15,7 @@ function here(): Place {
 }
 
 let place = $state.raw<Place>(here());
+let returned = false;
 
 export interface Going {
   /** Instead of the current entry of the history: for filters that are being typed. */
@@ -30,6 +31,10 @@ export const router = {
   get query(): URLSearchParams {
     return place.query;
   },
+  /** Whether Back or Forward led here: the browser scrolls to where the page was left. */
+  get returned(): boolean {
+    return returned;
+  },
   /** A value of the query, or the given one where it is absent. */
   value(name: string, otherwise = ''): string {
     return place.query.get(name) ?? otherwise;
@@ -39,6 +44,7 @@ export const router = {
     else history.pushState(null, '', url);
     // An effect that goes somewhere does not depend on where it is: it would run again and again.
     const before = untrack(() => place.path);
+    returned = false;
     place = here();
     if (place.path !== before && !going.stay) window.scrollTo(0, 0);
   },
@@ -48,7 +54,10 @@ export const router = {
   },
   /** Follows Back, Forward and plain links; answers how to stop. */
   start(): () => void {
-    const moved = () => (place = here());
+    const moved = () => {
+      returned = true;
+      place = here();
+    };
     window.addEventListener('popstate', moved);
     document.addEventListener('click', followed);
     return () => {

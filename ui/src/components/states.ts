@@ -53,6 +53,11 @@ export function needsYou(state: PlanState): boolean {
   return rank(state) <= rank('failing');
 }
 
+/** Time alone does not mend it: by its state, or because something disabled it. */
+export function planNeedsYou(plan: Plan): boolean {
+  return plan.needsSomeone || needsYou(planState(plan));
+}
+
 /** The plan's state; fresh and out of sight is one of its own. */
 export function planState(plan: Plan): PlanState {
   const state = (plan.state in PLAN_STATES ? plan.state : 'unseen') as PlanState;

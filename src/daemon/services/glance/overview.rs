@@ -14,7 +14,6 @@ use crate::model::{KeyId, OperationKind, Status, Timestamp};
 use crate::reconcile::Shard;
 use crate::schedule::Zone;
 use crate::store::history::{Proof, ShardLog};
-use crate::store::trust::PlanSnoozes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,7 +50,6 @@ struct Sight<'n> {
     proofs: Vec<Proof>,
     seen: Vec<Seen>,
     repos: Vec<api::Repo>,
-    snoozes: PlanSnoozes,
     now: Timestamp,
 }
 
@@ -67,20 +65,12 @@ pub(super) async fn overview(
     let (starts, end) = days.zone.days(sight.now, days.count);
     let edges: Vec<_> = starts.into_iter().map(|(_, start)| start).chain([end]).collect();
     let plans = sight.plans(&edges);
-    let is_snoozed = |row: &api::Attention| {
-        let named =
-            |plan: &FleetPlan| plan.plan.as_ref().is_some_and(|plan| plan.id == row.subject);
-        let own = node.key().to_string();
-        row.kind == "plan"
-            && plans.iter().any(|p| p.key_id == own && p.snoozed_until.is_some() && named(p))
-    };
-    let attention = glance.attention.iter().filter(|row| !is_snoozed(row)).cloned().collect();
     Ok(Overview {
         at: sight.now.to_string(),
         instance: sight.config.instance.to_string(),
         machines: sight.machines(glance.peers),
         coverage: Some(coverage(&plans)),
-        attention,
+        attention: glance.attention,
         running: sight.running(),
         plans,
     })
@@ -111,9 +101,7 @@ impl<'n> Sight<'n> {
         seen.extend(fleet::of_peers(node, records).await?);
         seen.sort_by(|a, b| place(a).cmp(&place(b)));
         let repos = repos::documents(node).await?;
-        let snoozes = node.with_trust(|trust, _| trust.plan_snoozes()).await;
-        let snoozes = snoozes.map_err(refuse::store)?;
-        Ok(Self { node, config, live, logs, proofs, seen, repos, snoozes, now })
+        Ok(Self { node, config, live, logs, proofs, seen, repos, now })
     }
 
     fn plans(&self, edges: &[Timestamp]) -> Vec<FleetPlan> {
@@ -145,8 +133,6 @@ impl<'n> Sight<'n> {
         let advice = advice(seen, &around);
         let (running, permille) = self.run_of(seen).unzip();
         let good = log.and_then(|log| log.newest_good.as_ref());
-        let key = (seen.known.origin, seen.known.expectation.plan.clone());
-        let snoozed = self.snoozes.get(&key).filter(|until| **until > self.now);
         FleetPlan {
             plan: Some(seen.document.clone()),
             key_id: seen.known.origin.to_string(),
@@ -155,7 +141,7 @@ impl<'n> Sight<'n> {
             copies: None,
             permille,
             running,
-            snoozed_until: snoozed.map(ToString::to_string),
+            snoozed_until: seen.document.snoozed_until.clone(),
             reason: advice.reason,
             remedy: advice.remedy,
             fix: advice.fix.map(str::to_owned),

@@ -16,11 +16,12 @@ use crate::daemon::presence::Presence;
 use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
 use crate::model::{
-    Attempt, Expectation, InstanceId, KeyId, LinkState, OperationKind, Status, Timestamp, Timing,
+    Attempt, Expectation, InstanceId, KeyId, LinkState, OperationKind, PlanId, Status, Timestamp,
+    Timing,
 };
 use crate::reconcile::Shard;
 use crate::store::history::{Backup, PlanRecord, Whose};
-use crate::store::trust;
+use crate::store::trust::{self, PlanSnoozes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,8 @@ struct Facts<'a> {
     instance: &'a InstanceId,
     expectation: Expectation,
     paths: Vec<String>,
-    retention: Retention,
+    /// `None` where it is not told.
+    retention: Option<Retention>,
     /// Why its own retention is not applied.
     retention_inactive: Option<String>,
     jitter: Option<Duration>,
@@ -64,6 +66,8 @@ struct Facts<'a> {
     last_run: Option<Timestamp>,
     /// The retry that runs, or waits until then.
     retry: Option<(Attempt, Option<Timestamp>)>,
+    /// Until when somebody wants not to be reminded of it.
+    snoozed_until: Option<Timestamp>,
 }
 
 /// From when a plan is looked at.
@@ -88,12 +92,13 @@ pub(in crate::daemon) async fn of_peers(
     node: &Node,
     records: Vec<PlanRecord>,
 ) -> Result<Vec<Seen>, tonic::Status> {
-    let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
+    let read = node.with_trust(|trust, roster| Ok((roster.peers()?, trust.plan_snoozes()?)));
+    let (peers, snoozes) = read.await.map_err(refuse::store)?;
     let peers: BTreeMap<KeyId, trust::Peer> =
         peers.into_iter().map(|peer| (peer.key, peer)).collect();
     let seen = records.into_iter().filter_map(|record| {
         let peer = peers.get(&record.origin)?;
-        of_peer(node, peer, record)
+        of_peer(node, peer, (record, &snoozes))
     });
     Ok(seen.collect())
 }
@@ -109,7 +114,9 @@ pub(in crate::daemon) async fn of(
     peer: &trust::Peer,
 ) -> Result<Vec<Seen>, tonic::Status> {
     let records = records(node, Whose::Peer(peer.key)).await?;
-    Ok(records.into_iter().filter_map(|record| of_peer(node, peer, record)).collect())
+    let snoozes = node.with_trust(|trust, _| trust.plan_snoozes()).await.map_err(refuse::store)?;
+    let seen = records.into_iter().filter_map(|record| of_peer(node, peer, (record, &snoozes)));
+    Ok(seen.collect())
 }
 
 async fn records(node: &Node, whose: Whose) -> Result<Vec<PlanRecord>, tonic::Status> {
@@ -118,13 +125,19 @@ async fn records(node: &Node, whose: Whose) -> Result<Vec<PlanRecord>, tonic::St
 }
 
 /// `None` for a plan of which its instance says that it promises nothing more.
-fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> {
+fn of_peer(
+    node: &Node,
+    peer: &trust::Peer,
+    (record, snoozes): (PlanRecord, &PlanSnoozes),
+) -> Option<Seen> {
     let PlanRecord { expectation, known_at, backups, .. } = record;
     if expectation.schedule.is_empty() {
         return None;
     }
     let presence = node.presences.of(&peer.key);
-    let view = View::of(&presence, peer, clock::now());
+    let now = clock::now();
+    let view = View::of(&presence, peer, now);
+    let snoozed_until = snoozed(snoozes, (peer.key, &expectation.plan), now);
     let since = known_at.map_or(view.now, |at| presence.their_time(at));
     let instance = &peer.instance;
     let facts = Facts {
@@ -132,15 +145,24 @@ fn of_peer(node: &Node, peer: &trust::Peer, record: PlanRecord) -> Option<Seen> 
         instance,
         expectation,
         paths: Vec::new(),
-        retention: Retention::None,
+        retention: None,
         retention_inactive: None,
         jitter: None,
         backups,
         since,
         last_run: None,
         retry: None,
+        snoozed_until,
     };
     Some(facts.seen(view))
+}
+
+fn snoozed(
+    snoozes: &PlanSnoozes,
+    (origin, plan): (KeyId, &PlanId),
+    now: Timestamp,
+) -> Option<Timestamp> {
+    snoozes.get(&(origin, plan.clone())).copied().filter(|until| *until > now)
 }
 
 impl View {
@@ -187,8 +209,10 @@ pub(in crate::daemon) async fn own_with(
 ) -> Result<Vec<Seen>, tonic::Status> {
     let agenda = node.scheduler.agenda();
     let of_trust = Arc::clone(config);
-    let kept = node.with_trust(|trust, _| Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?)));
-    let (repos, runs) = kept.await.map_err(refuse::store)?;
+    let kept = node.with_trust(|trust, _| {
+        Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?, trust.plan_snoozes()?))
+    });
+    let (repos, runs, snoozes) = kept.await.map_err(refuse::store)?;
     let view = View::here(clock::now());
     let seen = |plan: &Plan| {
         let (known_at, backups) = history(&shard(plan));
@@ -204,13 +228,14 @@ pub(in crate::daemon) async fn own_with(
                 run,
             ),
             paths: plan.paths.clone(),
-            retention: plan.retention,
+            retention: Some(plan.retention),
             retention_inactive: retention_inactive(plan, &repos),
             jitter: Some(plan.schedule.jitter()),
             backups: with_live(backups, plan, live),
             since: known_at.unwrap_or(view.now),
             last_run: run.map(|run| run.started_at),
             retry: agenda.retry(plan),
+            snoozed_until: snoozed(&snoozes, (node.key(), &plan.id), view.now),
         };
         facts.seen(view)
     };
@@ -301,9 +326,11 @@ impl Facts<'_> {
         let is_over = last.and_then(plan_run).is_some_and(|run| run.is_good());
         let retry = self.retry.filter(|(_, waits)| waits.is_some() || !is_over);
         let text = |at: Timestamp| at.to_string();
+        let is_trouble = freshness.state.needs_someone() || self.expectation.is_out_of_order();
+        let needs_someone = is_trouble && self.snoozed_until.is_none();
         let Expectation { repo, plan, schedule, allowed_age, enabled, disabled_reason, .. } =
             self.expectation;
-        let Timing { time_zone, next_due, grace, paused_until, waiting_for, .. } =
+        let Timing { time_zone, next_due, grace, paused, paused_until, waiting_for, .. } =
             self.expectation.timing;
         api::Plan {
             id: plan.to_string(),
@@ -314,7 +341,7 @@ impl Facts<'_> {
             paths: self.paths,
             schedule,
             // No version of this protocol tells more of a peer's.
-            retention: self.retention.to_string(),
+            retention: self.retention.map(|retention| retention.to_string()),
             retention_inactive: self.retention_inactive,
             enabled,
             disabled_reason: Some(disabled_reason).filter(|why| !enabled && !why.is_empty()),
@@ -333,6 +360,9 @@ impl Facts<'_> {
             jitter_s: self.jitter.map(|jitter| jitter.as_secs()),
             attempt: retry.map(|(attempt, _)| describe::attempt(attempt)),
             retry_at: retry.and_then(|(_, at)| at).filter(|_| enabled).map(text),
+            snoozed_until: self.snoozed_until.map(text),
+            paused,
+            needs_someone,
             ..api::Plan::default()
         }
     }
@@ -383,13 +413,14 @@ mod tests {
             instance,
             expectation,
             paths: Vec::new(),
-            retention: Retention::None,
+            retention: None,
             retention_inactive: None,
             jitter: None,
             backups: runs.iter().map(backup).collect(),
             since: NOW.minus(HOUR * 1000),
             last_run: None,
             retry: None,
+            snoozed_until: None,
         }
     }
 

@@ -1,7 +1,7 @@
 // What Fleet knows of one plan, worked out once for all that draw it.
 import { isSnoozed } from '$/app/counts';
 import { machineParam, urls } from '$/app/urls';
-import { needsYou, planState, rank, type PlanState } from '$/components/states';
+import { planNeedsYou, planState, rank, type PlanState } from '$/components/states';
 import type { Plan } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan, Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
@@ -45,7 +45,7 @@ export function rows(overview: Overview, now: number): Row[] {
         age: plan.ageS === undefined ? undefined : Number(plan.ageS) + passed,
         allowed: plan.allowedAgeS === undefined ? undefined : Number(plan.allowedAgeS),
         snoozed,
-        needs: needsYou(state) && !snoozed,
+        needs: planNeedsYou(plan) && !snoozed,
         planHref: urls.plan(param, plan.id),
         machineHref: urls.machine(param),
       },

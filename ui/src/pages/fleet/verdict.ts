@@ -79,8 +79,8 @@ function isTurnedAway(state: string): boolean {
 }
 
 /** Red, snoozed or not. */
-function isRed({ state }: Row): boolean {
-  return PLAN_STATES[state].tone === 'bad';
+function isRed({ plan, state }: Row): boolean {
+  return PLAN_STATES[state].tone === 'bad' || plan.needsSomeone;
 }
 
 function hasBackup(row: Row): boolean {

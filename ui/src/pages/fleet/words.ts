@@ -71,6 +71,7 @@ export const fleet = {
     goesStale: (many: number) => (many === 1 ? 'It goes stale ' : 'The first goes stale '),
     late: (many: number) =>
       many === 1 ? 'is late, and in time until ' : 'are late; the first is in time until ',
+    disabled: (many: number) => (many === 1 ? 'does not run.' : 'do not run.'),
     offline: 'is offline since ',
     offlineOnly: 'is offline.',
     stillInTime: (many: number) =>
