@@ -1,8 +1,7 @@
 //! What no table can say about itself: names and keys that are given twice.
 
-use super::hooks::Channel;
 use super::parse::Placed;
-use super::valid::{DeclaredPeer, Plan, Repo};
+use super::valid::{DeclaredPeer, Plan};
 use super::written::Findings;
 use crate::model::PlanId;
 use crate::schedule::Schedule;
@@ -12,13 +11,10 @@ use std::hash::Hash;
 
 pub(super) fn check(
     findings: &Findings<'_>,
-    repos: &[Placed<Repo>],
     plans: &[Placed<Plan>],
     peers: &[Placed<DeclaredPeer>],
 ) {
     let peer_cure = "one entry is enough: a known host may dial this instance as well";
-    once(findings, repos, "repo id", "give it another id", |repo| &repo.id);
-    once(findings, plans, "plan id", "give it another id", |plan| &plan.id);
     once(findings, peers, "key id", peer_cure, |peer| &peer.key);
     once(findings, peers, "instance", "give it another name", |peer| &peer.instance);
     followers(findings, plans);
@@ -61,10 +57,6 @@ fn followers(findings: &Findings<'_>, plans: &[Placed<Plan>]) {
             next = before(found);
         }
     }
-}
-
-pub(super) fn check_channels(findings: &Findings<'_>, channels: &[Placed<Channel>]) {
-    once(findings, channels, "channel id", "give it another id", |channel| &channel.id);
 }
 
 fn once<T, K: Hash + Eq + Display>(

@@ -305,13 +305,25 @@ fn edited(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     let Ok(mut document) = text.parse::<DocumentMut>() else {
         return Err(EditError::Invalid(Problems::default()));
     };
+    let tail = document.trailing().as_str().unwrap_or_default().to_owned();
     for edit in edits {
         match edit {
             Edit::If(same) => same.check(&config)?,
             edit => make(&mut document, edit)?,
         }
     }
-    Ok(document.to_string())
+    Ok(behind(text, &tail, document.to_string()))
+}
+
+/// Tables that were added at the end go behind the comments that the file ended with: a setting of
+/// the top level that one of these comments holds would be one of the table below it otherwise.
+fn behind(before: &str, tail: &str, after: String) -> String {
+    let head = before.strip_suffix(tail).filter(|_| !tail.trim().is_empty());
+    let added = head.and_then(|head| after.strip_prefix(head)?.strip_suffix(tail));
+    match added.filter(|added| !added.is_empty()) {
+        Some(added) => format!("{before}{added}"),
+        None => after,
+    }
 }
 
 fn make(document: &mut DocumentMut, edit: &Edit) -> Result<(), EditError> {

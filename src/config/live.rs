@@ -3,6 +3,8 @@
 use super::parse::{MAX_FILE, parse};
 use super::problem::Problems;
 use super::valid::Config;
+use crate::clock;
+use crate::model::Timestamp;
 use arc_swap::ArcSwap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,8 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// What is wrong with the file, if anything.
     pub trouble: Option<LoadError>,
+    /// Since when something is wrong with it.
+    pub since: Option<Timestamp>,
 }
 
 /// The handle that everything reads from.
@@ -73,7 +77,7 @@ impl LiveConfig {
     /// There is no last good configuration to go on with, so a wrong file is an error here.
     pub fn open(path: PathBuf) -> Result<Self, LoadError> {
         let config = Arc::new(load(&path)?);
-        let snapshot = Snapshot { config: Arc::clone(&config), trouble: None };
+        let snapshot = Snapshot { config: Arc::clone(&config), trouble: None, since: None };
         let published = watch::Sender::new(snapshot);
         Ok(Self { path, current: ArcSwap::new(config), published })
     }
@@ -123,6 +127,7 @@ impl LiveConfig {
         match loaded {
             Ok(config) if config.revision == snapshot.config.revision => {
                 // The last good text came back after a wrong one: only the trouble is over.
+                snapshot.since = None;
                 match snapshot.trouble.take() {
                     Some(_) => Reload::Changed,
                     None => Reload::Unchanged,
@@ -131,11 +136,12 @@ impl LiveConfig {
             Ok(config) => {
                 let config = Arc::new(config);
                 self.current.store(Arc::clone(&config));
-                *snapshot = Snapshot { config, trouble: None };
+                *snapshot = Snapshot { config, trouble: None, since: None };
                 Reload::Changed
             }
             Err(error) => {
                 snapshot.trouble = Some(error.clone());
+                snapshot.since.get_or_insert_with(clock::now);
                 Reload::Refused(error)
             }
         }

@@ -1,6 +1,6 @@
 //! From the file as written to a valid configuration, or to all that is wrong with it.
 
-use super::check::{check, check_channels};
+use super::check::check;
 use super::hooks::{CHANNEL, channel, hooks};
 use super::problem::{Problem, Problems};
 use super::tables::{AUTHORIZED_CLIENT, KNOWN_HOST, PLAN, REPO, peer, plan, repo};
@@ -10,6 +10,8 @@ use super::valid::{Config, History, Revision, Tls};
 use super::values::{absolute, at_least_one, label, within};
 use super::written::{Field, Findings, Keys, Place, Section};
 use crate::model::{InstanceId, MachineClass, PeerRole};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,7 +21,8 @@ use toml::de::DeTable;
 /// No configuration file is larger.
 pub(super) const MAX_FILE: usize = 1024 * 1024;
 
-const TOP: Keys = Keys {
+/// Of the top level.
+pub(super) const TOP: Keys = Keys {
     known: &[
         "instance",
         "class",
@@ -109,8 +112,7 @@ fn read<'a>(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Option<Config
     peers.extend(tables(&top, "authorized-client", &AUTHORIZED_CLIENT, |section, place| {
         peer(section, place, PeerRole::AuthorizedClient)
     }));
-    check(findings, &repos, &plans, &peers);
-    check_channels(findings, &channels);
+    check(findings, &plans, &peers);
     let hooks = hooks(&top);
     let settings = settings(&top, instance);
     addresses_apart(&top);
@@ -138,8 +140,16 @@ fn tables<'a, T>(
     read: impl Fn(Section<'a>, &mut Place) -> Option<T>,
 ) -> Vec<Placed<T>> {
     let Some(field) = top.field(key) else { return Vec::new() };
+    let ids = RefCell::new(HashSet::new());
     field.list(|item| {
         let section = item.open_table()?.named(key).checked(keys);
+        // Also of one that is wrong in another way: all problems are told at once.
+        if let Some((id, place)) =
+            section.text_of("id").filter(|(id, _)| !ids.borrow_mut().insert(*id))
+        {
+            let cure = "give it another id".to_owned();
+            top.findings.report(&place, format!("{key} id {id} is used twice"), Some(cure));
+        }
         let mut place = section.place.clone();
         read(section, &mut place).map(|value| (value, place))
     })

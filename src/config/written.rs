@@ -1,5 +1,6 @@
 //! The file as written: TOML with spans, and readers that turn a value into a type or a problem.
 
+use super::parse::TOP;
 use super::problem::{Problem, nearest, quoted};
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -97,12 +98,18 @@ impl<'a> Section<'a> {
             let name = key.get_ref().as_ref();
             let place = Place { span: key.span(), key: self.path_of(name) };
             if !keys.known.contains(&name) {
-                let near = nearest(name, keys.known.iter().copied());
-                let cure = near
-                    .map(|near| format!("did you mean {near:?}?"))
-                    .or_else(|| Some(format!("the keys here are {}", keys.known.join(", "))));
-                self.findings.report(&place, "this key is not known", cure);
+                self.findings.report(&place, "this key is not known", Some(self.cure(name, keys)));
             }
+        }
+    }
+
+    fn cure(&self, name: &str, keys: &Keys) -> String {
+        if !self.place.key.is_empty() && TOP.known.contains(&name) {
+            return "it belongs to the top level: write it above the first [[table]]".to_owned();
+        }
+        match nearest(name, keys.known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the keys here are {}", keys.known.join(", ")),
         }
     }
 
@@ -130,14 +137,18 @@ impl<'a> Section<'a> {
 
     /// Names this table by its id, where it has one, in the problems that follow.
     pub(super) fn named(mut self, kind: &str) -> Self {
-        let value_of = |name: &str| self.table.iter().find(|(key, _)| key.get_ref() == name);
-        if let Some((_, id)) = value_of("id").or_else(|| value_of("instance"))
-            && let DeValue::String(id) = id.get_ref()
-        {
+        if let Some((id, _)) = self.text_of("id").or_else(|| self.text_of("instance")) {
             let id: String = id.chars().take(63).collect();
             self.place.key = format!("{kind}[{id}]");
         }
         self
+    }
+
+    /// The text of a key where it is one, and where it stands, as a problem of the table.
+    pub(super) fn text_of(&self, key: &str) -> Option<(&'a str, Place)> {
+        let (_, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        let DeValue::String(text) = value.get_ref() else { return None };
+        Some((text.as_ref(), Place { span: value.span(), key: self.place.key.clone() }))
     }
 
     /// The value of a key, if it is there.

@@ -77,6 +77,26 @@ fn the_first_repo_and_inline_tables_are_edited_as_well() {
 }
 
 #[test]
+fn a_table_goes_behind_the_comments_at_the_end_so_that_they_can_be_used() {
+    let template = default_text(&id("nas"));
+    let (_dir, path) = file(&template);
+    let editor = Editor::new(path.clone());
+    editor.apply(&[Edit::AddRepo(Box::new(new_repo("a")))]).unwrap();
+    let written = read(&path);
+    assert!(written.starts_with(&template), "{written}");
+    assert!(written[template.len()..].starts_with("\n[[repo]]\n"), "{written}");
+    let edits = [Edit::AddPlan(new_plan("p")), Edit::AddRepo(Box::new(new_repo("b")))];
+    editor.apply(&edits).unwrap();
+    let used = read(&path).replace("# class = \"server\"", "class = \"laptop\"");
+    std::fs::write(&path, used).unwrap();
+    let config = editor.apply(&[Edit::AddPlan(new_plan("q"))]).unwrap();
+    assert_eq!(
+        (config.class, config.repos.len(), config.plans.len()),
+        (MachineClass::Laptop, 2, 2)
+    );
+}
+
+#[test]
 fn what_does_not_validate_never_replaces_the_file() {
     let (_dir, path) = file(&full());
     let editor = Editor::new(path.clone());

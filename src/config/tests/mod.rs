@@ -230,6 +230,8 @@ fn unknown_keys_name_the_nearest() {
     let repo = "[[repo]]\nid = \"a\"\nuri = \"/a\"\npassword = \"p\"\n";
     let unknown = of(&format!("{repo}hok = []"));
     assert!(unknown.starts_with("line 6, column 1: repo[a].hok: "), "{unknown}");
+    let below = of(&format!("{repo}class = \"server\""));
+    assert!(below.ends_with("it belongs to the top level: write it above the first [[table]]"));
 }
 
 #[test]
@@ -306,6 +308,9 @@ fn repos_are_checked() {
         "{}",
         of(&twice)
     );
+    let wrong = twice.replacen("password = \"p\"\n", "", 1);
+    let both = parse(&format!("instance = \"nas\"\n{wrong}")).unwrap_err().to_string();
+    assert!(both.contains("password") && both.contains("repo id a is used twice"), "{both}");
     let empty = of("[[repo]]\nid = \"a\"\nuri = \"\"\npassword = \"p\"");
     assert!(empty.contains("repo[a].uri: this must not be empty"), "{empty}");
 }
