@@ -4,9 +4,9 @@
 #[path = "job/memory.rs"]
 mod memory;
 
-use holdfast::job::{JobError, Place, RestoreRequest, Standing};
-use holdfast::model::{ItemErrors, Operation, OperationKind, Secret, Status};
-use holdfast::restic::{Extra, SnapshotFilter, Verify};
+use holdfast::job::{By, JobError, Place, RestoreRequest, Run, Standing};
+use holdfast::model::{Attempt, ItemErrors, Operation, OperationKind, Secret, Status};
+use holdfast::restic::{Depth, Extra, Listing, SnapshotFilter, Verify};
 use memory::{Machine, Memory, engine, furnish, plan_id, repo_id};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io::BufRead as _;
@@ -80,6 +80,7 @@ async fn unreadable_and_missing_files_make_a_warning_with_a_snapshot() {
         .change_plan(|plan| plan.paths.extend(["/proc/1/mem".to_owned(), "/nowhere".to_owned()]));
     let backup = machine.back_up().await;
     assert_eq!(backup.status, Status::Warning, "{}", backup.message);
+    assert_eq!(backup.message, "2 files or folders could not be read; the rest is saved");
     assert!(backup.snapshot.is_some());
     let mut paths: Vec<_> = backup.item_errors.first.iter().map(|e| e.path.as_str()).collect();
     paths.sort_unstable();
@@ -112,6 +113,30 @@ async fn a_wrong_password_fails_with_its_remedy_and_creates_nothing() {
     assert!(failed.message.contains("Check the password of the repo"));
     assert!(!failed.message.contains("wrong-fish"));
     assert_eq!(machine.memory.of_kind(OperationKind::Init).len(), 1);
+    assert!(!due(&machine).await.contains("Attempt"), "it is never tried again");
+    // A word of restic's own sentence is a wrong password like any other.
+    machine.change_repo(|repo| repo.access.password = Secret::new("password".to_owned()));
+    let failed = machine.back_up().await.message;
+    assert!(failed.contains("the password does not open the repository"), "{failed}");
+}
+
+/// What the message of a backup that is due says at its end, the first of three attempts.
+async fn due(machine: &Machine) -> String {
+    let by = By::Schedule { attempt: Attempt { number: 1, of: 3 }, flow: None };
+    let begun = machine.engine.backup_by(&plan_id(), by).await.unwrap();
+    begun.ended().await.unwrap().operation.message
+}
+
+#[tokio::test]
+async fn a_password_that_restic_prints_as_a_word_of_its_own_hides_no_snapshot() {
+    let machine = Machine::new();
+    machine.change_repo(|repo| repo.access.password = Secret::new("summary".to_owned()));
+    let backup = machine.back_up().await;
+    assert_eq!((backup.status, backup.message.as_str()), (Status::Succeeded, ""));
+    assert!(backup.snapshot.is_some());
+    assert_eq!(backup.stats.unwrap().files_new, 1);
+    let log = machine.memory.logs.lock().unwrap()[&backup.id].clone();
+    assert!(log.contains("***") && !log.contains("summary"), "{log}");
 }
 
 #[tokio::test]
@@ -124,6 +149,15 @@ async fn a_known_repository_that_is_missing_is_never_created_again() {
     assert!(failed.message.contains("never created again"), "{}", failed.message);
     assert!(matches!(machine.engine.init(&repo_id()).await, Err(JobError::KnownButMissing { .. })));
     assert!(!machine.path("repo").exists());
+    assert!(due(&machine).await.ends_with("Attempt 1 of 3"), "the disk may be back by then");
+
+    // Whoever looks into it is told the same, and not to create a new one.
+    let listed = machine.engine.snapshots(&repo_id(), SnapshotFilter::default()).await;
+    assert!(matches!(listed, Err(JobError::KnownButMissing { .. })), "{listed:?}");
+    let snapshot = "00000000".parse().unwrap();
+    let listing = Listing { snapshot, paths: vec!["/".to_owned()], depth: Depth::All };
+    let read = machine.engine.ls(&repo_id(), listing).await.unwrap().next().await;
+    assert!(matches!(read, Some(Err(JobError::KnownButMissing { .. }))), "{read:?}");
 
     // Another disk at the same place is not ours either.
     assert!(machine.restic(&["init"]).status().unwrap().success());
@@ -365,8 +399,7 @@ async fn next_start(machine: &Machine, started: &[&str], foreign: &str) {
     let id = started[0].parse().unwrap();
     let since = holdfast::model::Timestamp::from_millis(started[2].parse().unwrap());
     let (repo, plan) = (repo_id(), Some(plan_id()));
-    let run =
-        holdfast::job::Run { operation: id, repo, plan, pid: started[1].parse().unwrap(), since };
+    let run = Run { operation: id, repo, plan, pid: started[1].parse().unwrap(), since };
     memory.open.lock().unwrap().push(run);
     let running = Operation {
         repo: Some(repo_id()),
@@ -380,6 +413,36 @@ async fn next_start(machine: &Machine, started: &[&str], foreign: &str) {
     machine.engine.sweep().await;
     assert_eq!(machine.locks(), [foreign], "its own lock is gone, the other stays");
     assert!(memory.open.lock().unwrap().is_empty());
+}
+
+/// As after the kernel did not interrupt it, or it did not heed: the daemon is gone and restic is not.
+#[tokio::test]
+async fn a_restic_that_outlives_its_daemon_is_said_to_run_and_keeps_its_lock() {
+    let machine = Machine::new();
+    machine.back_up().await;
+    let mut orphan = machine.restic(&["backup", "--stdin"]);
+    let mut orphan = orphan.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let run = |operation: &Operation| Run {
+        operation: operation.id,
+        repo: repo_id(),
+        plan: Some(plan_id()),
+        pid: orphan.id(),
+        since: holdfast::clock::now(),
+    };
+    let lost = machine.memory.newest().remove(0);
+    machine.memory.open.lock().unwrap().push(run(&lost));
+    until("the orphan locks", || !machine.locks().is_empty());
+    machine.engine.sweep().await;
+    let log = || machine.memory.logs.lock().unwrap()[&lost.id].clone();
+    let said = format!("its restic still runs (pid {}) and holds its lock\n", orphan.id());
+    assert!(log().ends_with(&said), "{}", log());
+    assert_eq!((machine.locks().len(), machine.memory.open.lock().unwrap().len()), (1, 1));
+
+    orphan.kill().unwrap();
+    orphan.wait().unwrap();
+    machine.engine.sweep().await;
+    assert!(log().ends_with("its own lock was removed\n"), "{}", log());
+    assert_eq!((machine.locks().len(), machine.memory.open.lock().unwrap().len()), (0, 0));
 }
 
 fn has_data(folder: &Path) -> bool {

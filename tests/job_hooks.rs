@@ -9,9 +9,9 @@ use holdfast::job::{Before, DumpSpec, Engine, Hooks, Ports, Script, StoreFault};
 use holdfast::model::{Operation, OperationKind, Secret, Status};
 use holdfast::restic::{Guard, Locator, SnapshotFilter};
 use memory::{Machine, plan_id, repo_id};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Has these commands before each backup, and keeps what it is told.
 #[derive(Default)]
@@ -154,6 +154,62 @@ fn dumping(script: &str) -> Machine {
     machine
 }
 
+/// restic of Debian's next release, as `.ci/install` puts it there.
+fn newer_restic() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/restic-0.18/restic");
+    assert!(path.exists(), "{} is not there: run .ci/install", path.display());
+    path
+}
+
+/// The same with restic on PATH and with a newer one, each with its repository.
+async fn both(script: &str) -> [Machine; 2] {
+    let (older, mut newer) = (dumping(script), dumping(script));
+    newer.engine = memory::engine_with(&newer.memory, Some(newer_restic()));
+    older.engine.init(&repo_id()).await.unwrap();
+    newer.engine.init(&repo_id()).await.unwrap();
+    [older, newer]
+}
+
+#[tokio::test]
+async fn a_dump_that_prints_nothing_has_failed() {
+    for machine in both("echo fine >&2").await {
+        let backup = machine.back_up().await;
+        assert_eq!(backup.status, Status::Failed, "{}", backup.message);
+        assert!(backup.message.contains("printed nothing"), "{}", backup.message);
+        assert_eq!((backup.snapshot, snapshots(&machine).await), (None, 0));
+        assert_eq!(machine.locks(), Vec::<String>::new());
+    }
+}
+
+/// How long a restic that waits for input may take to give up; it is killed after 15 s.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_restic_that_waits_for_more_of_a_failed_dump_gives_up_at_once_and_without_a_snapshot() {
+    for machine in both("echo create table; sleep 2; exit 3").await {
+        let begun = Instant::now();
+        let backup = machine.back_up().await;
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+        assert!(backup.message.contains("exit status: 3"), "{}", backup.message);
+        assert_eq!((snapshots(&machine).await, machine.locks().len()), (0, 0));
+
+        machine.change_plan(|plan| {
+            if let Some(dump) = &mut plan.dump {
+                dump.script = sh("head -c 9000000 /dev/zero; sleep 1000");
+            }
+        });
+        let id = machine.engine.backup(&plan_id()).await.unwrap();
+        let mut live = machine.engine.watch(id).unwrap();
+        live.wait_for(|live| live.progress.bytes_done > 0).await.unwrap();
+        let ended = machine.engine.wait(id);
+        let begun = Instant::now();
+        machine.engine.cancel(id).unwrap();
+        assert_eq!(ended.await.unwrap().status, Status::Cancelled);
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+        assert_eq!((snapshots(&machine).await, machine.locks().len()), (0, 0));
+    }
+}
+
 #[tokio::test]
 async fn what_a_command_prints_is_saved_as_a_file_and_never_on_the_disk() {
     let machine = dumping("echo create table; echo progress >&2; head -c 3000000 /dev/zero");
@@ -210,7 +266,8 @@ async fn a_dump_that_is_not_there_or_is_cancelled_leaves_no_snapshot() {
     });
     let backup = machine.back_up().await;
     assert_eq!(backup.status, Status::Failed);
-    assert!(backup.message.contains("could not be run"), "{}", backup.message);
+    let said = "could not be run: /no/such/dump: No such file";
+    assert!(backup.message.contains(said), "{}", backup.message);
 
     machine.change_plan(|plan| {
         if let Some(dump) = &mut plan.dump {

@@ -255,6 +255,38 @@ async fn after_a_backup_its_plan_forgets_and_what_is_gone_is_marked() {
     assert_eq!(snapshots(&machine), [second.snapshot.unwrap()]);
 }
 
+/// restic, but what removes snapshots never ends by itself.
+const HELD_UP: &str = r#"#!/bin/sh
+case "$*" in *"forget -- "*) exec sleep 100000 ;; *) exec restic "$@" ;; esac
+"#;
+
+#[tokio::test]
+async fn a_daemon_that_is_stopped_in_the_forget_after_a_backup_leaves_no_failure() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut machine = machine();
+    retain(&machine, Retention::Keep(rules("last=1")), None);
+    save(&machine, "2026-11-01 10:00:00", &["plan:home", "created-by:nas"]);
+    let restic = machine.path("held-up");
+    std::fs::write(&restic, HELD_UP).unwrap();
+    std::fs::set_permissions(&restic, std::fs::Permissions::from_mode(0o755)).unwrap();
+    machine.engine = memory::engine_with(&machine.memory, Some(restic));
+    machine.back_up().await;
+    let begun = std::time::Instant::now();
+    let removes = || machine.memory.open.lock().unwrap().iter().any(|run| run.plan.is_none());
+    while !removes() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not forget");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    machine.engine.stop().await;
+    let end = |kind| {
+        let ended = machine.memory.of_kind(kind).remove(0);
+        (ended.status, ended.message)
+    };
+    let stopped = (Status::Cancelled, "the daemon was stopped".to_owned());
+    assert_eq!(end(OperationKind::Forget), stopped);
+    assert_eq!(end(OperationKind::Index), stopped);
+}
+
 #[tokio::test]
 async fn a_plan_without_rules_forgets_nothing_and_says_so() {
     let machine = machine();

@@ -13,13 +13,12 @@ use crate::model::{
     FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
 };
 use crate::restic::{
-    Backup, Command, Completeness, Failure, Outcome, Reason, Restic, Snapshot, SnapshotFilter,
-    SnapshotId,
+    Backup, Command, Completeness, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
 };
 use std::sync::Arc;
 
 /// What a backup leaves for the index: the plan's snapshots, listed after it.
-type Listed = Result<Vec<Snapshot>, Failure>;
+type Listed = Result<Vec<Snapshot>, JobError>;
 
 impl Engine {
     /// Starts a backup and says which operation it is. While the plan runs, the new one waits; where
@@ -72,7 +71,8 @@ impl Engine {
     async fn back_up(&self, active: &Active, plan: &PlanSpec, by: By) {
         let mut listed = None;
         let end = self.steps(active, plan, &mut listed).await;
-        let end = end.or_else(|error| failed_early(active, error)).map(|end| by.counted(end));
+        let end = end.or_else(|error| failed_early(active, error));
+        let end = end.map(|end| by.counted(active, end));
         let ended = self.inner.finish(active, end).await;
         if let Some(mut listed) = listed {
             if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.priority())).await {
@@ -143,16 +143,15 @@ impl Engine {
     }
 
     async fn list_again(&self, plan: &PlanSpec) -> Listed {
-        let unusable = |error: JobError| Failure::new(Reason::Unreadable, &error.to_string());
-        let restic = self.inner.locator.restic().await.map_err(|e| unusable(e.into()))?;
-        let repo = self.inner.ports.repo(&plan.repo).await.map_err(|e| unusable(e.into()))?;
+        let restic = self.inner.locator.restic().await?;
+        let repo = self.inner.ports.repo(&plan.repo).await?;
         self.list(&restic, &repo, &plan.id).await
     }
 
     async fn list(&self, restic: &Restic, repo: &RepoSpec, plan: &PlanId) -> Listed {
-        let mut cancel = self.inner.task().map_err(|_| interrupted())?;
+        let mut cancel = self.inner.task().map_err(|_| JobError::Cancelled)?;
         let filter = SnapshotFilter { plan: Some(plan.clone()), ..SnapshotFilter::default() };
-        restic.snapshots(&repo.access, filter, &mut cancel).await
+        self.listed(restic, repo, filter, &mut cancel).await
     }
 
     /// Adds the index operation, already at its end: it takes a moment, and nobody waits for it.
@@ -182,9 +181,14 @@ impl Engine {
                 self.find_lost(&repo, &plan, &snapshots).await;
                 self.mark_gone(&repo, &plan, &snapshots).await;
             }
-            Err(failure) => {
+            // Only a stop of the daemon interrupts it: nothing is wrong with the repository.
+            Err(error) if error.is_cancel() => {
+                index.status = Status::Cancelled;
+                index.message = "the daemon was stopped".to_owned();
+            }
+            Err(error) => {
                 index.status = Status::Failed;
-                index.message = failure.to_string();
+                index.message = error.to_string();
             }
         }
         self.inner.record(index.clone()).await;
@@ -241,14 +245,20 @@ fn saved(outcome: &Outcome, journal: Journal, snapshots: &[Snapshot]) -> End {
             (Status::Succeeded, "nothing has changed, so no snapshot was made".to_owned())
         }
         Completeness::Whole if unread == 0 => (Status::Succeeded, String::new()),
-        Completeness::Whole | Completeness::Partial => (
-            Status::Warning,
-            format!(
-                "{unread} files or folders could not be read; the rest is saved. See them with `holdfast op show`"
-            ),
-        ),
+        Completeness::Whole | Completeness::Partial => {
+            (Status::Warning, format!("{} could not be read; the rest is saved", items(unread)))
+        }
     };
     End { status: Some(status), message, snapshot, stats, item_errors }
+}
+
+/// restic may end as if some were not read and name none.
+fn items(unread: u64) -> String {
+    match unread {
+        0 => "some files or folders".to_owned(),
+        1 => "1 file or folder".to_owned(),
+        many => format!("{many} files or folders"),
+    }
 }
 
 fn whole(told: &SnapshotId, snapshots: &[Snapshot]) -> Option<String> {
@@ -274,6 +284,14 @@ pub(super) fn failed(failure: &JobError, journal: Journal) -> End {
     End { status, message, item_errors: journal.item_errors, ..End::default() }
 }
 
-fn interrupted() -> Failure {
-    Failure::new(Reason::Interrupted, "")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_is_counted_in_words() {
+        assert_eq!(items(0), "some files or folders");
+        assert_eq!(items(1), "1 file or folder");
+        assert_eq!(items(2), "2 files or folders");
+    }
 }

@@ -1,7 +1,8 @@
 //! A backup of what a command prints: its output goes into restic as it comes, and never to the disk.
 //!
-//! 1. restic sees the end of its input only after the command has ended well. A command that fails is
-//!    answered by stopping restic, so that what it printed never becomes a snapshot.
+//! 1. restic sees the end of its input only after the command has ended well and printed something. A
+//!    command that fails is answered by stopping restic, so that what it printed never becomes a
+//!    snapshot.
 //! 2. The command has nothing of restic's environment: it cannot learn the password of the repository.
 
 use super::board::Active;
@@ -14,7 +15,7 @@ use crate::shutdown::Shutdown;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A command whose output is saved as one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct DumpSpec {
 const DRAINING: Duration = Duration::from_secs(2);
 /// How much is handed on at once.
 const PIECE: usize = 256 << 10;
+/// How often a restic that is to stop gets a piece of filling.
+const FILL_EVERY: Duration = Duration::from_millis(50);
 
 /// What feeding came to.
 enum Fed {
@@ -36,6 +39,9 @@ enum Fed {
     All,
     /// The command failed; restic must not see an end.
     Failed(String),
+    /// The command printed nothing. restic must not see an end: 0.14 fails then, and newer versions
+    /// make a snapshot without the file.
+    Nothing,
     /// restic takes no more.
     Unwanted,
 }
@@ -59,6 +65,7 @@ impl Inner {
         let mut input = running.take_input();
         let mut cancelled = active.cancelled();
         let mut said = Output::default();
+        let over = Shutdown::default();
         let feeding = async {
             let fed = tokio::select! {
                 fed = feed(&dump.script, &mut input, &mut said) => fed,
@@ -66,11 +73,16 @@ impl Inner {
             };
             if !matches!(fed, Fed::All) {
                 stop.ask();
+                over.guard().run(fill(&mut input)).await;
             }
             fed
         };
         let mut cancel = stop.guard();
-        let following = self.attend(active, restic, repo, (running, command), &mut cancel);
+        let following = async {
+            let ended = self.attend(active, restic, repo, (running, command), &mut cancel).await;
+            over.ask();
+            ended
+        };
         let ((journal, outcome), fed) = tokio::join!(following, feeding);
         drop(input);
         let text = said.text();
@@ -86,6 +98,7 @@ impl Inner {
 fn judged(fed: Fed, outcome: Result<Outcome, Failure>) -> Result<Outcome, JobError> {
     match fed {
         Fed::Failed(reason) => Err(JobError::DumpFailed { reason }),
+        Fed::Nothing => Err(JobError::DumpEmpty),
         Fed::All | Fed::Unwanted => Ok(outcome?),
     }
 }
@@ -96,14 +109,17 @@ async fn feed(script: &Script, input: &mut Option<ChildStdin>, said: &mut Output
     let Some(open) = input else { return Fed::Failed("restic has no input".to_owned()) };
     let mut group = match script.command().spawn() {
         Ok(child) => Group(child),
-        Err(error) => return Fed::Failed(format!("could not be run: {error}")),
+        Err(error) => {
+            let program = script.argv.first().map_or("", String::as_str);
+            return Fed::Failed(format!("could not be run: {program}: {error}"));
+        }
     };
     let (printed, errors) = (group.0.stdout.take(), group.0.stderr.take());
     let ended = {
         let listening = listen(errors, said);
         let working = async {
-            copy(printed, open).await.ok()?;
-            Some(group.0.wait().await)
+            let printed = copy(printed, open).await.ok()?;
+            Some((printed, group.0.wait().await))
         };
         tokio::pin!(listening, working);
         let ended = tokio::select! {
@@ -121,31 +137,52 @@ async fn feed(script: &Script, input: &mut Option<ChildStdin>, said: &mut Output
             group.end().await;
             Fed::Unwanted
         }
-        Some(Ok(status)) if status.success() => {
+        Some((0, Ok(status))) if status.success() => Fed::Nothing,
+        Some((_, Ok(status))) if status.success() => {
             *input = None;
             Fed::All
         }
-        Some(Ok(status)) => {
+        Some((_, Ok(status))) => {
             let text = said.text();
             let last = text.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
             Fed::Failed(format!("failed: {status}{last}"))
         }
-        Some(Err(error)) => Fed::Failed(error.to_string()),
+        Some((_, Err(error))) => Fed::Failed(error.to_string()),
     }
 }
 
+/// Keeps the input of a restic that is to stop from running dry, until it has gone.
+///
+/// restic 0.18 looks for the interrupt between two pieces of a file, and waits for the next one for
+/// ever where nothing comes. To end the input would wake it too, and is a race: an end that is read
+/// before the interrupt is the end of a good file, and becomes a snapshot. Zeros wake it and are no
+/// end, whatever comes first: without an end there is no file, and without the file no snapshot.
+/// Zeros are also where a piece ends soonest, after half a megabyte. The pause is for a restic that
+/// does not stop: it saves some of them until it is killed, and the next prune removes them.
+async fn fill(input: &mut Option<ChildStdin>) {
+    let Some(open) = input else { return };
+    let zeros = vec![0; PIECE];
+    // It fails once nobody can read it any more.
+    while open.write_all(&zeros).await.is_ok() {
+        sleep(FILL_EVERY).await;
+    }
+}
+
+/// How many bytes it handed on.
 async fn copy(
     printed: Option<tokio::process::ChildStdout>,
     input: &mut ChildStdin,
-) -> std::io::Result<()> {
-    let Some(mut printed) = printed else { return Ok(()) };
-    let mut piece = vec![0; PIECE];
+) -> std::io::Result<u64> {
+    let Some(mut printed) = printed else { return Ok(0) };
+    let (mut piece, mut copied) = (vec![0; PIECE], 0);
     loop {
         let read = printed.read(&mut piece).await?;
         if read == 0 {
-            return input.flush().await;
+            input.flush().await?;
+            return Ok(copied);
         }
         input.write_all(&piece[..read]).await?;
+        copied += read as u64;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::model::{
     Attempt, FlowId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
 };
-use crate::restic::{Command, Failure, Locator, OwnRun, Restic, Running, Unlocking};
+use crate::restic::{Command, Failure, Locator, Lock, OwnRun, Restic, Running, Unlocking};
 use crate::shutdown::{self, Shutdown};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -338,7 +338,7 @@ impl Inner {
     ) {
         let may_leave_lock = end.as_ref().is_err_and(|failure| failure.reason.may_leave_lock());
         if may_leave_lock {
-            let (is_gone, said) = self.unlock(restic, repo, &[run]).await;
+            let (is_gone, said) = self.unlock(restic, repo, &[run]).await.of(run.pid);
             lock(journal).log(&said);
             if !is_gone {
                 return;
@@ -347,36 +347,57 @@ impl Inner {
         self.ports.tell(move |ports| ports.runs.closed(operation)).await;
     }
 
-    /// Removes the locks of runs that have ended. Whether none is left, and a line for the log.
+    /// Removes the locks of runs that have ended.
     pub(super) async fn unlock(
         &self,
         restic: &Restic,
         repo: &RepoSpec,
         runs: &[OwnRun],
-    ) -> (bool, String) {
+    ) -> Unlocked {
         let never = Shutdown::default();
         let mut cancel = never.guard();
         let removal = restic.remove_own_locks(&repo.access, runs, &mut cancel);
-        match timeout(UNLOCK_WITHIN, removal).await {
-            Ok(Ok(Unlocking::NoneFound)) => (true, "it left no lock".to_owned()),
-            Ok(Ok(Unlocking::Removed)) => {
+        let not_removed = |why: String| {
+            let said = format!("its own lock was not removed: {why}");
+            Unlocked { at_work: Vec::new(), is_gone: false, said }
+        };
+        let (unlocking, at_work) = match timeout(UNLOCK_WITHIN, removal).await {
+            Ok(Ok(unlocking)) => unlocking,
+            Ok(Err(failure)) => return not_removed(failure.to_string()),
+            Err(_) => return not_removed("no answer in time".to_owned()),
+        };
+        let (is_gone, said) = match unlocking {
+            Unlocking::NoneFound => (true, "no lock of a dead process was found".to_owned()),
+            Unlocking::Removed => {
                 let message = "removed the lock of a run of this instance, whose process is gone";
                 self.record_unlock(&repo.id, None, message.to_owned()).await;
                 (true, "its own lock was removed".to_owned())
             }
-            Ok(Ok(Unlocking::Left(others))) => {
+            Unlocking::Left(others) => {
                 let others: Vec<_> = others.iter().map(ToString::to_string).collect();
                 let others = others.join("; ");
-                (
-                    false,
-                    format!(
-                        "its own lock was left, because its removal would remove others: {others}"
-                    ),
-                )
+                let why = "its own lock was left, because its removal would remove others";
+                (false, format!("{why}: {others}"))
             }
-            Ok(Err(failure)) => (false, format!("its own lock was not removed: {failure}")),
-            Err(_) => (false, "its own lock was not removed: no answer in time".to_owned()),
+        };
+        Unlocked { at_work, is_gone, said }
+    }
+}
+
+/// What became of the locks of runs that have ended.
+pub(super) struct Unlocked {
+    at_work: Vec<Lock>,
+    is_gone: bool,
+    said: String,
+}
+
+impl Unlocked {
+    /// Whether nothing is left of the run with that process, and a line for its log.
+    pub(super) fn of(&self, pid: u32) -> (bool, String) {
+        if self.at_work.iter().any(|lock| lock.pid == pid) {
+            return (false, format!("its restic still runs (pid {pid}) and holds its lock"));
         }
+        (self.is_gone, self.said.clone())
     }
 }
 

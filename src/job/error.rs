@@ -25,6 +25,11 @@ pub enum JobError {
         /// How.
         reason: String,
     },
+    /// The command whose output was to be saved printed nothing.
+    #[error(
+        "the stdin-command ended well and printed nothing, so nothing was saved. Run it by hand as the daemon's user to see what it prints; what is to be saved goes to its standard output"
+    )]
+    DumpEmpty,
     /// It was stopped before restic ran.
     #[error("cancelled before it began")]
     Cancelled,
@@ -161,6 +166,7 @@ impl JobError {
             Self::KnownButMissing { .. }
             | Self::Unusable(_)
             | Self::DumpFailed { .. }
+            | Self::DumpEmpty
             | Self::Cancelled
             | Self::NotKept { .. }
             | Self::NotActive(_)

@@ -57,7 +57,7 @@ impl Engine {
         let keeping = self.inner.ports.keeping(&repo.id).await?;
         let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
         site.may_forget(plan)?;
-        Ok(self.picks(site, plan, &mut cancel).await?)
+        self.picks(site, plan, &mut cancel).await
     }
 
     /// As [`Engine::preview_forget`], by other rules: of a plan, which need not have any, or of the repo.
@@ -80,7 +80,7 @@ impl Engine {
         }
         let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
         site.may_forget(plan)?;
-        Ok(self.picks(site, plan, &mut cancel).await?)
+        self.picks(site, plan, &mut cancel).await
     }
 
     /// Forgets by a plan's own retention, where it has one and the repo is ours. Whether it did.
@@ -134,9 +134,9 @@ impl Engine {
         site: Site<'_>,
         plan: Option<&PlanId>,
         cancel: &mut shutdown::Guard,
-    ) -> Result<Vec<Pick>, Failure> {
+    ) -> Result<Vec<Pick>, JobError> {
         let filter = SnapshotFilter { plan: plan.cloned(), ..SnapshotFilter::default() };
-        let snapshots = site.restic.snapshots(&site.repo.access, filter, cancel).await?;
+        let snapshots = self.listed(site.restic, site.repo, filter, cancel).await?;
         let mut picks = Vec::new();
         for (pair, pile) in piles(snapshots, clock::now(), |name| site.keeping.maker(name)) {
             let is_wanted = plan.is_none() || site.keeping.is_own(&pair.1);

@@ -81,12 +81,32 @@ fn tagged<'s>(snapshot: &'s Snapshot, prefix: &'static str) -> impl Iterator<Ite
 
 fn oddity(snapshot: &Snapshot, now: Timestamp) -> Option<Oddity> {
     let is_ambiguous = |prefix| tagged(snapshot, prefix).nth(1).is_some();
-    if snapshot.time > now.plus(AHEAD) {
+    let has_ambiguous_tags = || is_ambiguous("plan:") || is_ambiguous("created-by:");
+    of_time(snapshot.time, now).or_else(|| has_ambiguous_tags().then_some(Oddity::Tags))
+}
+
+fn of_time(time: Timestamp, now: Timestamp) -> Option<Oddity> {
+    if time > now.plus(AHEAD) {
         Some(Oddity::Future)
-    } else if snapshot.time < EARLIEST {
-        Some(Oddity::Ancient)
     } else {
-        (is_ambiguous("plan:") || is_ambiguous("created-by:")).then_some(Oddity::Tags)
+        (time < EARLIEST).then_some(Oddity::Ancient)
+    }
+}
+
+/// How new a snapshot is among others: one whose time cannot be comes before all whose time can, so
+/// that it is the latest only where there is no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Newness {
+    can_be: bool,
+    time: Timestamp,
+}
+
+impl Newness {
+    /// As seen now.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, now: Timestamp) -> Self {
+        let time = snapshot.time;
+        Self { can_be: of_time(time, now).is_none(), time }
     }
 }
 
@@ -241,6 +261,24 @@ mod tests {
         let kept = kept("weekly=2", &times);
         let times: Vec<_> = kept.iter().map(|(time, _)| &time[..10]).collect();
         assert_eq!(times, ["2027-01-04", "2027-01-01"]);
+    }
+
+    #[test]
+    fn the_latest_is_one_whose_time_can_be_unless_there_is_no_other() {
+        let now = Timestamp::parse("2026-11-21T04:00:00Z").unwrap();
+        let latest = |times: &[&str]| {
+            let all = times.iter().zip(0..).map(|(time, n)| snapshot(n, time, &[]));
+            all.max_by_key(|snapshot| Newness::of(snapshot, now)).unwrap().wall.to_string()
+        };
+        let (good, ahead, wrong, old) = (
+            "2026-11-20T03:00:00Z",
+            "2026-11-22T03:00:00Z",
+            "2040-01-01T00:00:00Z",
+            "1980-01-01T00:00:00Z",
+        );
+        assert_eq!(latest(&[good, wrong, old]), "2026-11-20T03:00:00");
+        assert_eq!(latest(&[good, ahead, wrong]), "2026-11-22T03:00:00", "a wrong time zone");
+        assert_eq!(latest(&[wrong, old]), "2040-01-01T00:00:00");
     }
 
     #[test]

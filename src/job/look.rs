@@ -180,7 +180,9 @@ impl Engine {
                 () = cancel.asked() => return Err(JobError::Stopping),
             },
         };
-        restic.pour(&repo.access, command, &mut cancel, reader).await?;
-        Ok(())
+        match restic.pour(&repo.access, command, &mut cancel, reader).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.known_missing(repo, failure).await),
+        }
     }
 }

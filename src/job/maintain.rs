@@ -127,7 +127,8 @@ impl Engine {
         let engine = self.clone();
         inner.spawn(guard, async move {
             let end = engine.upkeep_steps(&active, &task).await;
-            let end = end.or_else(|error| ended_early(error, by)).map(|end| by.counted(end));
+            let end = end.or_else(|error| ended_early(&active, error, by));
+            let end = end.map(|end| by.counted(&active, end));
             engine.inner.finish(&active, end).await;
         });
         Ok(id)
@@ -375,7 +376,7 @@ fn done(message: String) -> End {
 }
 
 /// What was due by schedule and makes no sense yet is skipped, not failed.
-fn ended_early(error: JobError, by: By) -> Result<End, JobError> {
+fn ended_early(active: &Active, error: JobError, by: By) -> Result<End, JobError> {
     match (&error, by) {
         (JobError::NotInitialised { .. }, By::Schedule { .. }) => {
             let message = "skipped: nothing has been saved into this repo yet".to_owned();
@@ -383,10 +384,17 @@ fn ended_early(error: JobError, by: By) -> Result<End, JobError> {
         }
         _ if error.is_cancel() => Err(error),
         _ => {
+            // Of the failures of upkeep only this one is not tried again: to read it all once more
+            // mends no damage.
+            active.needs_a_person(is_damage(&error));
             let (status, message) = (Some(Status::Failed), error.to_string());
             Ok(End { status, message, ..End::default() })
         }
     }
+}
+
+const fn is_damage(error: &JobError) -> bool {
+    matches!(error, JobError::Failed(Failure { reason: Reason::Damaged, .. }))
 }
 
 /// Whether a check came to its end, well or not.

@@ -40,7 +40,7 @@ pub use engine::Engine;
 pub use error::JobError;
 pub use forget::Pick;
 pub use hooks::{Before, HookRun, Hooks};
-pub use keep::Oddity;
+pub use keep::{Newness, Oddity};
 pub use locks::Locked;
 pub use look::{Bytes, Reading};
 pub use maintain::{Task, UnlockScope};

@@ -48,9 +48,10 @@ impl Engine {
         }
         let own: Vec<_> =
             runs.iter().map(|run| OwnRun { pid: run.pid, since: run.since }).collect();
-        let (is_gone, said) = self.inner.unlock(restic, repo, &own).await;
-        tracing::info!(repo = %repo.id, said, "looked for the lock of an earlier run");
+        let unlocked = self.inner.unlock(restic, repo, &own).await;
         for run in runs {
+            let (is_gone, said) = unlocked.of(run.pid);
+            tracing::info!(repo = %repo.id, said, "looked for the lock of an earlier run");
             let (id, said) = (run.operation, format!("{said}\n"));
             self.inner.ports.tell(move |ports| ports.history.append_log(id, &said)).await;
             if is_gone {

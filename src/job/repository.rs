@@ -103,7 +103,32 @@ impl Engine {
         let mut cancel = self.inner.task()?;
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
-        Ok(restic.snapshots(&repo.access, filter, &mut cancel).await?)
+        self.listed(&restic, &repo, filter, &mut cancel).await
+    }
+
+    /// As [`Engine::snapshots`], of a repo that is at hand.
+    pub(super) async fn listed(
+        &self,
+        restic: &Restic,
+        repo: &RepoSpec,
+        filter: SnapshotFilter,
+        cancel: &mut shutdown::Guard,
+    ) -> Result<Vec<Snapshot>, JobError> {
+        match restic.snapshots(&repo.access, filter, cancel).await {
+            Ok(snapshots) => Ok(snapshots),
+            Err(failure) => Err(self.known_missing(repo, failure).await),
+        }
+    }
+
+    /// A repository that was there once and is not is missing, and nothing to be created.
+    pub(super) async fn known_missing(&self, repo: &RepoSpec, failure: Failure) -> JobError {
+        if failure.reason != Reason::RepositoryMissing {
+            return failure.into();
+        }
+        match self.known(repo).await {
+            Ok(Some(guid)) => JobError::KnownButMissing { repo: repo.id.clone(), guid },
+            Ok(None) | Err(_) => failure.into(),
+        }
     }
 
     /// As [`Engine::init`], but what a person has to create is not created.

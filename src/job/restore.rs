@@ -157,7 +157,7 @@ impl Engine {
         let _turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let only =
             SnapshotFilter { snapshot: Some(request.snapshot.clone()), ..Default::default() };
-        let snapshots = restic.snapshots(&repo.access, only, &mut cancel).await?;
+        let snapshots = self.listed(&restic, &repo, only, &mut cancel).await?;
         let found = snapshots.into_iter().next();
         let Snapshot { id, .. } =
             found.ok_or_else(|| JobError::NoSnapshot { repo: repo.id.clone() })?;

@@ -42,8 +42,11 @@ impl By {
         }
     }
 
-    /// A failed attempt says which one it was.
-    pub(super) fn counted(self, mut end: End) -> End {
+    /// A failed attempt says which one it was, where there may be another.
+    pub(super) fn counted(self, active: &Active, mut end: End) -> End {
+        if active.is_in_need_of_a_person() {
+            return end;
+        }
         if let (Some(Attempt { number, of }), Some(Status::Failed)) = (self.attempt(), end.status) {
             end.message = format!("{}. Attempt {number} of {of}", end.message);
         }

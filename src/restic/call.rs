@@ -220,11 +220,12 @@ impl Restic {
         let outcome = match self.run(access, &Command::CatConfig, cancel).await {
             Err(failure) if failure.lacks_words_of_ssh() => {
                 let environment = self.environment(None);
-                return Err(ssh::explained(failure, access.uri.expose(), environment).await);
+                let failure = ssh::explained(failure, access.uri.expose(), environment).await;
+                return Err(failure.seen(&|text| Redaction::of(access).apply(text)));
             }
             ended => ended?,
         };
-        guid(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+        guid(&outcome.document).ok_or_else(|| unreadable(&outcome.document, access))
     }
 
     /// What the rules keep of the snapshots of one plan and its maker. Removes nothing.
@@ -238,7 +239,7 @@ impl Restic {
         cancel: &mut shutdown::Guard,
     ) -> Result<Chosen, Failure> {
         let outcome = self.run(access, &Command::Choose(choose), cancel).await?;
-        chosen(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+        chosen(&outcome.document).ok_or_else(|| unreadable(&outcome.document, access))
     }
 
     /// How much there is.
@@ -252,7 +253,7 @@ impl Restic {
         cancel: &mut shutdown::Guard,
     ) -> Result<Measured, Failure> {
         let outcome = self.run(access, &Command::Stats(measure), cancel).await?;
-        measured(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+        measured(&outcome.document).ok_or_else(|| unreadable(&outcome.document, access))
     }
 
     /// The snapshots that meet the filter, in restic's order (oldest first).
@@ -266,12 +267,13 @@ impl Restic {
         cancel: &mut shutdown::Guard,
     ) -> Result<Vec<Snapshot>, Failure> {
         let outcome = self.run(access, &Command::Snapshots(filter), cancel).await?;
-        snapshots(&outcome.document).ok_or_else(|| unreadable(&outcome.document))
+        snapshots(&outcome.document).ok_or_else(|| unreadable(&outcome.document, access))
     }
 }
 
-pub(super) fn unreadable(document: &str) -> Failure {
-    Failure::new(Reason::Unreadable, &document.chars().take(80).collect::<String>())
+pub(super) fn unreadable(document: &str, access: &RepoAccess) -> Failure {
+    let said = Redaction::of(access).apply(document.lines().next().unwrap_or_default());
+    Failure::new(Reason::Unreadable, &said.chars().take(80).collect::<String>())
 }
 
 #[cfg(test)]

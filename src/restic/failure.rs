@@ -193,6 +193,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// How much is kept of what restic says of the holder of a lock.
+const HOLDER: usize = 200;
+
 impl Failure {
     /// How much of restic's words is kept with a failure.
     pub const SAID: usize = 400;
@@ -200,12 +203,28 @@ impl Failure {
     /// A failure with what restic said, of which the telling line is kept.
     #[must_use]
     pub fn new(reason: Reason, tail: &str) -> Self {
-        Self { reason, said: telling_line(tail).chars().take(Self::SAID).collect() }
+        Self::raw(reason, tail).seen(&str::to_owned)
     }
 
-    /// The failure that an exit code and the end of standard error stand for.
+    /// With all of the telling line, secrets too: for [`Failure::seen`].
+    fn raw(reason: Reason, tail: &str) -> Self {
+        Self { reason, said: telling_line(tail).to_owned() }
+    }
+
+    /// The same as it may be seen. Secrets are struck out before it is cut: no half of one stays.
     #[must_use]
-    pub fn of_exit(code: i32, tail: &str) -> Self {
+    pub(super) fn seen(self, strike: &dyn Fn(&str) -> String) -> Self {
+        let cut = |text: &str, length| strike(text).chars().take(length).collect();
+        let reason = match self.reason {
+            Reason::Locked { holder } => Reason::Locked { holder: cut(&holder, HOLDER) },
+            other => other,
+        };
+        Self { reason, said: cut(&self.said, Self::SAID) }
+    }
+
+    /// The failure that an exit code and the end of standard error stand for, with all that was said.
+    #[must_use]
+    pub(super) fn of_exit(code: i32, tail: &str) -> Self {
         let said = plain(tail);
         let found = of_text(&said);
         let line = found.as_ref().map_or_else(|| telling_line(&said), |(_, line)| line);
@@ -220,15 +239,15 @@ impl Failure {
             127 => Reason::NotStarted,
             _ => text.unwrap_or(Reason::Unknown { code }),
         };
-        Self::new(reason, line)
+        Self::raw(reason, line)
     }
 
     /// What it is to have interrupted it, with what kept it from its end, if it said so.
     #[must_use]
-    pub fn interrupted(tail: &str) -> Self {
+    pub(super) fn interrupted(tail: &str) -> Self {
         let said = plain(tail);
         let line = of_text(&said).map(|(_, line)| line).unwrap_or_default();
-        Self::new(Reason::Interrupted, line)
+        Self::raw(Reason::Interrupted, line)
     }
 
     /// The failure of one that was interrupted because nobody waits any longer: newer versions try
@@ -252,13 +271,13 @@ impl Failure {
     #[must_use]
     pub(super) fn with_words_of_ssh(self, words: &str) -> Self {
         let Some((reason, line)) = of_text(words) else { return self };
-        Self::new(reason, line)
+        Self::raw(reason, line)
     }
 
     /// What failed although restic ended well: newer versions of `forget` say that they could not
     /// remove a snapshot, and end with 0.
     #[must_use]
-    pub fn despite_success(tail: &str) -> Option<Self> {
+    pub(super) fn despite_success(tail: &str) -> Option<Self> {
         let said = plain(tail);
         let kept = |line: &&str| {
             line.starts_with("unable to remove ") && line.ends_with(" from the repository")
@@ -363,7 +382,7 @@ fn plain(tail: &str) -> String {
 /// Who holds the lock: `by PID 20175 on other by root (UID 0, GID 0)`, or `exclusively by …`.
 fn holder(tail: &str) -> Option<String> {
     let (_, holder) = tail.split_once("repository is already locked ")?;
-    Some(holder.lines().next().unwrap_or_default().trim().chars().take(200).collect())
+    Some(holder.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// restic's last `Fatal:` line, or Go's, or else its last line that says something.

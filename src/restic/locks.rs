@@ -54,11 +54,11 @@ pub struct OwnRun {
 /// What became of our own lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unlocking {
-    /// There was none.
+    /// There was none of a process that is gone.
     NoneFound,
     /// It was removed.
     Removed,
-    /// It is still there, because removing it would remove these too, or because its process runs.
+    /// It is still there, because removing it would remove these too.
     Left(Vec<Lock>),
 }
 
@@ -115,10 +115,21 @@ fn decide<'a>(
     }
 }
 
-fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
+/// Whether a lock is that of one of these runs, by all that it says.
+fn is_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> bool {
     let recorded = |run: &OwnRun| run.pid == lock.pid && lock.time >= run.since.minus(CLOCK_STEP);
+    lock.host == here.host && runs.iter().any(recorded)
+}
+
+/// The locks of these runs whose processes still run.
+fn at_work(locks: &[Lock], runs: &[OwnRun], here: &Here<'_>) -> Vec<Lock> {
+    let is_at_work = |lock: &&Lock| is_of(lock, runs, here) && (here.is_restic)(lock.pid);
+    locks.iter().filter(is_at_work).cloned().collect()
+}
+
+fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
     let gone = lock.host == here.host && !(here.is_restic)(lock.pid);
-    if gone && runs.iter().any(recorded) {
+    if gone && is_of(lock, runs, here) {
         Owner::Gone
     } else if gone || here.now.since(lock.time) > STALE_AFTER {
         Owner::StaleElse
@@ -162,7 +173,10 @@ impl Restic {
         for id in self.lock_ids(access, cancel).await? {
             let printed = self.run(access, &Command::CatLock(id.clone()), cancel).await;
             match printed {
-                Ok(printed) => locks.push(read(id, &printed.document)?),
+                Ok(printed) => {
+                    let lock = read(id, &printed.document);
+                    locks.push(lock.ok_or_else(|| unreadable(&printed.document, access))?);
+                }
                 // Its holder may have removed it since it was listed.
                 Err(failure) if self.lock_ids(access, cancel).await?.contains(&id) => {
                     return Err(failure);
@@ -190,7 +204,8 @@ impl Restic {
         Ok(listed.document.lines().map(str::trim).filter(is_id).map(str::to_owned).collect())
     }
 
-    /// Removes the locks of those runs of ours, if their processes are gone, and no other lock.
+    /// Removes the locks of those runs of ours, if their processes are gone, and no other lock. The
+    /// locks of those that are still at work are named: a daemon that was killed may leave its restic.
     ///
     /// In a repository on a local path it deletes just those files. Elsewhere only `restic unlock` can, and it takes
     /// every stale lock along: so it is called only where no stale lock is somebody else's.
@@ -202,18 +217,19 @@ impl Restic {
         access: &RepoAccess,
         runs: &[OwnRun],
         cancel: &mut shutdown::Guard,
-    ) -> Result<Unlocking, Failure> {
+    ) -> Result<(Unlocking, Vec<Lock>), Failure> {
         let locks = self.locks(access, cancel).await?;
         let is_restic = |pid| runs_as(pid, self.program());
         let here = Here { host: host(), now: crate::clock::now(), is_restic: &is_restic };
         let local = local_path(access.uri.expose());
         let decision = decide(&locks, |lock| owner_of(lock, runs, &here), local.as_deref());
         self.carry_out(&decision, access, cancel).await?;
-        Ok(match decision {
+        let unlocking = match decision {
             Decision::Nothing => Unlocking::NoneFound,
             Decision::Leave(others) => Unlocking::Left(others.into_iter().cloned().collect()),
             Decision::Unlock | Decision::Delete(_) => Unlocking::Removed,
-        })
+        };
+        Ok((unlocking, at_work(&locks, runs, &here)))
     }
 
     /// Removes every lock of these whose process is gone: of this host, where it does not run (any more), and
@@ -308,12 +324,11 @@ async fn delete(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn read(id: String, document: &str) -> Result<Lock, Failure> {
-    let lock: Option<LockDocument> = serde_json::from_str(document).ok();
-    let time = lock.as_ref().and_then(|lock| Timestamp::parse(&lock.time));
-    let (Some(lock), Some(time)) = (lock, time) else { return Err(unreadable(document)) };
+fn read(id: String, document: &str) -> Option<Lock> {
+    let lock: LockDocument = serde_json::from_str(document).ok()?;
+    let time = Timestamp::parse(&lock.time)?;
     let LockDocument { exclusive, hostname: host, username: user, pid, .. } = lock;
-    Ok(Lock { id, time, exclusive, host, user, pid })
+    Some(Lock { id, time, exclusive, host, user, pid })
 }
 
 /// The folder of a repository on this machine's file systems.
@@ -378,6 +393,17 @@ mod tests {
         ] {
             assert_eq!(owner(&lock), expected, "{lock:?}");
         }
+    }
+
+    #[test]
+    fn a_run_on_record_that_still_works_is_told_from_one_that_left_no_lock() {
+        let here = Here { host: "nas".to_owned(), now: NOW, is_restic: &|pid| pid == 7 };
+        let since = NOW.minus(Duration::from_secs(3600));
+        let runs = [OwnRun { pid: 5, since }, OwnRun { pid: 7, since }];
+        let mine = lock("nas", 7, 1);
+        // Of a process that is gone, of a run before the record, and of another host.
+        let locks = [lock("nas", 5, 1), mine.clone(), lock("nas", 7, 70), lock("other", 7, 1)];
+        assert_eq!(at_work(&locks, &runs, &here), [mine]);
     }
 
     #[test]

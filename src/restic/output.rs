@@ -168,7 +168,8 @@ const CURRENT_FILES: usize = 4;
 /// How much of a path or a message is kept of an item error.
 const ITEM_TEXT: usize = 1024;
 
-/// Reads one line of standard output or standard error. Whatever is not understood is `Said`.
+/// Reads one line of standard output or standard error, with whatever secrets are in it. What is not
+/// understood is `Said`.
 #[must_use]
 pub fn decode_line(line: &str) -> Event {
     if let Some(path) = skipped_path(line) {
@@ -199,8 +200,25 @@ pub fn decode_line(line: &str) -> Event {
 }
 
 fn item_error(path: &str, message: &str) -> ItemError {
-    let cut = |text: &str| text.chars().take(ITEM_TEXT).collect();
-    ItemError { path: cut(path), message: cut(message) }
+    ItemError { path: path.to_owned(), message: message.to_owned() }
+}
+
+impl Event {
+    /// The same as it may be seen. Secrets are struck out before it is cut: no half of one stays.
+    pub(super) fn seen(self, strike: &dyn Fn(&str) -> String) -> Self {
+        let cut = |text: String| strike(&text).chars().take(ITEM_TEXT).collect::<String>();
+        match self {
+            Self::Progress(progress) => {
+                let current_files = progress.current_files.into_iter().map(cut).collect();
+                Self::Progress(Progress { current_files, ..progress })
+            }
+            Self::ItemError(ItemError { path, message }) => {
+                Self::ItemError(ItemError { path: cut(path), message: cut(message) })
+            }
+            Self::Freed(size) => Self::Freed(cut(size)),
+            Self::Summary(_) | Self::Said => self,
+        }
+    }
 }
 
 /// `{"Op":"open","Path":…,"Err":13}` (0.14), `{"message":"…"}` (0.16 and newer), or anything.
@@ -226,9 +244,6 @@ impl From<StatusMessage> for Progress {
         let permille = ((status.percent_done * 1000.0) as u32).min(1000);
         let mut current_files = status.current_files;
         current_files.truncate(CURRENT_FILES);
-        for file in &mut current_files {
-            *file = file.chars().take(ITEM_TEXT).collect();
-        }
         Self {
             files_done: status.files_done,
             files_total: status.total_files,
@@ -481,7 +496,7 @@ mod tests {
             let line = serde_json::json!({
                 "message_type": "status", "percent_done": percent, "current_files": names,
             });
-            if let Event::Progress(progress) = decode_line(&line.to_string()) {
+            if let Event::Progress(progress) = decode_line(&line.to_string()).seen(&str::to_owned) {
                 prop_assert!(progress.permille <= 1000);
                 prop_assert!(progress.current_files.len() <= CURRENT_FILES);
                 prop_assert!(progress.current_files.iter().all(|f| f.len() <= ITEM_TEXT));

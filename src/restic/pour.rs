@@ -4,7 +4,7 @@
 
 use super::exit::{Asked, classify};
 use super::process::{Ending, LINE_LIMIT, Lines, Running, Tail, not_started};
-use super::redact::Redaction;
+use super::redact::{Redaction, plain};
 use super::{Command, Completeness, Failure, Reason, Restic};
 use crate::model::RepoAccess;
 use crate::shutdown;
@@ -73,7 +73,7 @@ impl Pour {
                     Err(_) => { late = true; self.stop(); }
                 },
                 line = self.err.next(), if self.err.is_open() => {
-                    if let Some(line) = line { self.tail.push(&redaction.apply(&line)); }
+                    if let Some(line) = line { self.tail.push(&plain(&line)); }
                 }
                 status = self.running.wait(), if self.ending.status.is_none() => {
                     self.ending.status = Some(status.map_err(|error| not_started(&error))?);
@@ -91,6 +91,7 @@ impl Pour {
         }
         let ended =
             classify(self.ending.status.unwrap_or_default(), self.ending.asked, &self.tail.text());
+        let ended = ended.map_err(|failure| failure.seen(&|text| redaction.apply(text)));
         match (ended, late) {
             (Err(_), true) => Err(Failure::new(Reason::Interrupted, "nobody took what it read")),
             (ended, _) => ended,

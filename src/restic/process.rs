@@ -3,7 +3,7 @@
 use super::argv::Reading;
 use super::exit::{Asked, classify};
 use super::output::{Event, decode_line};
-use super::redact::Redaction;
+use super::redact::{Redaction, plain};
 use super::{Completeness, Failure, Reason};
 use crate::shutdown;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -221,17 +221,21 @@ impl Reader<'_> {
     }
 
     fn err(&mut self, line: &str) {
-        self.tail.push(&self.redaction.apply(line));
+        self.tail.push(&plain(line));
         self.tell(line);
     }
 
+    /// What it means is read before secrets are struck out: one may be a word of restic's own.
     fn tell(&mut self, line: &str) {
-        let text = self.redaction.apply(line);
-        (self.on_line)(Line { event: decode_line(&text), text });
+        let line = plain(line);
+        let seen = |text: &str| self.redaction.apply(text);
+        (self.on_line)(Line { event: decode_line(&line).seen(&seen), text: seen(&line) });
     }
 
     fn outcome(self, status: ExitStatus, asked: Asked) -> Result<Outcome, Failure> {
-        let completeness = classify(status, asked, &self.tail.text())?;
+        let seen = |text: &str| self.redaction.apply(text);
+        let ended = classify(status, asked, &self.tail.text());
+        let completeness = ended.map_err(|failure| failure.seen(&seen))?;
         if self.overflow {
             return Err(Failure::new(Reason::Unreadable, "it printed more than fits into memory"));
         }
@@ -239,7 +243,7 @@ impl Reader<'_> {
     }
 }
 
-/// The beginning and the end of standard error.
+/// The beginning and the end of standard error, with the secrets that may be in it.
 #[derive(Default)]
 pub(super) struct Tail {
     head: String,
@@ -403,6 +407,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{RepoAccess, Secret};
 
     async fn lines(bytes: &[u8], limit: usize) -> Vec<String> {
         let mut lines = Lines::new(Some(bytes), limit);
@@ -418,6 +423,61 @@ mod tests {
         let text = format!("{}\nnext\n\nlast", "x".repeat(100_000));
         let all = lines(text.as_bytes(), 10).await;
         assert_eq!(all, ["xxxxxxxxxx", "next", "", "last"]);
+    }
+
+    /// What is told of a program that prints this, in a repository with that password.
+    async fn told(script: &str, password: &str) -> (Result<Outcome, Failure>, Vec<Line>) {
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", script]);
+        let (never, mut lines) = (shutdown::Shutdown::default(), Vec::new());
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let access = RepoAccess { uri: secret("/srv"), password: secret(password), env: vec![] };
+        let mut on_line = |line| lines.push(line);
+        let running = start(command).await.unwrap();
+        let redaction = Redaction::of(&access);
+        let mut cancel = never.guard();
+        let ended = running.finish(&redaction, Reading::Lines, &mut cancel, &mut on_line).await;
+        (ended, lines)
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_restics_own_changes_no_meaning() {
+        let summary =
+            r#"echo '{"message_type":"summary","data_added":7,"snapshot_id":"abcd1234"}'"#;
+        for word in ["summary", "snap", "data", "message_type", "abcd1234"] {
+            let (_, lines) = told(summary, word).await;
+            let [Line { event: Event::Summary(summary), text }] = &lines[..] else {
+                panic!("{word}: {lines:?}")
+            };
+            let snapshot = summary.snapshot.as_ref().unwrap().as_str();
+            assert_eq!((snapshot, summary.stats.bytes_added), ("abcd1234", 7), "{word}");
+            assert!(!text.contains(word), "{text}");
+        }
+        for word in ["password", "wrong", "Fatal"] {
+            let wrong = "echo 'Fatal: wrong password or no key found' >&2; exit 1";
+            let failure = told(wrong, word).await.0.unwrap_err();
+            assert_eq!(failure.reason, Reason::WrongPassword, "{word}");
+            assert!(!failure.said.contains(word), "{}", failure.said);
+        }
+    }
+
+    #[tokio::test]
+    async fn c2_every_text_of_an_event_and_a_failure_is_without_secrets() {
+        let long = "x".repeat(Failure::SAID - 12);
+        let script = format!(
+            r#"echo '{{"message_type":"error","error":{{"message":"no swordfish"}},"item":"/a/swordfish"}}'
+            echo '{{"message_type":"status","current_files":["/b/swordfish"]}}'
+            echo 'total prune:  14 blobs / swordfish'
+            echo 'Fatal: {long}swordfish' >&2; exit 1"#
+        );
+        let (ended, lines) = told(&script, "swordfish").await;
+        assert_eq!(lines.len(), 4);
+        assert!(!format!("{lines:?}").contains("swordfish"), "{lines:?}");
+        let said = ended.unwrap_err().said;
+        assert!(said.ends_with("x***"), "not cut in the middle of a secret: {said}");
+        let locked = "echo 'repository is already locked by PID 7 on swordfish' >&2; exit 1";
+        let failure = told(locked, "swordfish").await.0.unwrap_err();
+        assert_eq!(failure.reason, Reason::Locked { holder: "by PID 7 on ***".to_owned() });
     }
 
     /// A program that ignores the interrupt, with a child in a session of its own.

@@ -30,11 +30,10 @@ impl Redaction {
         Self(secrets)
     }
 
-    /// The text without the secrets, and without control characters (restic clears lines of a
-    /// terminal even where there is none).
+    /// The text without the secrets. Nothing is read from it afterwards: a secret may be a word that
+    /// restic says for itself.
     pub(super) fn apply(&self, text: &str) -> String {
-        let mut clean: String = text.replace("\u{1b}[2K", "");
-        clean.retain(|c| c == '\t' || !c.is_control());
+        let mut clean = text.to_owned();
         for secret in &self.0 {
             if clean.contains(secret.expose()) {
                 clean = clean.replace(secret.expose(), "***");
@@ -42,6 +41,13 @@ impl Redaction {
         }
         clean
     }
+}
+
+/// The line without control characters: restic clears lines of a terminal even where there is none.
+pub(super) fn plain(line: &str) -> String {
+    let mut plain = line.replace("\u{1b}[2K", "");
+    plain.retain(|c| c == '\t' || !c.is_control());
+    plain
 }
 
 /// `user:password` of a URI, if there is one.
@@ -71,6 +77,6 @@ mod tests {
         assert_eq!(Redaction::of(&access).apply("http://nas:sword%2Ffish@v/"), "http://nas:***@v/");
         assert_eq!(redaction.apply("user nas, password hunter22"), "user nas, password ***");
         let said = "\u{1b}[2Kat https://nas:hunter22@vault.example/: swordfish-long swordfish eu";
-        assert_eq!(redaction.apply(said), "at https://***@vault.example/: *** *** eu");
+        assert_eq!(redaction.apply(&plain(said)), "at https://***@vault.example/: *** *** eu");
     }
 }

@@ -4,7 +4,9 @@ use super::super::refuse;
 use super::selection::Makers;
 use super::usable_repos;
 use crate::api::{Error, SnapshotName};
+use crate::clock;
 use crate::daemon::Node;
+use crate::job::Newness;
 use crate::model::{PlanId, RepoId};
 use crate::restic::{Snapshot, SnapshotFilter, SnapshotId};
 use tonic::{Code, Status};
@@ -60,7 +62,8 @@ async fn latest(node: &Node, name: &SnapshotName) -> Result<Found, Status> {
     let maker = name.instance.clone().unwrap_or(own);
     let makers = Makers::named(node, &maker);
     let made = found.into_iter().filter(|snapshot| makers.include(snapshot));
-    let newest = made.max_by_key(|snapshot| snapshot.time);
+    let now = clock::now();
+    let newest = made.max_by_key(|snapshot| Newness::of(snapshot, now));
     newest.map(|snapshot| Found { repo: repo.clone(), snapshot }).ok_or_else(|| {
         let message = format!("repo {repo} has no snapshot of plan {plan} made by {maker}");
         refuse::not_found(

@@ -3,7 +3,9 @@
 use super::super::refuse;
 use super::usable_repos;
 use crate::api::ListSnapshotsRequest;
+use crate::clock;
 use crate::daemon::Node;
+use crate::job::Newness;
 use crate::model::{PlanId, RepoId, Timestamp};
 use crate::restic::{Snapshot, SnapshotFilter};
 use std::collections::HashMap;
@@ -111,7 +113,8 @@ pub(super) fn is_within(path: &str, folder: &str) -> bool {
 /// For each snapshot, whether it is among the newest so many of those that belong together.
 fn newest_of_each(snapshots: &[Snapshot], count: usize) -> Vec<bool> {
     let mut order: Vec<usize> = (0..snapshots.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(snapshots[at].time));
+    let now = clock::now();
+    order.sort_by_key(|&at| std::cmp::Reverse(Newness::of(&snapshots[at], now)));
     let (mut seen, mut keep) = (HashMap::new(), vec![false; snapshots.len()]);
     for at in order {
         let taken: &mut usize = seen.entry(group(&snapshots[at])).or_default();
