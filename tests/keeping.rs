@@ -137,6 +137,12 @@ fn a_repo_is_pruned_checked_measured_and_looked_into_by_hand() {
     );
     let log = nas.cli(&["op", "log", command["id"].as_str().unwrap()]);
     assert!(log.stdout.contains("plan:home"), "{log:?}");
+    let told = nas.told(&["repo", "run", "vault", "--", "snapshots"]);
+    assert!(told.stdout.contains("plan:home"), "{told:?}");
+    assert!(
+        told.stderr.contains("command of vault") && told.stderr.contains("op log "),
+        "{told:?}"
+    );
     let other = nas.cli(&["repo", "run", "vault", "--", "snapshots", "--repo=/elsewhere"]);
     assert_eq!(other.refused(), "not-allowed");
     let unlock = nas.ask(&["repo", "unlock", "vault"]);

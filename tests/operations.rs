@@ -321,6 +321,9 @@ fn a_repo_that_cannot_be_read_is_named_after_the_others() {
     let message = listed.error()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("repo away") && !message.contains("repo new"), "{message}");
     assert_eq!(listed.refused(), "unreadable");
+    let told = nas.told(&["snapshots"]);
+    assert_eq!((told.code, told.stdout.lines().count()), (1, 2), "a heading and one: {told:?}");
+    assert!(told.stderr.contains("repo away"), "{told:?}");
 }
 
 /// A restic that never ends a restore by itself.

@@ -81,6 +81,10 @@ fn joining_grants_what_is_allowed_connects_and_is_idempotent() {
     let again = nas.ask(&join);
     assert_eq!(again["state"], "connected");
     assert_eq!(again["granted"], json!([]), "what was taken away does not come back");
+    let told = nas.told(&join);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.stderr.contains("--accept-asks grants nothing"), "{told:?}");
+    assert!(told.stderr.contains("holdfast peer grant hub"), "{told:?}");
     let allowed = nas.ask(&["join", &text, "--url", &hub.url, "--allow", "read-config=*"]);
     assert_eq!(permissions(&allowed["granted"]), ["read-config"]);
     assert_eq!(token(&hub, "nas")["uses"], 1);
@@ -101,6 +105,20 @@ fn joining_grants_what_is_allowed_connects_and_is_idempotent() {
     assert_eq!(status["peers"][0]["instance"], "hub");
     assert_eq!(status["store"]["state"], "ok");
     assert_eq!(status["attention"], json!([]));
+}
+
+#[test]
+fn a_script_that_joins_is_told_what_it_did_not_grant() {
+    let (hub, nas) = (Machine::start("hub"), Machine::start("nas"));
+    let text = hub.token(&["--ask", "read-operations=*", "--ask", "send-shared-repos"]);
+    let join = ["join", &text, "--url", &hub.url, "--allow", "send-shared-repos"];
+    let told = nas.told(&join);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.stdout.starts_with("paired with hub"), "{told:?}");
+    assert!(told.stderr.ends_with("holdfast peer grant hub 'read-operations=*'\n"), "{told:?}");
+    nas.ask(&["peer", "grant", "hub", "read-operations=*"]);
+    let told = nas.told(&join);
+    assert_eq!((told.code, told.stderr.as_str()), (0, ""), "nothing is missing: {told:?}");
 }
 
 #[test]

@@ -175,6 +175,9 @@ fn who_replaces_a_peer_takes_over_its_entry_and_the_old_key_is_refused() {
     trust.put_peer(&old).expect("kept");
     trust.put_received_repos(&[received(key(5), "vault")]).expect("kept");
     trust.add_token(&TokenRow { replaces: Some(key(5)), ..token(1) }).expect("added");
+    let previewed = trust.preview(&secret(1), &newcomer(6, "laptop"), at(900));
+    let offered = previewed.expect("decided").expect("it would be").1.expect("a token").grants;
+    assert!(offered.has(Permission::ReceiveSharedRepos) && offered.has(Permission::ReadOperations));
     let redeemed = trust.redeem(&secret(1), &newcomer(6, "laptop"), at(1_000));
     let peer = redeemed.expect("decided").expect("admitted").peer;
     assert_eq!(peer.label.as_deref(), Some("the old one"));

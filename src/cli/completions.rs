@@ -1,6 +1,6 @@
 //! `holdfast completions` and `holdfast man`: made from the grammar itself.
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, Output};
 use clap::ValueHint;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -113,10 +113,13 @@ pub(crate) struct ManArgs {
 }
 
 impl ManArgs {
-    pub(crate) fn run(self, command: clap::Command) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, output: Output, command: clap::Command) -> Result<Exit, Failure> {
         std::fs::create_dir_all(&self.folder)
             .and_then(|()| clap_mangen::generate_to(command, &self.folder))
             .map_err(|error| Failure::file(&self.folder, &error))?;
+        let folder = self.folder.display().to_string();
+        let document = serde_json::json!({ "folder": folder });
+        output.show(&document, || format!("the manual pages are in {folder}"))?;
         Ok(Exit::Done)
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The config file
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast config check\n  holdfast config show")]
 pub(crate) enum Command {
     /// Check a config file without the daemon; every problem at once
     #[command(after_help = "Example:\n  holdfast config check && sudo systemctl reload holdfast")]

@@ -76,12 +76,14 @@ struct Content {
 impl Content {
     async fn open(context: &Context, named: Named, shows: bool) -> Result<Self, Failure> {
         let bar = bar(&named.path, shows);
+        let client = context.client().await?;
+        let whose = named.whose.settled(&client, &[&named.snapshot]).await?;
         let request = DumpRequest {
-            snapshot: Some(named.whose.name(named.snapshot)),
+            snapshot: Some(whose.name(named.snapshot)),
             path: named.path,
             format: named.format,
         };
-        let mut chunks = context.client().await?.snapshots().dump(request).await?.into_inner();
+        let mut chunks = client.snapshots().dump(request).await?.into_inner();
         let first = chunks.message().await?.unwrap_or_default();
         let format = first.format.unwrap_or_else(|| "file".to_owned());
         Ok(Self { format, chunks, bar })

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Who is told what; written in the config file
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast hook list\n  holdfast hook test phone")]
 pub(crate) enum Command {
     /// List channels and hooks, with what became of the last message; no secret is shown
     #[command(after_help = "Example:\n  holdfast hook list")]

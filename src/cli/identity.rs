@@ -5,6 +5,7 @@ use crate::api::GetIdentityRequest;
 
 /// This instance's identity
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast identity show")]
 pub(crate) enum Command {
     /// Show the key id that peers know this instance by
     #[command(after_help = "Example:\n  holdfast identity show")]

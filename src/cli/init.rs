@@ -53,14 +53,22 @@ fn ask_for_user(output: Output, data_dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let question = "\nuser of the web interface (empty: no login, this machine only):";
-    let name = output.ask(question)?;
-    if name.is_empty() {
+    let Some(name) = output.insist(|| output.ask(question).map(Some), wanted)? else {
         return Ok(());
-    }
-    let name: UserName = name.parse().map_err(|error| Failure::usage(format!("{error}"), ""))?;
+    };
     let password = new_password(output, &name, None)?;
     add_first(&trust, &name, &Secret::new(password))?;
     output.say(&format!("{name} may sign in, as admin"))
+}
+
+/// The name that was typed; `None` where no user is wanted.
+fn wanted(typed: String) -> Result<Option<UserName>, Failure> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    typed.parse().map(Some).map_err(|error: crate::model::IdError| {
+        Failure::usage(error.to_string(), "such as anna; empty for none")
+    })
 }
 
 fn add_first(trust: &Trust, name: &UserName, password: &Secret) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `holdfast join`: preview, consent, pairing.
 
 use super::{Client, Context, Exit, Failure, Output, parse, words};
-use crate::api::{Grant, JoinRequest, Joined, Offer, PreviewRequest};
+use crate::api::{Grant, JoinRequest, Joined, Offer, PeerRequest, PreviewRequest};
 use crate::grant::Grants;
 use crate::model::Secret;
 use crate::pairing::{Invitation, PeerUrl};
@@ -43,17 +43,37 @@ impl Args {
         let token = invitation.token.reveal();
         let urls = self.urls(&invitation)?;
         let client = context.client().await?;
+        let output = context.output;
         let mut grants = self.allow.clone();
         let decided = self.accept_asks || !grants.is_empty();
-        if !decided && context.output.is_interactive() {
+        let mut untold = Untold::default();
+        if !decided && output.is_interactive() {
             let offer = preview(&client, &token, &urls).await?;
-            if !offer.paired {
-                grants = consent(context.output, &offer)?;
+            match offer.paired {
+                true => untold = Untold { asks: offer.asks, ..untold },
+                false => grants = consent(output, &offer)?,
             }
+        } else if !output.is_json() {
+            untold = self.look(&client, &invitation, &urls).await;
         }
         let joined = self.join(&client, &token, urls, grants).await?;
-        context.output.show(&joined, || rendered(&joined))?;
+        output.show(&joined, || rendered(&joined))?;
+        if let Some(text) = untold.said(&joined) {
+            output.note(&text);
+        }
         Ok(ending(&joined))
+    }
+
+    /// What nobody is asked, before the token may be used up. That the listener does not tell it
+    /// again is no failure: it is joined all the same, or that says why not.
+    async fn look(&self, client: &Client, invitation: &Invitation, urls: &[String]) -> Untold {
+        let peer = invitation.token.listener.to_string();
+        let ignored = self.accept_asks && client.peers().show(PeerRequest { peer }).await.is_ok();
+        if self.accept_asks && !ignored {
+            return Untold::default();
+        }
+        let offer = preview(client, &invitation.token.reveal(), urls).await;
+        Untold { asks: offer.map(|offer| offer.asks).unwrap_or_default(), ignored }
     }
 
     fn invitation(&self) -> Result<Invitation, Failure> {
@@ -150,7 +170,8 @@ fn edited(output: Output, asks: &[Grant]) -> Result<Vec<Grant>, Failure> {
 
 fn edited_one(output: Output, ask: &Grant) -> Result<Grants, Failure> {
     loop {
-        let answer = output.ask("  Enter grants it, - drops it, or type other scopes:")?;
+        let question = "  Enter grants it, - drops it, or type other scopes:";
+        let answer = output.ask_for_sure(question)?;
         let text = match answer.as_str() {
             "-" => return Ok(Grants::none()),
             "" => words::written(ask),
@@ -161,6 +182,54 @@ fn edited_one(output: Output, ask: &Grant) -> Result<Grants, Failure> {
             Err(error) => output.note(&error.to_string()),
         }
     }
+}
+
+/// Asks that nobody was shown.
+#[derive(Debug, Default)]
+struct Untold {
+    asks: Vec<Grant>,
+    /// They were accepted at large, but for a peer that is known already that grants nothing.
+    ignored: bool,
+}
+
+impl Untold {
+    /// What was not granted of them, and how that is done.
+    fn said(&self, joined: &Joined) -> Option<String> {
+        let missing = missing(&self.asks, &joined.granted);
+        if missing.is_empty() && (!self.ignored || !self.asks.is_empty()) {
+            return None;
+        }
+        let peer = &joined.peer;
+        let why = match self.ignored {
+            true => "; --accept-asks grants nothing where the two are paired already",
+            false => "",
+        };
+        let wanted: Vec<_> =
+            missing.iter().map(|ask| format!("'{}'", words::written(ask))).collect();
+        Some(match wanted.as_slice() {
+            [] => format!("nothing more was granted{why}: holdfast peer grant {peer} PERM=SCOPE"),
+            some => {
+                let some = some.join(" ");
+                format!(
+                    "asked for and not granted{why}; to grant: holdfast peer grant {peer} {some}"
+                )
+            }
+        })
+    }
+}
+
+/// What of the asks is not granted; an exception was made on purpose.
+fn missing(asks: &[Grant], granted: &[Grant]) -> Vec<Grant> {
+    let left = |ask: &Grant| {
+        let Some(held) = granted.iter().find(|grant| grant.permission == ask.permission) else {
+            return Some(ask.clone());
+        };
+        let has = |scope: &str| held.scopes.iter().any(|one| one == scope);
+        let scopes = ask.scopes.iter().filter(|scope| !has(scope) && !has("*")).cloned();
+        let left = Grant { scopes: scopes.collect(), ..ask.clone() };
+        (!left.scopes.is_empty()).then_some(left)
+    };
+    asks.iter().filter_map(left).collect()
 }
 
 /// Paired is done, even if the link is not up yet; a refusal is not.
@@ -200,6 +269,48 @@ mod tests {
         let text = offered(&offer);
         assert!(text.contains("may there:\n  nothing"), "{text}");
         assert!(text.contains("may here:\n  send repos (send its shared repos)"), "{text}");
+    }
+
+    fn grant(permission: &str, scopes: &[&str]) -> Grant {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        Grant { permission: permission.to_owned(), scopes }
+    }
+
+    #[test]
+    fn what_was_asked_for_and_not_granted_is_said_with_its_command() {
+        let asks = vec![
+            grant("read-operations", &["*"]),
+            grant("send-shared-repos", &[]),
+            grant("read-files", &["repo:a", "repo:b"]),
+        ];
+        let joined = |granted: &[Grant]| Joined {
+            peer: "hub".to_owned(),
+            granted: granted.to_vec(),
+            ..Joined::default()
+        };
+        let untold = Untold { asks, ignored: false };
+        let some = [grant("read-operations", &["*", "!repo:x"]), grant("read-files", &["repo:a"])];
+        assert_eq!(
+            untold.said(&joined(&some)).unwrap(),
+            "asked for and not granted; to grant: holdfast peer grant hub 'send-shared-repos' \
+             'read-files=repo:b'"
+        );
+        assert_eq!(untold.said(&joined(&untold.asks)), None);
+        assert_eq!(Untold::default().said(&joined(&[])), None);
+    }
+
+    #[test]
+    fn accepted_asks_that_grant_nothing_more_are_said() {
+        let hub = Joined { peer: "hub".to_owned(), ..Joined::default() };
+        let unknown = Untold { asks: Vec::new(), ignored: true };
+        let said = unknown.said(&hub).unwrap();
+        assert!(said.ends_with("paired already: holdfast peer grant hub PERM=SCOPE"), "{said}");
+        let known = Untold { asks: vec![grant("read-config", &["*"])], ignored: true };
+        let said = known.said(&hub).unwrap();
+        assert!(said.contains("--accept-asks grants nothing"), "{said}");
+        assert!(said.ends_with("holdfast peer grant hub 'read-config=*'"), "{said}");
+        let granted = Joined { granted: known.asks.clone(), ..hub };
+        assert_eq!(known.said(&granted), None);
     }
 
     #[test]

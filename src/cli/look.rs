@@ -42,14 +42,16 @@ pub(crate) struct Ls {
 impl Ls {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
+        let client = context.client().await?;
+        let whose = self.whose.settled(&client, &[&self.snapshot]).await?;
         let request = LsRequest {
-            snapshot: Some(self.whose.name(self.snapshot)),
+            snapshot: Some(whose.name(self.snapshot)),
             path: self.path,
             recursive: self.recursive,
             after: self.after,
             limit: self.limit,
         };
-        let mut entries = context.client().await?.snapshots().ls(request).await?.into_inner();
+        let mut entries = client.snapshots().ls(request).await?.into_inner();
         while let Some(entry) = entries.message().await? {
             match (output.is_json(), self.long) {
                 (true, _) => output.line_of(&entry)?,
@@ -156,12 +158,14 @@ pub(crate) struct Diff {
 impl Diff {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
+        let client = context.client().await?;
+        let whose = self.whose.settled(&client, &[&self.from, &self.to]).await?;
         let request = DiffRequest {
-            from: Some(self.whose.clone().name(self.from)),
-            to: Some(self.whose.name(self.to)),
+            from: Some(whose.clone().name(self.from)),
+            to: Some(whose.name(self.to)),
             metadata: self.metadata,
         };
-        let mut records = context.client().await?.snapshots().diff(request).await?.into_inner();
+        let mut records = client.snapshots().diff(request).await?.into_inner();
         while let Some(record) = records.message().await? {
             if output.is_json() {
                 output.line_of(&record)?;

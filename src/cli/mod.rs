@@ -46,7 +46,7 @@ mod tests;
 pub use failure::{Exit, Failure};
 
 use crate::restic::guard;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use client::Client;
 use output::Output;
 use std::ffi::OsString;
@@ -157,8 +157,11 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     }
     let json = arguments.iter().any(|argument| argument == "--json");
     let output = Output::of_process(json);
-    let ended = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli.run(),
+    let ended = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => changes_something(&matches).and_then(|()| {
+            let cli = Cli::from_arg_matches(&matches);
+            cli.map_or_else(|error| refuse(error, json), Cli::run)
+        }),
         Err(error) => refuse(error, json),
     };
     ended.unwrap_or_else(|failure| {
@@ -191,6 +194,26 @@ fn refuse(error: clap::Error, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Usage)
 }
 
+/// An edit without any option that changes something: its options are too many for the grammar to
+/// name them as missing.
+fn changes_something(matches: &clap::ArgMatches) -> Result<(), Failure> {
+    let root = Cli::command();
+    let (mut command, mut matches, mut path) = (&root, matches, root.get_name().to_owned());
+    while let Some((name, inner)) = matches.subcommand() {
+        let Some(found) = command.find_subcommand(name) else { return Ok(()) };
+        (command, matches, path) = (found, inner, format!("{path} {name}"));
+    }
+    // Asked of the grammar: what was read does not know in a release which groups there are.
+    let edits = command.get_groups().any(|group| group.get_id() == "change");
+    match edits && !matches.contains_id("change") {
+        true => Err(Failure::usage(
+            "nothing to change: give at least one option",
+            &format!("see {path} --help"),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// What is wrong on one line, with what is missing or possible.
 fn first_paragraph(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -203,7 +226,7 @@ impl Cli {
         let context = Context::of(self.global)?;
         match self.command {
             Command::Completions(args) => args.run(Cli::command()),
-            Command::Man(args) => args.run(Cli::command()),
+            Command::Man(args) => args.run(context.output, Cli::command()),
             Command::Run(args) => {
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
                 runtime.block_on(args.run(&context))

@@ -118,6 +118,7 @@ async fn list(context: &Context, filter: Filter) -> Result<Exit, Failure> {
     let by_line = output.is_json() || filter.follow;
     let client = context.client().await?;
     let request = filter.request(output);
+    let none = none(&request);
     let mut operations = client.operations().list(request).await?.into_inner();
     let mut collected = Vec::new();
     while let Some(operation) = operations.message().await? {
@@ -127,9 +128,28 @@ async fn list(context: &Context, filter: Filter) -> Result<Exit, Failure> {
         }
     }
     if !by_line {
-        output.say(&table(output, &collected, clock::now()))?;
+        let text = match collected.as_slice() {
+            [] => none,
+            some => table(output, some, clock::now()),
+        };
+        output.say(&text)?;
     }
     Ok(Exit::Done)
+}
+
+/// What an empty list means.
+fn none(request: &ListOperationsRequest) -> String {
+    let ListOperationsRequest { all, limit, .. } = *request;
+    let everything = ListOperationsRequest { all, limit, ..ListOperationsRequest::default() };
+    let peer = request.peer.clone();
+    let of_peer = ListOperationsRequest { peer, ..everything.clone() };
+    match &request.peer {
+        None if *request == everything => {
+            "nothing has run yet: holdfast plan backup PLAN".to_owned()
+        }
+        Some(peer) if *request == of_peer => format!("no operation of {peer} is held here"),
+        Some(_) | None => "no operation matches".to_owned(),
+    }
 }
 
 async fn export(context: &Context, proof: bool, peer: Option<String>) -> Result<Exit, Failure> {
@@ -151,9 +171,6 @@ fn line(operation: &Operation) -> String {
 }
 
 pub(crate) fn table(output: Output, operations: &[Operation], now: Timestamp) -> String {
-    if operations.is_empty() {
-        return "nothing has run yet: holdfast plan backup PLAN".to_owned();
-    }
     let row = |operation: &Operation| {
         let archived = if operation.archived { ", no longer there" } else { "" };
         let state = words::status(&operation.status);
@@ -176,6 +193,9 @@ pub(crate) fn table(output: Output, operations: &[Operation], now: Timestamp) ->
 
 /// One operation
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Example:\n  holdfast op show 019aa4e2-7d1c\n  holdfast op log 019aa4e2-7d1c"
+)]
 pub(crate) enum OpCommand {
     /// Show one operation, with the files that could not be read
     #[command(after_help = "Example:\n  holdfast op show 019aa4e2-7d1c")]
@@ -239,7 +259,9 @@ impl OpCommand {
                     format!("{} is asked to stop", watch::short(&operation.id))
                 })?;
             }
-            Self::Log { named, follow } => log(&client, output, named, follow).await?,
+            Self::Log { named: Named { operation, peer }, follow } => {
+                log(&client, output, OperationLogRequest { operation, peer, follow }).await?;
+            }
             Self::Remove { operation, yes } => {
                 if !yes && output.is_interactive() {
                     confirm(output, &operation)?;
@@ -266,8 +288,12 @@ fn confirm(output: Output, operation: &str) -> Result<(), Failure> {
     }
 }
 
-async fn log(client: &Client, output: Output, named: Named, follow: bool) -> Result<(), Failure> {
-    let request = OperationLogRequest { operation: named.operation, peer: named.peer, follow };
+/// Prints what restic said.
+pub(super) async fn log(
+    client: &Client,
+    output: Output,
+    request: OperationLogRequest,
+) -> Result<(), Failure> {
     let mut chunks = client.operations().log(request).await?.into_inner();
     let mut stdout = std::io::stdout();
     let mut is_empty = true;
@@ -368,7 +394,12 @@ mod tests {
     }
 
     #[test]
-    fn empty_history_says_the_next_step() {
-        assert!(table(Output::plain(), &[], Timestamp::EPOCH).contains("holdfast plan backup"));
+    fn empty_history_says_the_next_step_and_a_filter_that_nothing_matches() {
+        let shown = ListOperationsRequest { limit: Some(SHOWN), ..Default::default() };
+        assert!(none(&shown).contains("holdfast plan backup"));
+        let of_plan = ListOperationsRequest { plan: Some("home".to_owned()), ..shown.clone() };
+        assert_eq!(none(&of_plan), "no operation matches");
+        let of_peer = ListOperationsRequest { peer: Some("nas".to_owned()), ..shown };
+        assert_eq!(none(&of_peer), "no operation of nas is held here");
     }
 }

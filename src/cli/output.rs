@@ -10,6 +10,9 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
+/// How often somebody is asked the same, where the answers will not do.
+const TRIES: usize = 3;
+
 /// Where and how results are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -89,25 +92,56 @@ impl Output {
 
     /// Asks on standard error; the answer without its line end. Only where somebody is there.
     pub(crate) fn ask(self, question: &str) -> Result<String, Failure> {
+        Ok(self.typed(question)?.unwrap_or_default())
+    }
+
+    /// As [`Output::ask`], where no answer must not be taken for an empty one.
+    pub(crate) fn ask_for_sure(self, question: &str) -> Result<String, Failure> {
+        let answer = self.typed(question)?;
+        answer.ok_or_else(|| Failure::usage("the input ended before the answer", ""))
+    }
+
+    /// What is typed; `None` at the end of input.
+    fn typed(self, question: &str) -> Result<Option<String>, Failure> {
         if !self.interactive {
             return Err(Failure::usage("nobody is here to be asked", "give it as an option"));
         }
         write!(std::io::stderr(), "{question} ")?;
         std::io::stderr().flush()?;
         let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        Ok(answer.trim().to_owned())
+        let read = std::io::stdin().lock().read_line(&mut answer)?;
+        Ok((read > 0).then(|| answer.trim().to_owned()))
     }
 
-    /// As [`Output::ask`], without showing what is typed.
-    pub(crate) fn ask_hidden(self, question: &str) -> Result<String, Failure> {
+    /// What `check` makes of an answer of `ask`. One that will not do is said and asked for again;
+    /// the end of input (`None`) ends it.
+    pub(crate) fn insist<A, T>(
+        self,
+        mut ask: impl FnMut() -> Result<Option<A>, Failure>,
+        check: impl Fn(A) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut next = || {
+            let answer = ask()?;
+            answer.ok_or_else(|| Failure::usage("the input ended before the answer", ""))
+        };
+        for _ in 1..TRIES {
+            match check(next()?) {
+                Err(Failure::Usage(wrong)) => self.note(&super::failure::render(&wrong, false)),
+                done => return done,
+            }
+        }
+        check(next()?)
+    }
+
+    /// As [`Output::ask`], without showing what is typed; `None` at the end of input.
+    pub(crate) fn ask_hidden(self, question: &str) -> Result<Option<String>, Failure> {
         use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
         let stdin = std::io::stdin();
         let before = tcgetattr(&stdin).map_err(std::io::Error::from)?;
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&stdin, OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
-        let answer = self.ask(question);
+        let answer = self.typed(question);
         tcsetattr(&stdin, OptionalActions::Now, &before).map_err(std::io::Error::from)?;
         self.note("");
         answer
@@ -190,5 +224,30 @@ mod tests {
     #[test]
     fn without_a_terminal_nobody_is_asked() {
         assert!(matches!(Output::plain().ask("sure?"), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn what_will_not_do_is_asked_for_again_three_times_at_most() {
+        let number = |text: &str| text.parse::<u8>().map_err(|_| Failure::usage("no number", ""));
+        let asked = |answers: &[&'static str]| {
+            let mut left = answers.iter().copied();
+            (Output::plain().insist(|| Ok(left.next()), number), left.count())
+        };
+        assert!(matches!(asked(&["one", "2", "3"]), (Ok(2), 1)));
+        assert!(matches!(asked(&["a", "b", "c", "4"]), (Err(Failure::Usage(_)), 1)));
+        let (ended, _) = asked(&["one"]);
+        assert!(ended.unwrap_err().to_string().contains("input ended"));
+    }
+
+    #[test]
+    fn what_is_no_fault_of_the_answer_is_not_asked_again() {
+        let mut asked = 0;
+        let ask = || {
+            asked += 1;
+            Ok(Some(()))
+        };
+        let broken = |()| Err::<(), _>(Failure::local("io", "broken", ""));
+        assert!(matches!(Output::plain().insist(ask, broken), Err(Failure::Refused(_))));
+        assert_eq!(asked, 1);
     }
 }

@@ -1,10 +1,10 @@
 //! `holdfast peer`.
 
-use super::{Context, Exit, Failure, Output, parse, words};
+use super::{Client, Context, Exit, Failure, Output, parse, words};
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::{
-    EditPeerRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest, PeerTest, RefusedApplicant,
-    RenamePeerRequest, RevokeRequest, TextList, Verification,
+    EditPeerRequest, GetIdentityRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest,
+    PeerTest, RefusedApplicant, RenamePeerRequest, RevokeRequest, TextList, Verification,
 };
 use crate::clock;
 use crate::grant::Permission;
@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 
 /// The instances this one is paired with
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast peer list\n  holdfast peer test nas")]
 pub(crate) enum Command {
     /// List all peers and how the link to each is
     #[command(after_help = "Example:\n  holdfast peer list")]
@@ -79,7 +80,7 @@ pub(crate) struct Named {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
     holdfast peer edit nas --url https://nas.example --url http://10.0.0.7:9899")]
-#[group(required = true, multiple = true, id = "change")]
+#[group(multiple = true, id = "change")]
 pub(crate) struct Edit {
     #[command(flatten)]
     named: Named,
@@ -118,7 +119,8 @@ impl Edit {
 
 impl Command {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut peers = context.client().await?.peers();
+        let client = context.client().await?;
+        let mut peers = client.peers();
         let output = context.output;
         match self {
             Self::List => {
@@ -131,21 +133,28 @@ impl Command {
                 })?;
             }
             Self::Show(named) => {
-                show(output, &peers.show(PeerRequest::from(named)).await?.into_inner())?
+                let peer = peers.show(PeerRequest::from(named)).await?.into_inner();
+                show(&client, output, &peer).await?;
             }
-            Self::Edit(edit) => show(output, &peers.edit(edit.request()).await?.into_inner())?,
+            Self::Edit(edit) => {
+                let peer = peers.edit(edit.request()).await?.into_inner();
+                show(&client, output, &peer).await?;
+            }
             Self::Rename { named, label } => {
                 let request = RenamePeerRequest { peer: named.peer, label };
-                show(output, &peers.rename(request).await?.into_inner())?;
+                let peer = peers.rename(request).await?.into_inner();
+                show(&client, output, &peer).await?;
             }
             Self::Grant { named, grants } => {
                 let request = GrantRequest { peer: named.peer, grants };
-                show(output, &peers.grant(request).await?.into_inner())?;
+                let peer = peers.grant(request).await?.into_inner();
+                show(&client, output, &peer).await?;
             }
             Self::Revoke { named, permissions } => {
                 let permissions = permissions.iter().map(ToString::to_string).collect();
                 let request = RevokeRequest { peer: named.peer, permissions };
-                show(output, &peers.revoke(request).await?.into_inner())?;
+                let peer = peers.revoke(request).await?.into_inner();
+                show(&client, output, &peer).await?;
             }
             Self::Remove { named, yes } => remove(output, &mut peers, named, yes).await?,
             Self::Allow(named) => {
@@ -173,8 +182,13 @@ const fn ended(good: bool) -> Exit {
     if good { Exit::Done } else { Exit::Failed }
 }
 
-fn show(output: Output, peer: &Peer) -> Result<(), Failure> {
-    output.show(peer, || shown(peer, clock::now()))
+async fn show(client: &Client, output: Output, peer: &Peer) -> Result<(), Failure> {
+    // What has to be done there is done to us: by the name that we have.
+    let own = match output.is_json() {
+        true => String::new(),
+        false => client.status().identity(GetIdentityRequest {}).await?.into_inner().instance,
+    };
+    output.show(peer, || shown(peer, &own, clock::now()))
 }
 
 async fn remove(
@@ -258,7 +272,7 @@ fn link(peer: &Peer, now: Timestamp) -> String {
     words::marked(&peer.state, &format!("{}{since}{reason}", peer.state))
 }
 
-fn shown(peer: &Peer, now: Timestamp) -> String {
+fn shown(peer: &Peer, own: &str, now: Timestamp) -> String {
     let mut lines = vec![
         format!("{}  {}", name(peer), peer.key_id),
         format!("link          {}", role(peer)),
@@ -280,12 +294,12 @@ fn shown(peer: &Peer, now: Timestamp) -> String {
     add("we may there", Some(words::received(&peer.grants_received)));
     add("declared", peer.declared.then(|| "in the config file; change it there".to_owned()));
     add("history held", peer.log.as_ref().map(|log| held(log, now)));
-    add("shared repos", consent_missing(peer));
+    add("shared repos", consent_missing(peer, own));
     lines.join("\n")
 }
 
 /// A shared repo needs a grant on both ends: which one is missing, and the command that gives it.
-fn consent_missing(peer: &Peer) -> Option<String> {
+fn consent_missing(peer: &Peer, own: &str) -> Option<String> {
     const RECEIVE: &str = "receive-shared-repos";
     const SEND: &str = "send-shared-repos";
     let here = |word: &str| peer.grants.iter().any(|grant| grant.permission == word);
@@ -296,7 +310,7 @@ fn consent_missing(peer: &Peer) -> Option<String> {
         return Some(format!("none are taken from {name}; to take them: {command}"));
     }
     (here(RECEIVE) && !there(SEND))
-        .then(|| format!("{name} takes none from here; there: holdfast peer grant INSTANCE {SEND}"))
+        .then(|| format!("{name} takes none from here; there: holdfast peer grant {own} {SEND}"))
 }
 
 fn held(log: &crate::api::PeerLog, now: Timestamp) -> String {
@@ -385,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_detail_says_what_is_held() {
-        let text = shown(&nas(), now());
+        let text = shown(&nas(), "hub", now());
         let held = "history held  14 operations in 2 shards, the same as there 2 h ago";
         assert!(text.lines().any(|line| line == held), "{text}");
     }
@@ -395,22 +409,21 @@ mod tests {
         let reason = Some("no connection to 10.0.0.7 port 9898".to_owned());
         let peer = Peer { reason, ..nas() };
         assert_eq!(link(&peer, now()), "· offline since 2 h ago");
-        assert!(shown(&peer, now()).contains("\nbecause       no connection to 10.0.0.7"));
+        assert!(shown(&peer, "hub", now()).contains("\nbecause       no connection to 10.0.0.7"));
         let refused = Peer { state: "refused".to_owned(), ..peer };
         assert!(link(&refused, now()).ends_with("2 h ago: no connection to 10.0.0.7 port 9898"));
     }
 
     #[test]
     fn a_consent_that_one_end_lacks_is_said_with_its_command() {
-        let there =
-            "nas takes none from here; there: holdfast peer grant INSTANCE send-shared-repos";
-        assert_eq!(consent_missing(&nas()).as_deref(), Some(there));
+        let there = "nas takes none from here; there: holdfast peer grant hub send-shared-repos";
+        assert_eq!(consent_missing(&nas(), "hub").as_deref(), Some(there));
         let told = |permission: &str| ReceivedGrant {
             permission: permission.to_owned(),
             ..ReceivedGrant::default()
         };
         let both = Peer { grants_received: vec![told("send-shared-repos")], ..nas() };
-        assert_eq!(consent_missing(&both), None);
+        assert_eq!(consent_missing(&both, "hub"), None);
         let offered = Peer {
             grants: Vec::new(),
             grants_received: vec![told("receive-shared-repos")],
@@ -418,7 +431,7 @@ mod tests {
         };
         let here =
             "none are taken from nas; to take them: holdfast peer grant nas send-shared-repos";
-        assert_eq!(consent_missing(&offered).as_deref(), Some(here));
+        assert_eq!(consent_missing(&offered, "hub").as_deref(), Some(here));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod conditions;
 pub(super) mod printed;
 
 pub(crate) use printed::listed;
-use printed::shown;
+use printed::{none_in_sight, shown};
 
 use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// What is backed up, and where to
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Example:\n  holdfast plan add home --repo vault --path /home\n  holdfast plan backup home"
+)]
 pub(crate) enum Command {
     /// List plans, their state and the age of the newest good backup
     #[command(after_help = "Example:\n  holdfast plan list\n  holdfast plan list --peer nas")]
@@ -37,12 +40,12 @@ pub(crate) enum Command {
     Edit(Box<Edit>),
     /// Do not run a plan by its schedule; what is due meanwhile is not made up for
     #[command(
-        after_help = "Example:\n  holdfast plan pause home\n  holdfast plan pause home --until 2026-12-01T06:00:00Z"
+        after_help = "Example:\n  holdfast plan pause home\n  holdfast plan pause home --until 8h"
     )]
     Pause {
         #[command(flatten)]
         named: Named,
-        /// Until when (RFC 3339); without it until it is resumed
+        /// Until when, such as 2026-12-01T06:00:00Z, or 8h for in 8 hours; without it until it is resumed
         #[arg(long, value_name = "TIME", value_parser = parse::time)]
         until: Option<Timestamp>,
     },
@@ -231,7 +234,7 @@ const CHANGES: [&str; 21] = [
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  holdfast plan edit home --path /home --path /etc --max-age 36h",
-    group = clap::ArgGroup::new("change").required(true).multiple(true)
+    group = clap::ArgGroup::new("change").multiple(true)
         .args(CHANGES)
         .args(tuning::OPTIONS)
 )]
@@ -378,8 +381,12 @@ impl Command {
         let output = context.output;
         match self {
             Self::List { peer } => {
-                let list = plans.list(ListPlansRequest { peer }).await?.into_inner().plans;
-                output.show(&list, || listed(output, &list, clock::now()))?;
+                let request = ListPlansRequest { peer: peer.clone() };
+                let list = plans.list(request).await?.into_inner().plans;
+                output.show(&list, || match &peer {
+                    Some(peer) if list.is_empty() => none_in_sight(peer),
+                    Some(_) | None => listed(output, &list, clock::now()),
+                })?;
             }
             Self::Show { named } => {
                 let plan = plans.show(PlanRequest::from(named)).await?.into_inner();

@@ -7,6 +7,7 @@ pub(crate) use printed::listed;
 use printed::{added, kept_safe, parted, shown};
 
 use super::tuning::{self, Tuning};
+use super::user::{same, twice};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
@@ -21,6 +22,9 @@ use tonic::transport::Channel;
 
 /// Repositories that backups go to
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Example:\n  holdfast repo add vault /srv/restic --generate-password\n  holdfast repo list"
+)]
 pub(crate) enum Command {
     /// List this machine's repos and the ones shared with it
     #[command(after_help = "Example:\n  holdfast repo list")]
@@ -82,8 +86,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  holdfast repo unlock vault\n  holdfast repo unlock vault --all"
     )]
     Unlock(upkeep::Unlock),
-    /// Run a restic command on the repository; what it prints is in the operation's log
+    /// Run a restic command on the repository and print what it says
     ///
+    /// It stays in the operation's log, which is all that --json and --no-wait leave it in.
     /// Location and password are the repo's. Commands that have one of their own here, or that could
     /// reach another repository or run a program, are refused.
     #[command(after_help = "Example:\n  holdfast repo run vault -- snapshots --group-by tags\n  \
@@ -227,7 +232,7 @@ const CHANGES: [&str; 23] = [
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  holdfast repo edit vault --password-file /etc/holdfast/new.pass",
-    group = clap::ArgGroup::new("change").required(true).multiple(true)
+    group = clap::ArgGroup::new("change").multiple(true)
         .args(CHANGES)
         .args(tuning::OPTIONS)
 )]
@@ -363,11 +368,13 @@ fn typed(output: Output) -> Result<String, Failure> {
             "add --password-file FILE, --password-command, --password-stdin or --generate-password",
         ));
     }
-    let first = output.ask_hidden("Password of the repository:")?;
-    if first.is_empty() || first != output.ask_hidden("Once more:")? {
-        return Err(Failure::usage("the two are not the same, or empty", "try again"));
-    }
-    Ok(first)
+    output.insist(
+        || twice(output, "Password of the repository:"),
+        |typed| match same(typed)? {
+            empty if empty.is_empty() => Err(Failure::usage("the password is empty", "try again")),
+            password => Ok(password),
+        },
+    )
 }
 
 impl Edit {

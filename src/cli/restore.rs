@@ -64,11 +64,12 @@ impl Args {
             ));
         }
         let client = context.client().await?;
+        let whose = self.whose.settled(&client, &[&self.snapshot]).await?;
         let request = RestoreRequest {
             snapshot: self.snapshot,
-            repo: self.whose.repo,
-            plan: self.whose.plan,
-            instance: self.whose.instance,
+            repo: whose.repo,
+            plan: whose.plan,
+            instance: whose.instance,
             target: self.to.unwrap_or_default(),
             include: self.include,
             paths: self.path,

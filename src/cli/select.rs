@@ -1,7 +1,7 @@
 //! How snapshots are named on the command line: one, or those that meet conditions.
 
-use super::parse;
-use crate::api::{ListSnapshotsRequest, SnapshotName};
+use super::{Client, Failure, parse};
+use crate::api::{ListPlansRequest, ListSnapshotsRequest, Plan, SnapshotName};
 use crate::model::Timestamp;
 
 /// Which snapshots.
@@ -55,7 +55,7 @@ impl From<Select> for ListSnapshotsRequest {
 /// Where the snapshot that is named is.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Whose {
-    /// Of this plan; needed for latest
+    /// Of this plan; needed for latest, unless there is one only
     #[arg(long)]
     pub(crate) plan: Option<String>,
     /// In this repo, where id or plan alone do not say it
@@ -67,8 +67,49 @@ pub(crate) struct Whose {
 }
 
 impl Whose {
+    /// With the plan that `latest` is of: the only one of this instance, where none is named.
+    pub(crate) async fn settled(
+        self,
+        client: &Client,
+        snapshots: &[&str],
+    ) -> Result<Self, Failure> {
+        if self.plan.is_some() || !snapshots.contains(&"latest") {
+            return Ok(self);
+        }
+        let plans = client.plans().list(ListPlansRequest { peer: None }).await?.into_inner().plans;
+        Ok(Self { plan: Some(only(plans)?), ..self })
+    }
+
     pub(crate) fn name(self, snapshot: String) -> SnapshotName {
         let Self { plan, repo, instance } = self;
         SnapshotName { snapshot, repo, plan, instance }
+    }
+}
+
+/// The plan that is meant where none is named.
+fn only(mut plans: Vec<Plan>) -> Result<String, Failure> {
+    let message = "latest is the newest snapshot of a plan, and none is named";
+    match (plans.pop(), plans.is_empty()) {
+        (Some(only), true) => Ok(only.id),
+        (Some(_), false) => Err(Failure::usage(message, "add --plan PLAN: holdfast plan list")),
+        (None, _) => {
+            let remedy = "there is no plan here; name the snapshot by its id: holdfast snapshots";
+            Err(Failure::usage(message, remedy))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_is_not_guessed_where_there_are_several() {
+        let plans = |ids: &[&str]| {
+            only(ids.iter().map(|&id| Plan { id: id.to_owned(), ..Plan::default() }).collect())
+        };
+        assert!(matches!(plans(&["home"]), Ok(id) if id == "home"));
+        assert!(matches!(plans(&["home", "etc"]), Err(Failure::Usage(_))));
+        assert!(matches!(plans(&[]), Err(Failure::Usage(_))));
     }
 }

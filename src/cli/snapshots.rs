@@ -20,25 +20,38 @@ impl Args {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let output = context.output;
         let request = ListSnapshotsRequest::from(self.select);
+        let none = none(&request);
         let mut stream = context.client().await?.snapshots().list(request).await?.into_inner();
         let mut collected = Vec::new();
-        while let Some(snapshot) = stream.message().await? {
-            match output.is_json() {
-                true => output.line_of(&snapshot)?,
-                false => collected.push(snapshot),
+        let end = loop {
+            match stream.message().await {
+                Ok(Some(snapshot)) if output.is_json() => output.line_of(&snapshot)?,
+                Ok(Some(snapshot)) => collected.push(snapshot),
+                Ok(None) => break Ok(Exit::Done),
+                // A repo that is away takes nothing from what the others have.
+                Err(status) => break Err(Failure::from(status)),
+            }
+        };
+        if !output.is_json() {
+            match (collected.as_slice(), &end) {
+                ([], Ok(_)) => output.say(none)?,
+                ([], Err(_)) => {}
+                (some, _) => output.say(&table(output, some, clock::now()))?,
             }
         }
-        if !output.is_json() {
-            output.say(&table(output, &collected, clock::now()))?;
-        }
-        Ok(Exit::Done)
+        end
+    }
+}
+
+/// What an empty list means.
+fn none(request: &ListSnapshotsRequest) -> &'static str {
+    match *request == ListSnapshotsRequest::default() {
+        true => "no snapshots yet: holdfast plan backup PLAN",
+        false => "no snapshot matches",
     }
 }
 
 fn table(output: Output, snapshots: &[Snapshot], now: Timestamp) -> String {
-    if snapshots.is_empty() {
-        return "no snapshots yet: holdfast plan backup PLAN".to_owned();
-    }
     let row = |snapshot: &Snapshot| {
         let made_by = snapshot.instance.as_ref().unwrap_or(&snapshot.host);
         [
@@ -58,6 +71,13 @@ fn table(output: Output, snapshots: &[Snapshot], now: Timestamp) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_empty_list_of_everything_says_how_to_make_one() {
+        assert!(none(&ListSnapshotsRequest::default()).contains("holdfast plan backup"));
+        let of_plan = ListSnapshotsRequest { plan: Some("home".to_owned()), ..Default::default() };
+        assert_eq!(none(&of_plan), "no snapshot matches");
+    }
 
     #[test]
     fn a_snapshot_without_tags_is_told_by_its_host() {

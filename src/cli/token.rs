@@ -1,13 +1,20 @@
 //! `holdfast token`.
 
-use super::{Context, Exit, Failure, Output, parse, words};
-use crate::api::{CreateTokenRequest, CreatedToken, ListTokensRequest, RevokeTokenRequest, Token};
+use super::{Client, Context, Exit, Failure, Output, parse, words};
+use crate::api::{
+    CreateTokenRequest, CreatedToken, GetStatusRequest, ListTokensRequest, RevokeTokenRequest,
+    Token,
+};
 use crate::clock;
 use crate::model::Timestamp;
 use crate::pairing::Ttl;
+use std::net::SocketAddr;
 
 /// Tokens that other machines pair with
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Example:\n  holdfast token create --label nas --ask 'read-operations=*'\n  holdfast token list"
+)]
 pub(crate) enum Command {
     Create(Create),
     /// List all tokens, without their secrets
@@ -53,12 +60,17 @@ pub(crate) struct Create {
 
 impl Command {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut tokens = context.client().await?.tokens();
+        let client = context.client().await?;
+        let mut tokens = client.tokens();
         let output = context.output;
         match self {
             Self::Create(create) => {
                 let created = tokens.create(create.request()).await?.into_inner();
-                output.show(&created, || rendered(&created, clock::now()))?;
+                let listen = match created.link {
+                    None if !output.is_json() => listening(&client).await,
+                    Some(_) | None => Vec::new(),
+                };
+                output.show(&created, || rendered(&created, &listen, clock::now()))?;
             }
             Self::List => {
                 let list = tokens.list(ListTokensRequest {}).await?.into_inner().tokens;
@@ -95,7 +107,31 @@ fn name(token: &Token) -> &str {
     token.label.as_ref().unwrap_or(&token.id)
 }
 
-fn rendered(token: &CreatedToken, now: Timestamp) -> String {
+/// Where this instance listens. The token is made: that nothing is known must not hide it.
+async fn listening(client: &Client) -> Vec<String> {
+    let status = client.status().get(GetStatusRequest {}).await;
+    status.map_or_else(|_| Vec::new(), |status| status.into_inner().listen)
+}
+
+/// What is missing in the line for the other machine, where no address of this one is known.
+fn unreached(listen: &[String]) -> String {
+    let is_loopback =
+        |at: &String| at.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    let loopback = match listen {
+        [_, ..] if listen.iter().all(is_loopback) => format!(
+            "\nThis instance listens on loopback only ({}): others reach it through a proxy, or \
+             once `listen`\nin its config has another address.",
+            listen.join(", ")
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "\nReplace HOST with a name or address under which this machine is reached (--url or \
+         `urls` in\nthe config say it beforehand).{loopback}\n"
+    )
+}
+
+fn rendered(token: &CreatedToken, listen: &[String], now: Timestamp) -> String {
     let expires = match &token.expires_at {
         Some(at) => format!("expires {}", words::relative(at, now)),
         None => "never expires".to_owned(),
@@ -105,11 +141,21 @@ fn rendered(token: &CreatedToken, now: Timestamp) -> String {
         1 => "one machine may use it".to_owned(),
         n => format!("{n} machines may use it"),
     };
-    let link = token.link.as_ref().map(|link| format!("\nor with the link:\n\n  {link}\n"));
+    let more = match &token.link {
+        Some(link) => format!("\nor with the link:\n\n  {link}\n"),
+        None => unreached(listen),
+    };
+    let instead = match &token.replaces {
+        Some(key) => {
+            format!("\ninstead of {key}, whose grants, history and repos go to who uses it")
+        }
+        None => String::new(),
+    };
     format!(
-        "On the other machine:\n\n  {}\n{}\n{uses}, {expires}; shown only now.\nit gives  {}\nit asks   {}",
+        "On the other machine:\n\n  {}\n{more}\n{uses}, {expires}; shown only now.\n\
+         id        {}\nit gives  {}\nit asks   {}{instead}",
         token.join_command,
-        link.unwrap_or_default(),
+        token.id,
         words::grants(&token.grants),
         words::grants(&token.asks),
     )
@@ -127,7 +173,10 @@ fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
             words::marked(&token.state, &token.state.replace('-', " ")),
             token.expires_at.as_ref().map_or("never".to_owned(), |at| words::relative(at, now)),
             format!("{} of {limit}", token.uses),
-            words::grants(&token.grants),
+            match &token.replaces {
+                Some(key) => format!("{}, and all of {key}", words::grants(&token.grants)),
+                None => words::grants(&token.grants),
+            },
             words::grants(&token.asks),
         ]
     };
@@ -148,13 +197,33 @@ mod tests {
             join_command: "holdfast join TOKEN --url https://nas.example".to_owned(),
             max_uses: 1,
             expires_at: Some("2026-11-22T04:00:00.000Z".to_owned()),
+            id: "1a2b3c".to_owned(),
+            link: Some("holdfast://nas.example#TOKEN".to_owned()),
             ..CreatedToken::default()
         };
         let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
-        let text = rendered(&token, now);
+        let text = rendered(&token, &[], now);
         assert!(text.contains("\n  holdfast join TOKEN --url https://nas.example\n"), "{text}");
         assert!(text.contains("one machine may use it, expires in 1 d; shown only now"), "{text}");
-        assert!(text.ends_with("it gives  nothing\nit asks   nothing"), "{text}");
+        let end = "\nid        1a2b3c\nit gives  nothing\nit asks   nothing";
+        assert!(text.ends_with(end) && !text.contains("HOST"), "{text}");
+        let instead = CreatedToken { replaces: Some("ed25519.K".to_owned()), ..token };
+        assert!(rendered(&instead, &[], now).contains("\ninstead of ed25519.K, whose grants"));
+    }
+
+    #[test]
+    fn a_line_without_an_address_says_what_it_lacks() {
+        let said = |listen: &[&str]| {
+            let listen: Vec<_> = listen.iter().map(|&at| at.to_owned()).collect();
+            rendered(&CreatedToken::default(), &listen, Timestamp::EPOCH)
+        };
+        let loopback = said(&["127.0.0.1:9898", "[::1]:9898"]);
+        assert!(loopback.contains("Replace HOST with"), "{loopback}");
+        assert!(loopback.contains("loopback only (127.0.0.1:9898, [::1]:9898)"), "{loopback}");
+        for open in [&["127.0.0.1:9898", "0.0.0.0:9899"][..], &[]] {
+            let open = said(open);
+            assert!(open.contains("Replace HOST with") && !open.contains("loopback"), "{open}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{Client, Exit, Failure, Output, parse, watch, words};
 use crate::api::{
-    ForgetGroup, ForgetPreview, ForgetRequest, Picked, UpkeepRequest, UpkeepSettings,
+    ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest, UpkeepSettings,
 };
 use crate::clock;
 use crate::model::{OperationKind, RepoId, Timestamp};
@@ -120,19 +120,14 @@ impl Work {
         output: Output,
         kind: OperationKind,
     ) -> Result<Exit, Failure> {
-        self.start(client, output, UpkeepRequest { kind: kind.to_string(), ..Default::default() })
-            .await
+        let request = UpkeepRequest { kind: kind.to_string(), ..UpkeepRequest::default() };
+        let pending = self.start(client, request).await?;
+        self.wait.follow(client, output, pending).await
     }
 
-    async fn start(
-        self,
-        client: &Client,
-        output: Output,
-        request: UpkeepRequest,
-    ) -> Result<Exit, Failure> {
+    async fn start(&self, client: &Client, request: UpkeepRequest) -> Result<Operation, Failure> {
         let request = UpkeepRequest { repo: self.repo.to_string(), ..request };
-        let pending = client.upkeep().start(request).await?.into_inner();
-        self.wait.follow(client, output, pending).await
+        Ok(client.upkeep().start(request).await?.into_inner())
     }
 }
 
@@ -208,7 +203,8 @@ impl Unlock {
         }
         let kind = OperationKind::Unlock.to_string();
         let request = UpkeepRequest { kind, all: self.all, ..UpkeepRequest::default() };
-        self.work.start(client, output, request).await
+        let pending = self.work.start(client, request).await?;
+        self.work.wait.follow(client, output, pending).await
     }
 
     fn confirm(&self, output: Output) -> Result<(), Failure> {
@@ -232,7 +228,8 @@ impl ByHand {
     pub(crate) async fn run(self, client: &Client, output: Output) -> Result<Exit, Failure> {
         let kind = OperationKind::Command.to_string();
         let request = UpkeepRequest { kind, words: self.words, ..UpkeepRequest::default() };
-        self.work.start(client, output, request).await
+        let pending = self.work.start(client, request).await?;
+        self.work.wait.follow_said(client, output, pending).await
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 /// Who may use the web interface, and keys for programs
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast user add anna\n  holdfast user list")]
 pub(crate) enum Command {
     Add(Add),
     Passwd(Passwd),
@@ -68,6 +69,7 @@ pub(crate) struct Passwd {
 
 /// Keys by which programs use the API
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  holdfast user key create --label grafana --ttl 365d")]
 pub(crate) enum KeyCommand {
     Create(CreateKey),
     /// List all keys, without their secrets
@@ -117,7 +119,8 @@ impl Command {
                 let mut users = context.client().await?.users();
                 let request = RemoveUserRequest { user: user.to_string() };
                 let left = users.remove(request).await?.into_inner().users;
-                output.show(&left, || removed(&user, &left))?;
+                let document = Removed { user: user.to_string(), users_left: left.len() };
+                output.show(&document, || removed(&document))?;
             }
             Self::Key(command) => command.run(context).await?,
         }
@@ -187,32 +190,50 @@ pub(crate) fn new_password(
     user: &UserName,
     file: Option<&PathBuf>,
 ) -> Result<String, Failure> {
-    let password = match file {
-        Some(file) => parse::secret_file(file)?,
-        None if output.is_interactive() => asked_twice(output, user)?,
+    match file {
+        Some(file) => fit(parse::secret_file(file)?),
+        None if output.is_interactive() => {
+            let question = format!("password for {user}:");
+            output.insist(|| twice(output, &question), |typed| fit(same(typed)?))
+        }
         None => {
             let remedy = "give it in a file: --password-file FILE";
-            return Err(Failure::usage("nobody is here to be asked for the password", remedy));
+            Err(Failure::usage("nobody is here to be asked for the password", remedy))
         }
-    };
+    }
+}
+
+fn fit(password: String) -> Result<String, Failure> {
     password::check(&crate::model::Secret::new(password.clone())).map_err(|error| {
         Failure::usage(error.to_string(), "take a longer one; a few words do well")
     })?;
     Ok(password)
 }
 
-fn asked_twice(output: Output, user: &UserName) -> Result<String, Failure> {
-    let password = output.ask_hidden(&format!("password for {user}:"))?;
-    let again = output.ask_hidden("the same again:")?;
-    match password == again {
-        true => Ok(password),
+/// A secret, and what was typed to repeat it; `None` at the end of input.
+pub(super) fn twice(output: Output, question: &str) -> Result<Option<(String, String)>, Failure> {
+    let Some(first) = output.ask_hidden(question)? else { return Ok(None) };
+    Ok(output.ask_hidden("the same again:")?.map(|again| (first, again)))
+}
+
+/// The secret that was typed the same both times.
+pub(super) fn same((first, again): (String, String)) -> Result<String, Failure> {
+    match first == again {
+        true => Ok(first),
         false => Err(Failure::usage("the two passwords differ", "try again")),
     }
 }
 
-fn removed(user: &UserName, left: &[User]) -> String {
-    match left {
-        [] => format!(
+/// A user that was removed.
+#[derive(Debug, serde::Serialize)]
+struct Removed {
+    user: String,
+    users_left: usize,
+}
+
+fn removed(Removed { user, users_left }: &Removed) -> String {
+    match users_left {
+        0 => format!(
             "{user} is removed. There is no user now: the web interface answers this machine \
              itself, without a login, and nobody else"
         ),
@@ -304,8 +325,8 @@ mod tests {
 
     #[test]
     fn removing_the_last_user_says_what_that_means() {
-        let user = "anna".parse().unwrap();
-        assert!(removed(&user, &[]).contains("answers this machine itself, without a login"));
-        assert_eq!(removed(&user, &[User::default()]), "anna is removed");
+        let said = |users_left| removed(&Removed { user: "anna".to_owned(), users_left });
+        assert!(said(0).contains("answers this machine itself, without a login"));
+        assert_eq!(said(1), "anna is removed");
     }
 }

@@ -1,12 +1,13 @@
 //! Waiting for an operation: its progress, Ctrl-C, and how it ended.
 //!
 //! 1. The first Ctrl-C cancels the operation and waits for its end; the second leaves it running.
-//! 2. Standard output carries the finished operation and nothing else.
+//! 2. Standard output carries the finished operation and nothing else; but for `repo run`, which
+//!    prints what restic said.
 
-use super::{Client, Exit, Failure, Output, words};
-use crate::api::{Operation, OperationEvent, OperationRequest, Progress};
+use super::{Client, Exit, Failure, Output, ops, words};
+use crate::api::{Operation, OperationEvent, OperationLogRequest, OperationRequest, Progress};
 use crate::clock;
-use crate::model::{Status, Timestamp};
+use crate::model::{OperationKind, Status, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -38,6 +39,27 @@ impl Wait {
             return Ok(Exit::Failed);
         };
         output.show(&finished, || ended(&finished))?;
+        Ok(exit_of(&finished))
+    }
+
+    /// As [`Wait::follow`], for what is run to see what restic says: standard output has that for a
+    /// person, standard error how it ended.
+    pub(crate) async fn follow_said(
+        self,
+        client: &Client,
+        output: Output,
+        pending: Operation,
+    ) -> Result<Exit, Failure> {
+        if self.no_wait || output.is_json() {
+            return self.follow(client, output, pending).await;
+        }
+        let Some(finished) = finished(client, output, pending).await? else {
+            return Ok(Exit::Failed);
+        };
+        let operation = finished.id.clone();
+        let request = OperationLogRequest { operation, peer: None, follow: false };
+        ops::log(client, output, request).await?;
+        output.note(&ended(&finished));
         Ok(exit_of(&finished))
     }
 }
@@ -223,7 +245,8 @@ pub(crate) fn ended(operation: &Operation) -> String {
     );
     let says_more = |text: &&String| **text != operation.status;
     lines.extend(operation.message.as_ref().filter(says_more).cloned());
-    if matches!(operation.status.as_str(), "failed" | "warning" | "lost") {
+    let troubled = matches!(operation.status.as_str(), "failed" | "warning" | "lost");
+    if troubled || operation.kind == OperationKind::Command.as_str() {
         lines.push(format!("more: holdfast op log {}", short(&operation.id)));
     }
     lines.join("\n  ")

@@ -149,7 +149,10 @@ pub(crate) const fn verb(permission: Permission) -> (&'static str, &'static str)
         Permission::SendSharedRepos => ("send repos", "send its shared repos"),
         Permission::ReadConfig => ("see settings", "repos, plans and settings, without secrets"),
         Permission::WriteConfig => ("change settings", "repos, plans and settings"),
-        Permission::RunOperations => ("run", "start and cancel backups of existing plans"),
+        Permission::RunOperations => (
+            "run",
+            "start and cancel backup, forget, prune, check, stats, index and unlock, as they are set up",
+        ),
         Permission::ReadFiles => ("read files", "list and download what snapshots hold"),
         Permission::Restore => ("restore", "write files, only below its allowed paths"),
     }

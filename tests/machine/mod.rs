@@ -229,7 +229,13 @@ impl Machine {
     /// Runs a command against it with `--json`.
     #[track_caller]
     pub fn cli(&self, arguments: &[&str]) -> Output {
-        let output = self.command().arg("--json").args(arguments).output().unwrap();
+        self.told(&[&["--json"], arguments].concat())
+    }
+
+    /// Runs a command against it as a person's script does, without a terminal.
+    #[track_caller]
+    pub fn told(&self, arguments: &[&str]) -> Output {
+        let output = self.command().args(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         let json = serde_json::from_str(&stdout).unwrap_or_default();

@@ -27,6 +27,14 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
     if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
 }
 
+/// What is not told cannot be known to be there.
+pub(super) fn none_in_sight(peer: &str) -> String {
+    format!(
+        "no plan of {peer} is in sight: it has none, or does not let this instance see any\n\
+         what it lets this instance do: holdfast peer show {peer}"
+    )
+}
+
 /// A plan, and below it when it runs.
 pub(super) fn shown(output: Output, plan: &Plan, now: Timestamp) -> String {
     let table = listed(output, std::slice::from_ref(plan), now);
@@ -66,7 +74,7 @@ fn state(plan: &Plan, now: Timestamp) -> String {
     let detail = match (plan.state.as_str(), &plan.waiting_for, &plan.paused_until) {
         ("failing", _, _) if plan.failures > 1 => format!(", {} in a row", plan.failures),
         ("waiting", Some(what), _) => format!(": {what}"),
-        ("paused", _, Some(until)) => format!(" until {}", words::relative(until, now)),
+        ("paused", _, Some(until)) => paused(until, now),
         _ => String::new(),
     };
     let as_of = plan.as_of.as_ref().map(|at| format!(", as of {}", words::relative(at, now)));
@@ -76,6 +84,15 @@ fn state(plan: &Plan, now: Timestamp) -> String {
         (false, state) => format!("{}, disabled", state.replace('-', " ")),
     };
     format!("{word}{detail}{}{}", retry(plan, now), as_of.unwrap_or_default())
+}
+
+/// Its end may be over where a peer is out of sight.
+fn paused(until: &str, now: Timestamp) -> String {
+    let end = words::relative(until, now);
+    match end.strip_prefix("in ") {
+        Some(left) => format!(" for {left} more"),
+        None => format!(" until {end}"),
+    }
 }
 
 /// The retry that runs, or that waits.
@@ -136,6 +153,15 @@ pub(in crate::cli) mod tests {
         let retry_at = Some("2026-11-21T04:05:00.000Z".to_owned());
         let waits = Plan { attempt, retry_at, failures: 1, ..plan("failing") };
         assert_eq!(state(&waits, now), "failing, attempt 2 of 3 in 5 min");
+    }
+
+    #[test]
+    fn a_paused_plan_says_for_how_long() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let until = |at: &str| Plan { paused_until: Some(at.to_owned()), ..plan("paused") };
+        assert_eq!(state(&until("2026-11-21T12:00:00.000Z"), now), "paused for 8 h more");
+        assert_eq!(state(&until("2026-11-21T03:00:00.000Z"), now), "paused until 1 h ago");
+        assert_eq!(state(&plan("paused"), now), "paused");
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
 
 /// What may not be used as it came has no location here.
 fn whereabouts(repo: &Repo) -> &str {
-    if repo.uri.is_empty() { "–" } else { &repo.uri }
+    repo.uri.as_deref().unwrap_or("–")
 }
 
 fn sharing(repo: &Repo) -> String {
@@ -126,7 +126,7 @@ mod tests {
         let repo = Repo {
             id: "vault".to_owned(),
             state: "ready".to_owned(),
-            uri: "rest:https://vault.example/".to_owned(),
+            uri: Some("rest:https://vault.example/".to_owned()),
             origin: Some("ed25519.x".to_owned()),
             origin_instance: Some("hub".to_owned()),
             read_only: true,

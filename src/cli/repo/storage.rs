@@ -95,7 +95,10 @@ pub(super) fn ask(
         return Ok(());
     }
     for (name, question, hidden) in open(uri, env) {
-        let answer = if *hidden { output.ask_hidden(question)? } else { output.ask(question)? };
+        let answer = match hidden {
+            true => output.ask_hidden(question)?.unwrap_or_default(),
+            false => output.ask(question)?,
+        };
         if answer.is_empty() {
             return Ok(());
         }

@@ -40,9 +40,10 @@ fn status_has_the_fields_of_the_contract() {
 fn tokens_have_the_fields_of_the_contract() {
     has_fields::<api::CreatedToken>(
         "id, link, token, label, expires_at, max_uses, uses, grants, asks, join_command",
-        "",
+        "replaces",
     );
-    has_fields::<api::Token>("id, label, state, expires_at, max_uses, uses, grants, asks", "");
+    let token = "id, label, state, expires_at, max_uses, uses, grants, asks";
+    has_fields::<api::Token>(token, "replaces");
     has_fields::<api::Grant>("permission, scopes", "");
 }
 
@@ -71,7 +72,8 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \
          retention, enabled, disabled_reason, state, next_run, last_run, last_success, \
          last_status, allowed_age_s, age_s, fresh_until",
-        "time_zone, grace_s, jitter_s, next_runs, retention_inactive, attempt, retry_at",
+        "time_zone, grace_s, jitter_s, next_runs, retention_inactive, attempt, retry_at, \
+         failing_since, needs_someone, paused, snoozed_until",
     );
 }
 
@@ -122,21 +124,19 @@ fn the_grammar_holds_together() {
     Cli::command().debug_assert();
 }
 
-/// Every command that does something, with its path.
-fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
+/// Every command and every group of commands, with its path.
+fn all(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
     let path = format!("{path} {}", command.get_name());
-    let visible = || command.get_subcommands().filter(|sub| !sub.is_hide_set());
-    if visible().next().is_none() || command.get_arguments().any(|arg| arg.get_id() == "follow") {
-        found.push((path.clone(), command.clone()));
-    }
-    visible().for_each(|sub| leaves(sub, &path, found));
+    found.push((path.clone(), command.clone()));
+    let visible = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    visible.for_each(|sub| all(sub, &path, found));
 }
 
 #[test]
 fn every_command_has_an_example_that_the_grammar_takes() {
     let mut found = Vec::new();
-    leaves(&Cli::command(), "", &mut found);
-    assert!(found.len() > 35, "{}", found.len());
+    all(&Cli::command(), "", &mut found);
+    assert!(found.len() > 80, "{}", found.len());
     for (path, command) in found {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples =
@@ -226,16 +226,30 @@ fn exits_are_those_of_the_contract() {
 }
 
 #[test]
-fn an_edit_of_nothing_says_what_can_be_changed() {
-    for (command, option) in [("repo", "--unset-env"), ("plan", "--path"), ("peer", "--url")] {
-        let words = ["holdfast", command, "edit", "vault"];
-        assert_eq!(exit_of(&words[1..]), Exit::Usage);
-        let error = Cli::try_parse_from(words).unwrap_err();
-        let said = first_paragraph(&error);
-        assert!(said.contains(option) && !said.contains('\n'), "{said}");
+fn an_edit_of_nothing_says_where_its_options_are() {
+    let said = |words: &[&str]| {
+        let words = std::iter::once("holdfast").chain(words.iter().copied());
+        changes_something(&Cli::command().try_get_matches_from(words).unwrap())
+    };
+    for command in ["repo", "plan", "peer"] {
+        assert_eq!(exit_of(&[command, "edit", "vault"]), Exit::Usage);
+        let failure = said(&[command, "edit", "vault"]).unwrap_err();
+        let error = failure.error().unwrap();
+        assert_eq!(error.message, "nothing to change: give at least one option");
+        let remedy = format!("see holdfast {command} edit --help");
+        assert_eq!(error.remedy.as_ref(), Some(&remedy));
     }
-    let one = ["holdfast", "repo", "edit", "vault", "--password-stdin"];
-    assert!(Cli::try_parse_from(one).is_ok());
+    for words in [
+        &["repo", "edit", "vault", "--password-stdin"][..],
+        &["repo", "edit", "vault", "--max-unused", "10%"],
+        &["plan", "edit", "home", "--nice", "5"],
+        &["peer", "edit", "nas", "--no-allow-path"],
+        &["repo", "list"],
+        &["plan", "backup", "home"],
+    ] {
+        assert!(said(words).is_ok(), "{words:?}");
+    }
+    assert!(said(&["repo", "edit", "vault", "--no-test"]).is_err(), "it changes nothing by itself");
 }
 
 #[test]

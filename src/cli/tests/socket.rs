@@ -40,7 +40,8 @@ impl PlanService for Scripted {
     }
 
     async fn fleet(&self, _: Request<FleetRequest>) -> Answer<PlanList> {
-        let plan = Plan { state: self.ends.unwrap_or_default().to_owned(), ..Plan::default() };
+        let state = self.ends.unwrap_or_default().to_owned();
+        let plan = Plan { needs_someone: state == "stale", state, ..Plan::default() };
         Ok(Response::new(PlanList { plans: vec![plan] }))
     }
 
