@@ -1,6 +1,7 @@
 //! A refused call: what the daemon puts into the status, and how a client reads it.
 
 use super::Error;
+use crate::model::what_and_remedy;
 use prost::Message as _;
 use tonic::{Code, Status};
 
@@ -28,11 +29,15 @@ struct Any {
 }
 
 impl Error {
-    /// With what to do about it.
+    /// With what to do about it; where that is empty, what the message itself says to do.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        let remedy = Some(remedy.into()).filter(|text| !text.is_empty());
-        Self { code: code.to_owned(), message: message.into(), remedy }
+        let (message, remedy) = (message.into(), remedy.into());
+        let (what, said) = match remedy.is_empty() {
+            true => what_and_remedy(&message),
+            false => (message.as_str(), Some(remedy.as_str())),
+        };
+        Self { code: code.to_owned(), message: what.to_owned(), remedy: said.map(str::to_owned) }
     }
 
     /// As the answer to a call.

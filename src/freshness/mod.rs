@@ -80,6 +80,8 @@ pub struct Freshness {
     pub newest_good: Option<Timestamp>,
     /// How many finished runs have failed since the last that did not.
     pub failures: u32,
+    /// When the first of these began.
+    pub failing_since: Option<Timestamp>,
     /// Until when the newest good backup is young enough; `None` without one, or without a limit.
     pub fresh_until: Option<Timestamp>,
 }
@@ -142,9 +144,9 @@ pub fn of(known: Known<'_>) -> Freshness {
     let newest_good = good.max(known.expectation.last_met);
     let allowed = known.expectation.allowed_age;
     let fresh_until = newest_good.zip(allowed).map(|(good, age)| good.plus(age));
-    let failures = failures(known.runs);
+    let (failures, failing_since) = failures(known.runs);
     let state = worst(&known, newest_good, failures);
-    Freshness { state, newest_good, failures, fresh_until }
+    Freshness { state, newest_good, failures, failing_since, fresh_until }
 }
 
 fn worst(known: &Known<'_>, newest_good: Option<Timestamp>, failures: u32) -> State {
@@ -203,12 +205,15 @@ fn finished(runs: &[PlanRun]) -> Vec<&PlanRun> {
     finished
 }
 
-/// How many runs failed in a row, those of one flow counted once: they are one run, tried again.
-fn failures(runs: &[PlanRun]) -> u32 {
-    let in_a_row = finished(runs).into_iter().rev().take_while(|run| run.is_bad());
+/// How many runs failed in a row, those of one flow counted once: they are one run, tried again. And
+/// since when.
+fn failures(runs: &[PlanRun]) -> (u32, Option<Timestamp>) {
+    let finished = finished(runs);
+    let in_a_row: Vec<_> = finished.iter().rev().take_while(|run| run.is_bad()).collect();
     let mut flows = BTreeSet::new();
-    let counted = in_a_row.filter(|run| run.flow.is_none_or(|flow| flows.insert(flow)));
-    u32::try_from(counted.count()).unwrap_or(u32::MAX)
+    let counted = in_a_row.iter().filter(|run| run.flow.is_none_or(|flow| flows.insert(flow)));
+    let count = u32::try_from(counted.count()).unwrap_or(u32::MAX);
+    (count, in_a_row.last().map(|run| run.started_at))
 }
 
 #[cfg(test)]
@@ -424,6 +429,7 @@ mod tests {
         let expectation = expectation(None);
         let known = Known { expectation: &expectation, runs: &runs, since: NOW, now: NOW };
         assert_eq!(of(known).failures, 4);
+        assert_eq!(of(known).failing_since, Some(hours_ago(9)));
     }
 
     #[test]
@@ -434,5 +440,6 @@ mod tests {
         let expectation = expectation(None);
         let known = Known { expectation: &expectation, runs: &runs, since: NOW, now: NOW };
         assert_eq!(of(known).failures, 3);
+        assert_eq!(of(known).failing_since, Some(hours_ago(3)));
     }
 }

@@ -5,6 +5,7 @@
 mod expectation;
 mod id;
 mod maintenance;
+mod message;
 mod operation;
 mod peer;
 mod repo;
@@ -20,6 +21,7 @@ pub use id::{
     Epoch, FlowId, IdError, InstanceId, KeyId, OperationId, PlanId, RepoGuid, RepoId, UserName,
 };
 pub use maintenance::{AmountError, MaxUnused, ReadData, Subset};
+pub use message::what_and_remedy;
 pub use operation::{
     Attempt, ItemError, ItemErrors, Operation, OperationKind, Progress, Stats, Status, UnknownWord,
 };

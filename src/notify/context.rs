@@ -1,7 +1,7 @@
 //! What a template and a command are told of an event. Kept in the outbox, so it has no secret.
 
 use super::{Event, Severity};
-use crate::model::{Operation, Stats, Timestamp};
+use crate::model::{Operation, Stats, Timestamp, what_and_remedy};
 use serde::{Deserialize, Serialize};
 
 /// The fields of an event, by the names that templates use.
@@ -101,11 +101,13 @@ impl Context {
         let at = operation.ended_at.unwrap_or(operation.started_at);
         let took = operation.ended_at.map(|end| end.since(operation.started_at));
         let message: String = operation.message.chars().take(MAX_MESSAGE).collect();
+        let (what, remedy) = what_and_remedy(&message);
         Self {
             plan: operation.plan.as_ref().map(ToString::to_string),
             repo: operation.repo.as_ref().map(ToString::to_string),
             state: operation.status.to_string(),
-            message,
+            remedy: remedy.map(str::to_owned),
+            message: what.to_owned(),
             operation: Some(operation.id.to_string()),
             flow: Some(operation.flow.to_string()),
             kind: Some(operation.kind.to_string()),

@@ -89,14 +89,21 @@ impl Agenda {
         let key = TaskKey::Plan(plan.id.clone());
         let Some(first) = self.book.record(&key).and_then(next_due) else { return Vec::new() };
         let put_off = key.put_off(&self.instance, plan.schedule.jitter());
-        plan.schedule.next_runs(first, count, put_off, &Zone::of_this_machine())
+        let (local, now) = (Zone::of_this_machine(), clock::now());
+        // One that is due and waits stands for all that passed meanwhile.
+        let second = plan.schedule.next(first.max(now), put_off, &local);
+        let later =
+            second.map(|second| plan.schedule.next_runs(second, count - 1, put_off, &local));
+        std::iter::once(first).chain(later.into_iter().flatten()).collect()
     }
 }
 
-/// One that is due and was not tried yet comes before those that will be.
+/// One that is due and was not tried yet comes before those that will be. Where those are counted
+/// from a retry that waits, it is the retry.
 fn next_due(record: &Record) -> Option<Timestamp> {
     let due = record.pending.filter(|pending| pending.attempt == 1).map(|pending| pending.due);
-    due.or(record.next_due)
+    let retry = || record.pending.map(|pending| pending.not_before);
+    due.or(record.next_due).or_else(retry)
 }
 
 fn zone_name(schedule: &Schedule) -> String {

@@ -9,7 +9,7 @@ use crate::api::{
 use crate::daemon::Node;
 use crate::daemon::ports::Backlog;
 use crate::job::Live;
-use crate::model::{KeyId, Timestamp};
+use crate::model::{KeyId, Timestamp, what_and_remedy};
 use crate::reconcile::{Shard, Trouble};
 use crate::store::history::{LogSummary, StoreState};
 use crate::wire::{TakenRepo, TakenState};
@@ -100,10 +100,15 @@ fn readable<T>(
 }
 
 fn config_trouble(node: &Node) -> Option<Attention> {
-    let trouble = node.config.trouble()?;
+    let snapshot = node.config.subscribe().borrow().clone();
+    let trouble = snapshot.trouble?;
     let path = node.config.path().display().to_string();
     let remedy = "correct the file; until then the last good configuration stays in effect";
-    Some(Attention { remedy: Some(remedy.to_owned()), ..row("config", path, trouble.to_string()) })
+    Some(Attention {
+        remedy: Some(remedy.to_owned()),
+        since: snapshot.since.map(|at| at.to_string()),
+        ..row("config", path, trouble.to_string())
+    })
 }
 
 fn store_trouble(state: &StoreState) -> Option<Attention> {
@@ -173,12 +178,17 @@ fn plan_trouble(plan: &Plan) -> Option<Attention> {
         "failing" => "the newest run failed".to_owned(),
         _ => return None,
     };
+    let since = match plan.state.as_str() {
+        "stale" => &plan.fresh_until,
+        "failing" => &plan.failing_since,
+        _ => &None,
+    };
     Some(Attention {
         remedy: Some(format!(
             "see `holdfast ops --plan {0}`, then `holdfast plan backup {0}`",
             plan.id
         )),
-        since: plan.last_run.clone(),
+        since: since.clone(),
         ..row("plan", &plan.id, message)
     })
 }
@@ -221,12 +231,8 @@ fn repo_trouble(repo: &Repo) -> Option<Attention> {
 
 /// A reason is a sentence on what is wrong, and then what to do about it.
 fn explained(kind: &str, subject: &str, reason: &str) -> Attention {
-    match reason.split_once(". ") {
-        Some((what, remedy)) => {
-            Attention { remedy: Some(remedy.to_owned()), ..row(kind, subject, what) }
-        }
-        None => row(kind, subject, reason),
-    }
+    let (what, remedy) = what_and_remedy(reason);
+    Attention { remedy: remedy.map(str::to_owned), ..row(kind, subject, what) }
 }
 
 /// What a member could not take of what it was sent.
@@ -367,6 +373,7 @@ mod tests {
             id: "home".to_owned(),
             state: "paused".to_owned(),
             disabled_reason: Some(reason.clone()),
+            needs_someone: true,
             ..Plan::default()
         };
         let repo = Repo {
@@ -375,6 +382,8 @@ mod tests {
             reason: Some(reason),
             ..Repo::default()
         };
+        let snoozed = Plan { needs_someone: false, ..plan.clone() };
+        assert_eq!(plan_trouble(&snoozed), None);
         for trouble in [plan_trouble(&plan).unwrap(), repo_trouble(&repo).unwrap()] {
             assert_eq!(trouble.message, "hub no longer shares repo vault");
             assert_eq!(trouble.remedy.as_deref(), Some("Ask there to share it again"));

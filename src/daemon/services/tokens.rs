@@ -166,6 +166,7 @@ fn created(row: &TokenRow, token: &Token, urls: &[PeerUrl]) -> CreatedToken {
         uses: row.uses,
         grants: grants::shown(&row.grants),
         asks: grants::shown(&row.asks),
+        replaces: row.replaces.map(|key| key.to_string()),
     }
 }
 
@@ -179,6 +180,7 @@ fn document(row: &TokenRow, now: Timestamp) -> Document {
         uses: row.uses,
         grants: grants::shown(&row.grants),
         asks: grants::shown(&row.asks),
+        replaces: row.replaces.map(|key| key.to_string()),
     }
 }
 

@@ -96,9 +96,16 @@ impl Trust {
         now: Timestamp,
     ) -> Result<std::result::Result<(Admission, Option<TokenRow>), Refusal>> {
         let conn = self.lock();
-        let token = token_by_secret(&conn, secret)?;
+        let mut token = token_by_secret(&conn, secret)?;
         let candidate = candidate(&conn, newcomer)?;
-        Ok(decide(token.as_ref(), &candidate, now).map(|admission| (admission, token)))
+        let decided = decide(token.as_ref(), &candidate, now);
+        if let (Ok(Admission::Redeem { replaces: Some(old) }), Some(token)) = (&decided, &mut token)
+            && let Some(replaced) = find(&conn, old)?
+        {
+            let own = std::mem::replace(&mut token.grants, replaced.grants);
+            token.grants.unite(own);
+        }
+        Ok(decided.map(|admission| (admission, token)))
     }
 
     /// Redeems a token: decision, use and peer in one transaction (P1).

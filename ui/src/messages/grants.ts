@@ -23,7 +23,7 @@ export const permissionWords: Record<string, PermissionWords> = {
   },
   'run-operations': {
     title: 'Run plans',
-    what: 'start and cancel what is set up; never a command of its own',
+    what: 'start and cancel backup, forget, prune and the rest as they are set up; never a command of its own',
     will: 'run',
     all: 'run all plans',
     of: (things) => `run ${things}`,

@@ -3,7 +3,7 @@
 use crate::api;
 use crate::daemon::services::fleet::Seen;
 use crate::freshness::State;
-use crate::model::{Operation, Status};
+use crate::model::{Operation, Status, what_and_remedy};
 
 /// A sentence, what to do in words, and the button that does it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -100,11 +100,11 @@ fn paused(plan: &api::Plan) -> (String, Option<String>) {
 
 /// A message is a sentence on what is wrong, and then what to do about it.
 fn split(message: &str) -> (String, Option<String>) {
-    match message.split_once(". ") {
-        _ if message.is_empty() => ("the newest run did not end well".to_owned(), None),
-        Some((what, remedy)) => (what.to_owned(), Some(remedy.to_owned())),
-        None => (message.to_owned(), None),
+    if message.is_empty() {
+        return ("the newest run did not end well".to_owned(), None);
     }
+    let (what, remedy) = what_and_remedy(message);
+    (what.to_owned(), remedy.map(str::to_owned))
 }
 
 fn fix(seen: &Seen, has_failed: bool, around: &Around<'_>) -> Option<&'static str> {

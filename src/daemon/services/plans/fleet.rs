@@ -336,6 +336,7 @@ impl Facts<'_> {
             id: plan.to_string(),
             instance: self.instance.to_string(),
             failures: freshness.failures,
+            failing_since: freshness.failing_since.map(text),
             as_of: view.last_heard.map(|(ours, _)| text(ours)),
             repo: repo.to_string(),
             paths: self.paths,

@@ -65,8 +65,10 @@ impl Known {
         let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
         let locked = ids.iter().filter_map(|id| Some((id.clone(), node.engine.locked(id)?.by)));
         let locked = locked.collect();
-        let told =
-            node.history.read(move |reader| Ok((troubles(reader, &ids)?, kept_of(reader, &ids)?)));
+        let places = guids.clone();
+        let told = node
+            .history
+            .read(move |reader| Ok((troubles(reader, &ids)?, kept_of(reader, &ids, &places)?)));
         let (troubles, kept) = told.await.map_err(refuse::store)?;
         let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
         let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
@@ -92,7 +94,7 @@ impl Known {
         standing.on(api::Repo {
             id: repo.id.to_string(),
             guid: guid.map(ToString::to_string),
-            uri: redact_uri(repo.uri.as_written()),
+            uri: Some(redact_uri(repo.uri.as_written())),
             shared: repo.shared,
             upkeep: upkeep::document(&repo.upkeep),
             kind: repo.kind.clone(),
@@ -158,7 +160,7 @@ impl Known {
         Some(standing.on(api::Repo {
             id: repo.id.to_string(),
             guid: Some(repo.guid.to_string()),
-            uri: redact_uri(repo.uri.expose()),
+            uri: Some(redact_uri(repo.uri.expose())).filter(|uri| !uri.is_empty()),
             shared: true,
             origin_instance: Some(name).filter(|name| *name != origin),
             origin: Some(origin),
@@ -223,14 +225,21 @@ fn troubles(
     Ok(troubles)
 }
 
-/// When each repo was last checked and pruned with success.
-fn kept_of(reader: &HistoryReader<'_>, ids: &[RepoId]) -> store::Result<BTreeMap<RepoId, Kept>> {
+/// When each repo was last checked and pruned with success: the repository that it is now, not one
+/// that had its id before.
+fn kept_of(
+    reader: &HistoryReader<'_>,
+    ids: &[RepoId],
+    guids: &BTreeMap<RepoId, RepoGuid>,
+) -> store::Result<BTreeMap<RepoId, Kept>> {
     let last = |id: &RepoId, kind| {
         let shard = Shard { repo: id.to_string(), plan: String::new() };
         let newest = reader.newest(reader.owner(), &shard, Some(kind), LOOKED_AT_OF_KIND)?;
-        let good = newest.into_iter().find(|recorded| recorded.status == Some(Status::Succeeded));
-        let state = good.and_then(|recorded| recorded.state);
-        store::Result::Ok(state.and_then(|operation| operation.ended_at))
+        let is_of_it = |operation: &Operation| {
+            operation.status == Status::Succeeded && operation.repo_guid.as_ref() == guids.get(id)
+        };
+        let states = newest.into_iter().filter_map(|recorded| recorded.state);
+        store::Result::Ok(states.filter(is_of_it).find_map(|operation| operation.ended_at))
     };
     let dates = |id: &RepoId| {
         let dates = (last(id, OperationKind::Check)?, last(id, OperationKind::Prune)?);
