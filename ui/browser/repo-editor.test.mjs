@@ -99,10 +99,10 @@ for (const screen of SCREENS) {
     daemon.edits(/parallel = 2/, 'parallel = 3');
     daemon.edits(/place = "attic"/, 'place = "off-site, Oslo"');
     daemon.edits(/kind = "server"/, 'kind = "disk"');
-    const conflict = tab.getByRole('alert').filter({ hasText: 'Changed elsewhere meanwhile' });
-    const choice = (name) => conflict.getByRole('button', { name, exact: true });
-    await choice('There: off-site, Oslo').waitFor();
-    await choice('There: disk').waitFor();
+    const conflict = tab.getByRole('alert').filter({ hasText: 'changed here and elsewhere' });
+    const choice = (of) => conflict.getByRole('group', { name: `Which value of ${of} counts` });
+    await choice('Place').getByText('off-site, Oslo').waitFor();
+    await choice('Kind').getByText('disk').waitFor();
     assert.equal(await field(tab, 'Operations at once').inputValue(), '3');
     assert.deepEqual(await typed(), mine, 'what is typed stays');
     assert.ok(await save(tab).isDisabled(), 'one of the two is to be chosen first');
@@ -114,8 +114,10 @@ for (const screen of SCREENS) {
     daemon.edits(/parallel = 3/, 'parallel = 4');
     await until('taken', async () => (await field(tab, 'Operations at once').inputValue()) === '4');
     daemon.edits(/kind = "disk"/, 'kind = "tape"');
-    await choice('There: tape').click();
-    await choice('Here: off-site, Turin').click();
+    await choice('Kind').getByText('tape').waitFor();
+    await choice('Kind').getByRole('button', { name: 'Take theirs' }).click();
+    await choice('Place').getByText('off-site, Turin').waitFor();
+    await choice('Place').getByRole('button', { name: 'Keep yours' }).click();
     await conflict.waitFor({ state: 'detached' });
     assert.deepEqual(await typed(), { ...mine, Kind: 'tape' });
     assert.ok(await isSamePage(tab), 'without a reload');

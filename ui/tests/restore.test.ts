@@ -118,9 +118,11 @@ describe('an edit of a repo', () => {
   it('takes over what was changed elsewhere, and asks only where both changed it', () => {
     const now = { ...base, kind: 'server', maxUnused: '10%' };
     const theirs = { ...base, maxUnused: '20%', place: 'off-site' };
-    const { next, clashes, taken } = merged(base, now, theirs);
+    const { next, conflicts, taken } = merged(base, now, theirs);
     expect(next).toMatchObject({ kind: 'server', maxUnused: '10%', place: 'off-site' });
     expect(taken).toEqual(['place']);
-    expect(clashes).toEqual([{ name: 'maxUnused', mine: '10%', theirs: '20%' }]);
+    expect(conflicts).toEqual(['maxUnused']);
+    const again = merged(theirs, next, { ...theirs, kind: 'tape' }, conflicts);
+    expect(again.conflicts).toEqual(['kind', 'maxUnused']);
   });
 });

@@ -1,9 +1,24 @@
 // The words of components that only editors use; apart from `en.ts`, to stay off the first page.
 import { form, plural } from './plural';
 
+const fields = (n: number) => plural(n, { one: 'field', other: 'fields' });
 const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots' });
 
 export const editingWords = {
+  conflict: {
+    title: (n: number) =>
+      `${fields(n)} ${form(n, { one: 'was', other: 'were' })} changed here and elsewhere`,
+    what: 'Nothing is saved yet, and nothing you typed is lost. Choose for each which one counts.',
+    mine: 'Yours',
+    theirs: 'Written meanwhile',
+    before: 'Before',
+    nothing: 'nothing',
+    keepMine: 'Keep yours',
+    takeTheirs: 'Take theirs',
+    choose: (field: string) => `Which value of ${field} counts`,
+    open: (n: number) => plural(n, { one: 'conflict to settle', other: 'conflicts to settle' }),
+  },
+
   field: {
     changed: 'changed',
     none: 'none',

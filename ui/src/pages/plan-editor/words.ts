@@ -1,5 +1,5 @@
 // The words of the plan editor.
-import { form, listed, plural } from '$/messages';
+import { listed, plural } from '$/messages';
 import type { FieldName } from './fields';
 
 const fields = (n: number) => plural(n, { one: 'field', other: 'fields' });
@@ -211,20 +211,6 @@ export const editor = {
       `${plural(n, { one: 'thing is', other: 'things are' })} to be corrected:`,
     file: 'The config file says',
     checking: 'The plan could not be checked',
-  },
-
-  conflict: {
-    title: (n: number) =>
-      `${fields(n)} ${form(n, { one: 'was', other: 'were' })} changed here and elsewhere`,
-    what: 'Nothing is saved yet, and nothing you typed is lost. Choose for each which one counts.',
-    field: 'Field',
-    mine: 'Yours',
-    theirs: 'Written meanwhile',
-    before: 'Before',
-    keepMine: 'Keep yours',
-    takeTheirs: 'Take theirs',
-    choose: (field: string) => `Which value of ${field} counts`,
-    open: (n: number) => plural(n, { one: 'conflict to settle', other: 'conflicts to settle' }),
   },
 
   taken: (names: string[]) => `Changed elsewhere meanwhile, and taken: ${listed(names)}.`,

@@ -9,7 +9,6 @@ import {
   fieldOf,
   fieldsOf,
   merged,
-  type Clash,
   type Draft,
   type FieldName,
   type Fields,
@@ -30,7 +29,9 @@ export class Editing {
   written = $state.raw<Written>();
   problems = $state.raw<FieldProblem[]>([]);
   toml = $state('');
-  clashes = $state.raw<Clash[]>([]);
+  /** What both changed; the base has what the other wrote. */
+  conflicts = $state.raw<FieldName[]>([]);
+  before = $state.raw<Fields>();
   taken = $state.raw<FieldName[]>([]);
   failed = $state.raw<Failure>();
   unread = $state.raw<Failure>();
@@ -71,22 +72,23 @@ export class Editing {
 
   #meet(written: Written): void {
     const theirs = fieldsOf(written.repo);
-    const { next, clashes, taken } = merged(this.base, this.now, theirs, this.clashes);
+    const { next, conflicts, taken } = merged(this.base, this.now, theirs, this.conflicts);
     this.written = written;
+    this.before = this.base;
     this.base = theirs;
     this.now = next;
-    this.clashes = clashes;
+    this.conflicts = conflicts;
     this.taken = taken;
   }
 
-  settle(clash: Clash, takeTheirs: boolean): void {
-    if (takeTheirs) this.now[clash.name] = clash.theirs;
-    this.clashes = this.clashes.filter((one) => one !== clash);
+  settle(field: FieldName, whose: 'mine' | 'theirs'): void {
+    if (whose === 'theirs') this.now[field] = this.base[field];
+    this.conflicts = this.conflicts.filter((one) => one !== field);
   }
 
   discard(): void {
     if (this.written) this.#begin(this.written);
-    this.clashes = [];
+    this.conflicts = [];
     this.failed = undefined;
   }
 

@@ -138,27 +138,20 @@ export function editRequest(
   };
 }
 
-export interface Clash {
-  name: FieldName;
-  mine: string;
-  theirs: string;
-}
-
 /** What was changed elsewhere meets what is being typed: only what both changed is asked about, until it
  *  is settled. */
-export function merged(base: Fields, now: Fields, theirs: Fields, asked: Clash[] = []) {
+export function merged(base: Fields, now: Fields, theirs: Fields, asked: FieldName[] = []) {
   const next = { ...now };
-  const clashes: Clash[] = [];
+  const conflicts: FieldName[] = [];
   const taken: FieldName[] = [];
-  const open = asked.map(({ name }) => name);
-  for (const name of new Set([...changed(base, theirs), ...open])) {
+  for (const name of new Set([...changed(base, theirs), ...asked])) {
     if (now[name].trim() === theirs[name].trim()) continue;
     if (now[name].trim() === base[name].trim()) {
       next[name] = theirs[name];
       taken.push(name);
-    } else clashes.push({ name, mine: now[name], theirs: theirs[name] });
+    } else conflicts.push(name);
   }
-  return { next, clashes, taken };
+  return { next, conflicts, taken };
 }
 
 /** As the config names them, to fields of the form. */

@@ -72,11 +72,6 @@ export const editor = {
   testing: 'Looking at the storage',
   guid: 'guid',
   tomlHint: 'As it would be written, without secrets.',
-  conflictTitle: 'Changed elsewhere meanwhile',
-  conflictWhat: 'What you did not touch was taken over. For these, choose one:',
-  theirs: (value: string) => `There: ${value}`,
-  mine: (value: string) => `Here: ${value}`,
-  empty: 'empty',
   taken: (fields: string) => `Changed elsewhere and taken over: ${fields}.`,
 };
 
