@@ -225,13 +225,13 @@ impl Editor {
         Ok(is_still(&now) && self.replace(&path, &now, text)?)
     }
 
-    /// A plan as the file has it, with its comments; `None` where it has none of that id.
+    /// A `plan` or `repo` as the file has it, with its comments; `None` where it has none of that id.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn plan_text(&self, id: &PlanId) -> Result<Option<String>, EditError> {
+    pub fn text_of(&self, kind: &str, id: &str) -> Result<Option<String>, EditError> {
         let text = read_text(&self.path).map_err(|reason| self.io(reason))?;
-        Ok(edit_hooks::cut_out(&text, "plan", id.as_str()))
+        Ok(edit_hooks::cut_out(&text, kind, id))
     }
 
     /// The configuration that the edits would make of the file, validated; nothing is written.

@@ -26,6 +26,10 @@ pub(super) fn parted(removed: &RemovedRepo) -> String {
     let mut lines = vec![format!("{} is removed here; its snapshots stay", removed.repo)];
     let plans = removed.disabled_plans.join(", ");
     lines.extend((!plans.is_empty()).then(|| format!("these plans no longer run: {plans}")));
+    let kept = removed.kept_in.as_ref().zip(removed.kept_until.as_ref());
+    lines.extend(kept.map(|(file, until)| {
+        format!("its part of the config, with a password that stands there, is kept until {until}: {file}")
+    }));
     let owner = removed.origin.as_ref();
     lines.extend(
         owner.map(|key| format!("take it again: holdfast repo add {} --from {key}", removed.repo)),
@@ -152,6 +156,7 @@ mod tests {
             repo: "vault".to_owned(),
             origin: Some("ed25519.x".to_owned()),
             disabled_plans: vec!["home".to_owned()],
+            ..RemovedRepo::default()
         };
         assert_eq!(
             parted(&removed),

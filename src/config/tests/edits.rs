@@ -291,7 +291,7 @@ fn an_edit_of_what_was_changed_since_is_a_conflict() {
 fn what_was_cut_out_goes_back_with_its_comments() {
     let (_dir, path) = file(HOOKED);
     let editor = Editor::new(path.clone());
-    let text = editor.plan_text(&id("home")).unwrap().unwrap();
+    let text = editor.text_of("plan", "home").unwrap().unwrap();
     assert!(text.contains("# mine") && text.contains("# by hand"), "{text}");
     let before = editor.apply(&[]).unwrap();
     editor.apply(&[Edit::RemovePlan(id("home"))]).unwrap();
@@ -299,5 +299,5 @@ fn what_was_cut_out_goes_back_with_its_comments() {
     assert_eq!(after.plan(&id("home")), before.plan(&id("home")));
     assert!(read(&path).contains("# mine"));
     assert!(matches!(editor.apply(&[Edit::Merge(text)]), Err(EditError::Exists { .. })));
-    assert_eq!(editor.plan_text(&id("nope")).unwrap(), None);
+    assert_eq!(editor.text_of("plan", "nope").unwrap(), None);
 }

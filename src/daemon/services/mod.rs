@@ -21,6 +21,7 @@ mod peers;
 mod plans;
 mod reflection;
 mod refuse;
+mod removed;
 mod repos;
 mod revision;
 mod settings;

@@ -1,11 +1,11 @@
 //! Plans: listed, written into the config, and run.
 
 pub(in crate::daemon) mod fleet;
-mod removed;
 pub(super) mod request;
 pub(super) mod timed;
 
 use super::asker::Asker;
+use super::removed::{self, Removed};
 use super::{peers, refuse, revision};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
@@ -71,9 +71,9 @@ impl PlanService for Service {
     async fn remove(&self, request: Request<api::PlanRequest>) -> Answer<RemovedPlan> {
         let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
         self.known(&id)?;
-        let restorable_until = removed::keep(&self.node, &id).await;
+        let kept = removed::keep(&self.node, Removed::Plan(id.clone())).await;
         self.write(vec![Edit::RemovePlan(id.clone())]).await?;
-        let restorable_until = restorable_until.map(|until| until.to_string());
+        let restorable_until = kept.map(|(_, until)| until.to_string());
         Ok(Response::new(RemovedPlan { plan: id.to_string(), restorable_until }))
     }
 

@@ -10,6 +10,7 @@ mod sizes;
 mod upkeep;
 
 use super::asker::Asker;
+use super::removed::{self, Removed};
 use super::{peers, refuse, revision};
 use crate::api::repo_service_server::RepoService;
 use crate::api::{self, RemovedRepo, RepoList};
@@ -172,10 +173,12 @@ impl Service {
 
     async fn removed(&self, id: RepoId) -> Result<RemovedRepo, Status> {
         let before = self.repos().await?;
+        let mut kept = None;
         let origin = match before.named(&id) {
             Named::Own(repo) => {
                 let removal = vec![Edit::RemoveRepo(id.clone())];
                 self.node.rehearse(removal.clone()).await.map_err(refuse::edit)?;
+                kept = removed::keep(&self.node, Removed::Repo(id.clone())).await;
                 self.taken_back(repo).await?;
                 self.node.edit(removal).await.map_err(refuse::edit)?;
                 None
@@ -189,7 +192,14 @@ impl Service {
         };
         super::expectations_changed(&self.node).await;
         let disabled_plans = self.disabled_since(&before, &id).await?;
-        Ok(RemovedRepo { repo: id.to_string(), origin, disabled_plans })
+        let (kept_in, kept_until) = kept.unzip();
+        Ok(RemovedRepo {
+            repo: id.to_string(),
+            origin,
+            disabled_plans,
+            kept_in: kept_in.map(|file| file.display().to_string()),
+            kept_until: kept_until.map(|until| until.to_string()),
+        })
     }
 
     /// Tells the members while the file still has it, as not shared: a repo that is merely absent says

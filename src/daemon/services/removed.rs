@@ -1,12 +1,13 @@
-//! Plans that were removed, kept for a while as they were written, in the data directory.
+//! Plans and repos that were removed, kept for a while as they were written, in the data directory: of
+//! a password that was made here the config file may have had the only copy.
 //!
-//! 1. A plan that cannot be kept is removed all the same: that is what was asked for.
+//! 1. One that cannot be kept is removed all the same: that is what was asked for.
 
 use super::refuse;
 use crate::clock;
 use crate::config::{Editor, write_new};
 use crate::daemon::Node;
-use crate::model::{PlanId, Timestamp};
+use crate::model::{PlanId, RepoId, Timestamp};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -15,30 +16,50 @@ use tonic::Status;
 /// How long.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-fn folder(node: &Node) -> PathBuf {
-    node.data.path().join("removed-plans")
+/// What is removed.
+#[derive(Debug, Clone)]
+pub(super) enum Removed {
+    Plan(PlanId),
+    Repo(RepoId),
 }
 
-/// An id has no character that means something in a path.
-fn file(node: &Node, id: &PlanId) -> PathBuf {
-    folder(node).join(format!("{id}.toml"))
+impl Removed {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan",
+            Self::Repo(_) => "repo",
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::Plan(id) => id.as_str(),
+            Self::Repo(id) => id.as_str(),
+        }
+    }
+
+    /// An id has no character that means something in a path.
+    fn file(&self, node: &Node) -> PathBuf {
+        let folder = node.data.path().join(format!("removed-{}s", self.kind()));
+        folder.join(format!("{}.toml", self.id()))
+    }
 }
 
-/// Keeps it; until when, if it is.
-pub(super) async fn keep(node: &Node, id: &PlanId) -> Option<Timestamp> {
-    let (folder, file, id) = (folder(node), file(node, id), id.clone());
-    let editor = Editor::new(node.config.path().to_owned());
+/// Where it is kept, readable for its owner only, and until when; `None` if it is not.
+pub(super) async fn keep(node: &Node, removed: Removed) -> Option<(PathBuf, Timestamp)> {
+    let file = removed.file(node);
+    let (editor, place) = (Editor::new(node.config.path().to_owned()), file.clone());
     let kept = tokio::task::spawn_blocking(move || {
-        sweep(&folder);
-        let text = editor.plan_text(&id).map_err(io::Error::other)?;
+        place.parent().into_iter().for_each(sweep);
+        let text = editor.text_of(removed.kind(), removed.id()).map_err(io::Error::other)?;
         let text = text.ok_or(io::ErrorKind::NotFound)?;
-        remove(&file)?;
-        write_new(&file, &text)
+        remove(&place)?;
+        write_new(&place, &text)
     });
     match kept.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-        Ok(()) => Some(clock::now().plus(KEPT)),
+        Ok(()) => Some((file, clock::now().plus(KEPT))),
         Err(error) => {
-            tracing::warn!(%error, "a plan that is removed is not kept");
+            tracing::warn!(%error, "what is removed is not kept");
             None
         }
     }
@@ -46,7 +67,7 @@ pub(super) async fn keep(node: &Node, id: &PlanId) -> Option<Timestamp> {
 
 /// As it was written.
 pub(super) async fn text(node: &Node, id: &PlanId) -> Result<String, Status> {
-    let file = file(node, id);
+    let file = Removed::Plan(id.clone()).file(node);
     let read = tokio::task::spawn_blocking(move || {
         if is_over(&file) {
             return Err(io::ErrorKind::NotFound.into());
@@ -65,10 +86,10 @@ pub(super) async fn text(node: &Node, id: &PlanId) -> Result<String, Status> {
 
 /// It is there again.
 pub(super) async fn forget(node: &Node, id: &PlanId) {
-    let file = file(node, id);
+    let file = Removed::Plan(id.clone()).file(node);
     let forgotten = tokio::task::spawn_blocking(move || remove(&file)).await;
     if let Ok(Err(error)) = forgotten {
-        tracing::warn!(%error, "what was kept of a removed plan stays");
+        tracing::warn!(%error, "what was kept of a removal stays");
     }
 }
 
@@ -91,7 +112,7 @@ fn sweep(folder: &Path) {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for file in files.map(|entry| entry.path()).filter(|file| is_over(file)) {
         if let Err(error) = remove(&file) {
-            tracing::warn!(%error, "what was kept of a removed plan stays");
+            tracing::warn!(%error, "what was kept of a removal stays");
         }
     }
 }
