@@ -161,7 +161,7 @@ fn what_is_wrong_is_refused_by_name_and_changes_nothing() {
     let removed = nas.ask(&["repo", "remove", "vault"]);
     assert_eq!(removed["disabled_plans"], serde_json::json!(["home"]));
     let kept = std::path::Path::new(removed["kept_in"].as_str().unwrap());
-    assert!(std::fs::read_to_string(kept).unwrap().contains("id = \"vault\""), "{removed}");
+    assert!(fs::read_to_string(kept).unwrap().contains("id = \"vault\""), "{removed}");
     let mode = std::os::unix::fs::MetadataExt::mode(&kept.metadata().unwrap());
     assert_eq!(mode & 0o777, 0o600, "a password may stand in it");
     assert_eq!(nas.cli(&["fleet"]).code, 1, "a plan that something disabled needs somebody");
