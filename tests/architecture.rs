@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reconcile", &["model"]),
     ("wire", &["model", "grant", "reconcile"]),
     ("session", &["model", "grant", "pairing", "crypto", "reconcile", "wire"]),
-    ("api", &[]),
+    ("api", &["model"]),
     ("config", &["model", "clock", "shutdown", "grant", "pairing", "schedule", "notify", "crypto"]),
     ("import", &["model", "clock", "config"]),
     ("store", &["model", "clock", "grant", "pairing", "schedule", "reconcile", "wire"]),
