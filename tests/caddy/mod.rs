@@ -1,10 +1,14 @@
 //! A real Caddy of a test's own, configured by the example file.
 //!
 //! Use with `#[path = "../caddy/mod.rs"] mod caddy;`. It is killed when it goes out of scope.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::duplicate_mod)]
 
+#[path = "../ports/mod.rs"]
+mod ports;
+
+pub use ports::free_address;
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -29,11 +33,6 @@ pub struct Caddy {
     pub site: SocketAddr,
     admin: SocketAddr,
     process: Option<Child>,
-}
-
-/// An address that was free a moment ago.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Caddy {

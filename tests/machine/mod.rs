@@ -6,13 +6,15 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod light;
+#[path = "../ports/mod.rs"]
+mod ports;
 
 use holdfast::config::read_or_create_identity;
 use holdfast::store::History;
 use holdfast::store::history::{HistoryTx, Owner};
+pub use ports::free_port;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -335,9 +337,4 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.kill9();
     }
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

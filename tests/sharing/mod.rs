@@ -1,5 +1,8 @@
 //! Whole instances within the test's process, with real files, restic and TCP; and a hostile owner.
 
+#[path = "../ports/mod.rs"]
+mod ports;
+
 use holdfast::clock;
 use holdfast::config::{DataDir, LiveConfig, read_or_create_identity};
 use holdfast::crypto::Identity;
@@ -19,9 +22,10 @@ use holdfast::store::history::Owner;
 use holdfast::store::trust::{Peer, ReceivedRepo, ReceivedState};
 use holdfast::store::{History, Trust};
 use holdfast::wire::{SharedRepoReport, SharedRepoSet, TakenState};
+use ports::free_address;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -276,11 +280,6 @@ impl Pair {
 
 fn anywhere() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
-}
-
-/// One that stays the same over restarts.
-fn free_address() -> SocketAddr {
-    TcpListener::bind(anywhere()).unwrap().local_addr().unwrap()
 }
 
 fn known_host(key: KeyId, at: SocketAddr, consent: &str, paths: &str) -> String {
