@@ -99,7 +99,7 @@ for (const screen of SCREENS) {
       await clear(onNas.tab, 'member that has it');
     });
 
-    test('un-shared by its name: the member is told why, and its plan does not run', async () => {
+    test('un-shared: the member is told why, and its plan does not run', async () => {
       const { tab } = onNas;
       const { tab: there } = onLaptop;
       await onLaptop.open(MEMBER);
@@ -107,7 +107,6 @@ for (const screen of SCREENS) {
       await tab.getByRole('button', { name: 'Un-share' }).click();
       const dialog = tab.getByRole('dialog', { name: 'Un-share vault?' });
       const act = dialog.getByRole('button', { name: 'Un-share' });
-      assert.ok(await act.isDisabled());
       await clear(tab, 'un-sharing is asked');
       await act.click();
       await part(tab, 'Shared with').waitFor({ state: 'detached' });
