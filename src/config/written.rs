@@ -65,6 +65,15 @@ impl<'a> Findings<'a> {
     }
 }
 
+/// What may have been meant by a key that is not known here.
+fn nearest_or_all<K: AsRef<str>>(name: &str, known: &[K]) -> String {
+    let known: Vec<_> = known.iter().map(AsRef::as_ref).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("the keys here are {}", known.join(", ")),
+    }
+}
+
 /// The keys of one kind of table.
 pub(super) struct Keys {
     pub(super) known: &'static [&'static str],
@@ -107,10 +116,7 @@ impl<'a> Section<'a> {
         if !self.place.key.is_empty() && TOP.known.contains(&name) {
             return "it belongs to the top level: write it above the first [[table]]".to_owned();
         }
-        match nearest(name, keys.known.iter().copied()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("the keys here are {}", keys.known.join(", ")),
-        }
+        nearest_or_all(name, keys.known)
     }
 
     /// Reports the keys that are none of these.
@@ -121,11 +127,7 @@ impl<'a> Section<'a> {
                 continue;
             }
             let place = Place { span: key.span(), key: self.path_of(name) };
-            let near = nearest(name, known.iter().map(String::as_str));
-            let cure = near.map_or_else(
-                || format!("the keys here are {}", known.join(", ")),
-                |near| format!("did you mean {near:?}?"),
-            );
+            let cure = nearest_or_all(name, known);
             self.findings.report(&place, "this key is not known", Some(cure));
         }
     }

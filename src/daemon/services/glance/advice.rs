@@ -117,9 +117,9 @@ fn fix(seen: &Seen, has_failed: bool, around: &Around<'_>) -> Option<&'static st
             has_log.then_some("open-log")
         };
     }
-    if let Some(why) = plan.disabled_reason.as_ref().filter(|_| !plan.enabled) {
+    if plan.disabled_reason.is_some() && !plan.enabled {
         // Only what the owner switched off can be switched on.
-        return why.contains("enabled = false").then_some("enable");
+        return (!seen.known.expectation.is_out_of_order()).then_some("enable");
     }
     let is_paused = seen.known.expectation.timing.paused;
     match seen.state {
