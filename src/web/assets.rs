@@ -31,7 +31,8 @@ const HASHED: &str = "/assets/";
 /// The file of this path, or the page.
 pub(super) fn answer(path: &str, headers: &HeaderMap) -> Response {
     let found = find(path).or_else(|| {
-        let page = !path.starts_with(HASHED);
+        // Services of other instances are no page: a proxy lets the sync path through, and nothing else.
+        let page = !path.starts_with(HASHED) && !path.starts_with("/holdfast.");
         page.then(|| find(SHELL)).flatten()
     });
     match found {
@@ -128,7 +129,10 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::OK, "{path}");
             assert_eq!(answer.headers()[header::ETAG], page.etag, "{path}");
         }
-        assert_eq!(answer("/assets/gone.js", &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
+        for none in ["/assets/gone.js", "/holdfast.sync.v1.SyncService/Sync"] {
+            let answer = answer(none, &HeaderMap::new());
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{none}");
+        }
     }
 
     #[test]

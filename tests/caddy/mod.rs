@@ -121,6 +121,18 @@ impl Caddy {
         }
     }
 
+    /// Asks it to end, and waits until it has.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "Caddy does not end");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Where its site is, as a URL.
     pub fn url(&self, front: &Front) -> String {
         let (scheme, path) = match front {

@@ -65,6 +65,17 @@ async fn links_pass_in_every_form_and_other_paths_do_not() {
 }
 
 #[tokio::test]
+async fn a_stop_of_caddy_does_not_wait_for_the_links_through_it() {
+    let mut hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
+    let Some(mut caddy) = Caddy::start(&Front::Plain, hub.main) else { return };
+    let mut link = dial(&url(&caddy, &Front::Plain)).await;
+    tokio::spawn(echo(hub.link().await));
+    round_trip(&mut link, 10).await;
+    tokio::task::spawn_blocking(move || caddy.stop()).await.unwrap();
+    assert!(!lives(&mut link).await);
+}
+
+#[tokio::test]
 async fn a_link_ends_on_the_other_side_through_caddy() {
     let mut hub = Hub::start(Setup { behind_proxy: true, ..Setup::default() }).await;
     let Some(caddy) = Caddy::start(&Front::Plain, hub.main) else { return };
