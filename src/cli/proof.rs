@@ -6,17 +6,20 @@
 //!
 //! 1. Nothing in the file is trusted but what the signature covers.
 //! 2. One line is held at a time, and none longer than [`LINE_LIMIT`].
-//! 3. Where the origin lost a digest, what came before it in that shard is told as not proven, and
+//! 3. A superseded state may be without its content; the newest of an operation may not, or whoever
+//!    holds the log could hide how a run ended. The check as a whole fails then.
+//! 4. Where the origin lost a digest, what came before it in that shard is told as not proven, and
 //!    the check as a whole fails.
 
 use super::{Exit, Failure, Output};
 use crate::api::{ExportRecord, ProofCheckpoint, ProofEntry, ProofOrigin, ProofShard};
-use crate::model::{Epoch, KeyId, OperationId, Timestamp};
+use crate::model::{Epoch, InstanceId, KeyId, OperationId, Timestamp};
 use crate::reconcile::{self as chain, EntryKind, Hash, Head, Shard};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
@@ -66,6 +69,7 @@ struct Unproven {
 #[derive(Debug, PartialEq, Eq, serde::Serialize)]
 struct Proven {
     ok: bool,
+    /// What the key calls itself. The signature does not cover it.
     instance: String,
     key_id: String,
     epoch: String,
@@ -73,8 +77,12 @@ struct Proven {
     root: String,
     shards: u64,
     entries: u64,
+    /// Entries that the origin no longer keeps, before the first of each shard in this file.
+    trimmed: u64,
     /// Entries whose payload was blanked: their digest is proven, their content is not shown.
     blank: u64,
+    /// Operations whose newest entry is among them: how they ended is not shown.
+    withheld: u64,
     /// Entries up to one whose digest is lost: nothing binds them to the signature.
     unproven: u64,
 }
@@ -97,20 +105,23 @@ pub(crate) fn verify(output: Output, file: &Path) -> Result<Exit, Failure> {
 }
 
 fn rendered(proven: &Proven) -> String {
-    let verdict = match proven.unproven {
-        0 => "✓ proven ".to_owned(),
-        n => format!("✗ {n} entries come before a lost one and are not proven; of the others"),
+    let verdict = match (proven.unproven, proven.withheld) {
+        (0, 0) => "✓ proven ".to_owned(),
+        (0, n) => format!("✗ how {n} operations ended was left out; beyond that"),
+        (n, _) => format!("✗ {n} entries come before a lost one and are not proven; of the others"),
     };
+    let Proven { key_id, instance, signed_at, epoch, root, .. } = proven;
     format!(
-        "{verdict} {} entries in {} shards are what {} signed at {}\nkey id    {}\nepoch     {}\nroot      {}\nblank     {} superseded states have their content left out",
+        "{verdict} {} entries in {} shards are what {key_id} signed at {signed_at}\n\
+         instance  it calls itself {instance}, which nobody signed\n\
+         epoch     {epoch}\n\
+         root      {root}\n\
+         trimmed   {} older entries are not in this file\n\
+         blank     {} superseded states have their content left out",
         proven.entries - proven.unproven,
         proven.shards,
-        proven.instance,
-        proven.signed_at,
-        proven.key_id,
-        proven.epoch,
-        proven.root,
-        proven.blank,
+        proven.trimmed,
+        proven.blank - proven.withheld,
     )
 }
 
@@ -156,14 +167,16 @@ fn ended(source: &mut impl BufRead) -> bool {
 
 /// A file checked up to some line.
 struct Check {
-    origin: ProofOrigin,
+    instance: InstanceId,
     key: KeyId,
     public_key: [u8; 32],
     epoch: Epoch,
     heads: Vec<(Shard, Head)>,
     current: Option<Current>,
     entries: u64,
+    trimmed: u64,
     blank: u64,
+    withheld: u64,
     unproven: u64,
 }
 
@@ -174,6 +187,8 @@ struct Current {
     claimed: Head,
     entries: u64,
     unproven: u64,
+    /// Operations whose newest entry so far has no payload.
+    withheld: HashSet<OperationId>,
 }
 
 impl Check {
@@ -187,15 +202,18 @@ impl Check {
             return Err(format!("the public key has key id {key}, {} is claimed", origin.key_id));
         }
         let epoch = origin.epoch.parse().map_err(|error| format!("epoch: {error}"))?;
+        let instance = origin.instance.parse().map_err(|error| format!("instance: {error}"))?;
         Ok(Self {
-            origin,
+            instance,
             key,
             public_key,
             epoch,
             heads: Vec::new(),
             current: None,
             entries: 0,
+            trimmed: 0,
             blank: 0,
+            withheld: 0,
             unproven: 0,
         })
     }
@@ -215,7 +233,15 @@ impl Check {
             return Err("the shard does not begin with the chain of its name".to_owned());
         }
         let reached = Head { seq: shard.base, chain: base_chain };
-        self.current = Some(Current { shard: name, reached, claimed, entries: 0, unproven: 0 });
+        self.trimmed = self.trimmed.saturating_add(shard.base);
+        self.current = Some(Current {
+            shard: name,
+            reached,
+            claimed,
+            entries: 0,
+            unproven: 0,
+            withheld: HashSet::new(),
+        });
         Ok(())
     }
 
@@ -236,7 +262,7 @@ impl Check {
         };
         current.reached = Head { seq: entry.seq, chain };
         self.blank += u64::from(entry.payload.is_none());
-        Ok(())
+        current.see(entry)
     }
 
     fn close_shard(&mut self) -> Result<(), String> {
@@ -244,11 +270,14 @@ impl Check {
         if done.reached != done.claimed {
             return Err(format!(
                 "the chain of {}/{} does not come out at {}",
-                done.shard.repo, done.shard.plan, done.claimed.seq
+                done.shard.repo.escape_debug(),
+                done.shard.plan.escape_debug(),
+                done.claimed.seq
             ));
         }
         self.entries += done.entries;
         self.unproven += done.unproven;
+        self.withheld += done.withheld.len() as u64;
         self.heads.push((done.shard, done.reached));
         Ok(())
     }
@@ -264,18 +293,41 @@ impl Check {
         crate::crypto::verify_checkpoint(&self.public_key, &self.epoch, &root, time, &signature)
             .map_err(|error| format!("the checkpoint: {error}"))?;
         Ok(Proven {
-            ok: self.unproven == 0,
-            instance: self.origin.instance.clone(),
+            ok: self.unproven == 0 && self.withheld == 0,
+            instance: self.instance.to_string(),
             key_id: self.key.to_string(),
             epoch: self.epoch.to_string(),
             signed_at: time.to_string(),
             root: hex::encode(root),
             shards: self.heads.len() as u64,
             entries: self.entries,
+            trimmed: self.trimmed,
             blank: self.blank,
+            withheld: self.withheld,
             unproven: self.unproven,
         })
     }
+}
+
+impl Current {
+    /// A removal says by itself what became of the operation.
+    fn see(&mut self, entry: &ProofEntry) -> Result<(), String> {
+        let operation = operation_of(entry)?;
+        if entry.payload.is_some() || kind_of(entry)? == EntryKind::Removed {
+            self.withheld.remove(&operation);
+        } else {
+            self.withheld.insert(operation);
+        }
+        Ok(())
+    }
+}
+
+fn operation_of(entry: &ProofEntry) -> Result<OperationId, String> {
+    entry.operation.parse().map_err(|error| format!("operation: {error}"))
+}
+
+fn kind_of(entry: &ProofEntry) -> Result<EntryKind, String> {
+    entry.kind.parse().map_err(|error: crate::model::UnknownWord| error.to_string())
 }
 
 /// The chain value of an entry that follows `reached`.
@@ -283,9 +335,7 @@ fn linked(reached: &Head, entry: &ProofEntry, digest: &Hash) -> Result<Hash, Str
     if let Some(payload) = &entry.payload {
         matches_digest(payload, digest)?;
     }
-    let operation: OperationId =
-        entry.operation.parse().map_err(|error| format!("operation: {error}"))?;
-    let kind = entry.kind.parse::<EntryKind>().map_err(|error| error.to_string())?;
+    let (operation, kind) = (operation_of(entry)?, kind_of(entry)?);
     Ok(chain::link(&reached.chain, entry.seq, &operation, kind, digest))
 }
 
@@ -380,6 +430,39 @@ mod tests {
         let proven = check(file(&export()).as_bytes()).unwrap();
         assert_eq!((proven.shards, proven.entries, proven.blank), (1, 2, 1));
         assert_eq!(proven.signed_at, "2026-11-21T04:00:00.000Z");
+    }
+
+    #[test]
+    fn a_file_that_hides_how_an_operation_ended_is_no_proof() {
+        let mut lines = export();
+        lines[3]["payload"] = Value::Null;
+        let proven = check(file(&lines).as_bytes()).unwrap();
+        assert_eq!((proven.ok, proven.blank, proven.withheld), (false, 2, 1));
+        assert!(rendered(&proven).starts_with("✗ how 1 operations ended was left out"));
+    }
+
+    #[test]
+    fn entries_that_are_no_longer_kept_are_counted() {
+        let mut lines = export();
+        let first = {
+            let key = Identity::from_seed([7; 32]).key_id();
+            let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+            let base = chain::chain_zero(&key, &Epoch::from_bytes([9; 16]), &shard);
+            let operation = OperationId::from_bytes([3; 16]);
+            chain::link(&base, 1, &operation, EntryKind::First, &chain::digest(b"one"))
+        };
+        (lines[1]["base"], lines[1]["base_chain"]) = (1.into(), hex::encode(first).into());
+        lines.remove(2);
+        let proven = check(file(&lines).as_bytes()).unwrap();
+        assert_eq!((proven.ok, proven.entries, proven.trimmed), (true, 1, 1));
+        assert!(rendered(&proven).contains("trimmed   1 older entries"));
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_found() {
+        let mut lines = export();
+        lines[0]["instance"] = "\u{1b}[31mred".into();
+        assert!(reason(&lines).starts_with("line 1: instance: "));
     }
 
     #[test]
