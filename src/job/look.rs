@@ -3,7 +3,7 @@
 
 use super::queue::{self, Claim, Mode, Priority, Wish};
 use super::{Engine, JobError, RepoSpec, RestoreRequest};
-use crate::model::{RepoGuid, RepoId};
+use crate::model::{RepoAccess, RepoGuid, RepoId};
 use crate::restic::{
     Command, Comparison, Decode, Differences, Dump, Failure, Listing, Matches, Rehearsal, Restic,
     Search, Tree, Version,
@@ -16,11 +16,12 @@ use tokio::sync::{mpsc, oneshot};
 const UNREAD: usize = 4;
 
 /// What a snapshot is read for, item by item.
-#[derive(Debug)]
 pub struct Reading<D: Decode> {
     pieces: mpsc::Receiver<Vec<u8>>,
     end: Option<oneshot::Receiver<Result<(), JobError>>>,
     decoder: D,
+    /// Whose secrets are struck out of what cannot be decoded.
+    access: RepoAccess,
     items: VecDeque<D::Item>,
 }
 
@@ -49,7 +50,7 @@ impl<D: Decode> Reading<D> {
             if let Err(failure) = self.decoder.take(&piece, &mut self.items) {
                 self.pieces.close();
                 self.end = None;
-                return Some(Err(failure.into()));
+                return Some(Err(failure.redacted(&self.access).into()));
             }
         }
         self.items.pop_front().map(Ok)
@@ -144,14 +145,14 @@ impl Engine {
         let repo = self.inner.ports.repo(repo).await?;
         let (reader, pieces) = mpsc::channel(UNREAD);
         let (told, end) = oneshot::channel();
-        let engine = self.clone();
+        let (engine, access) = (self.clone(), repo.access.clone());
         Arc::clone(&self.inner).spawn(task.clone(), async move {
             let pour = engine.pour((&restic, &repo), &command, turn, (task, &reader));
             // Nobody waits for the end of what nobody reads.
             let _ = told.send(pour.await);
         });
         let (decoder, items) = (D::default(), VecDeque::new());
-        Ok(Reading { pieces, end: Some(end), decoder, items })
+        Ok(Reading { pieces, end: Some(end), decoder, access, items })
     }
 
     /// Beside backups, and not while something works alone on the repo.

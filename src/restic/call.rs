@@ -221,7 +221,7 @@ impl Restic {
             Err(failure) if failure.lacks_words_of_ssh() => {
                 let environment = self.environment(None);
                 let failure = ssh::explained(failure, access.uri.expose(), environment).await;
-                return Err(failure.seen(&|text| Redaction::of(access).apply(text)));
+                return Err(failure.redacted(access));
             }
             ended => ended?,
         };
@@ -272,8 +272,8 @@ impl Restic {
 }
 
 pub(super) fn unreadable(document: &str, access: &RepoAccess) -> Failure {
-    let said = Redaction::of(access).apply(document.lines().next().unwrap_or_default());
-    Failure::new(Reason::Unreadable, &said.chars().take(80).collect::<String>())
+    let said = document.lines().next().unwrap_or_default();
+    Failure::raw(Reason::Unreadable, said).redacted(access)
 }
 
 #[cfg(test)]

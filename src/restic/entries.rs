@@ -97,8 +97,7 @@ impl EntryDocument {
 }
 
 fn unreadable(said: &[u8]) -> Failure {
-    let said: String = String::from_utf8_lossy(said).chars().take(80).collect();
-    Failure::new(Reason::Unreadable, &said)
+    Failure::raw(Reason::Unreadable, &String::from_utf8_lossy(said))
 }
 
 fn cut_short() -> Failure {

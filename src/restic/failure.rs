@@ -4,7 +4,9 @@
 //! phrase here stands in a recorded output under `tests/fixtures/restic/`, or names the version of
 //! restic that prints it.
 
+use super::redact::Redaction;
 use super::{Feature, Version};
+use crate::model::RepoAccess;
 use serde::Deserialize;
 use std::fmt;
 
@@ -207,7 +209,7 @@ impl Failure {
     }
 
     /// With all of the telling line, secrets too: for [`Failure::seen`].
-    fn raw(reason: Reason, tail: &str) -> Self {
+    pub(super) fn raw(reason: Reason, tail: &str) -> Self {
         Self { reason, said: telling_line(tail).to_owned() }
     }
 
@@ -220,6 +222,13 @@ impl Failure {
             other => other,
         };
         Self { reason, said: cut(&self.said, Self::SAID) }
+    }
+
+    /// The same without the secrets of that access.
+    #[must_use]
+    pub fn redacted(self, access: &RepoAccess) -> Self {
+        let redaction = Redaction::of(access);
+        self.seen(&|text| redaction.apply(text))
     }
 
     /// The failure that an exit code and the end of standard error stand for, with all that was said.

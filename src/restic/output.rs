@@ -42,9 +42,9 @@ pub struct SnapshotId(String);
 /// Not a snapshot id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "snapshot {0:?} is not an id; it is 4 to 64 hexadecimal digits, as `holdfast snapshots` lists them"
+    "no id of a snapshot: that is 4 to 64 hexadecimal digits, as `holdfast snapshots` lists them"
 )]
-pub struct NotASnapshotId(String);
+pub struct NotASnapshotId;
 
 impl SnapshotId {
     /// Its digits.
@@ -68,7 +68,7 @@ impl FromStr for SnapshotId {
         if (4..=64).contains(&text.len()) && text.bytes().all(hex) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotASnapshotId(text.chars().take(80).collect()))
+            Err(NotASnapshotId)
         }
     }
 }
