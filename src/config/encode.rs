@@ -37,15 +37,19 @@ pub(super) fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> V
 }
 
 pub(super) fn repo(repo: &Repo) -> Fields {
-    let env = repo.env.iter().map(|(name, value)| (name.as_str(), template(value)));
+    let environment = |env: &[(String, Template)]| {
+        (!env.is_empty())
+            .then(|| inline(env.iter().map(|(name, value)| (name.as_str(), template(value)))))
+    };
     let mut fields = vec![("id", Some(text(&repo.id))), ("uri", Some(template(&repo.uri)))];
     fields.extend(password(&repo.password));
     fields.extend([
-        ("env", (!repo.env.is_empty()).then(|| inline(env))),
+        ("env", environment(&repo.env)),
         ("place", repo.place.as_ref().map(text)),
         ("kind", repo.kind.as_ref().map(text)),
         ("shared", set(repo.shared, false)),
         ("member-uri", repo.member.uri.as_ref().map(template)),
+        ("member-env", environment(&repo.member.env)),
         ("member-password-file", repo.member.password.as_ref().and_then(file)),
         ("auto-init", set(repo.auto_init, true)),
     ]);
@@ -223,7 +227,7 @@ pub(super) fn redacted(repo: &Repo) -> Repo {
     if let SecretSource::Inline(value) = &repo.password {
         shown.password = SecretSource::Inline(hidden(value));
     }
-    for (_, value) in &mut shown.env {
+    for (_, value) in shown.env.iter_mut().chain(&mut shown.member.env) {
         *value = hidden(value);
     }
     shown

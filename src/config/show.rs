@@ -2,7 +2,7 @@
 
 use super::encode::{self, Fields};
 use super::hooks::{Channel, Hook, show_channel, show_hooks};
-use super::secret::SecretSource;
+use super::secret::{SecretSource, Template};
 use super::valid::{Plan, Repo};
 use crate::notify::Action;
 use std::collections::BTreeMap;
@@ -48,11 +48,11 @@ impl Repo {
             set.push("uri".to_owned());
         }
         set.push("password".to_owned());
-        let hidden = self.env.iter().zip(&shown.env).filter(|(own, shown)| own != shown);
-        set.extend(hidden.map(|((name, _), _)| format!("env.{name}")));
+        set.extend(hidden("env", &self.env, &shown.env));
         if shown.member.uri != self.member.uri {
             set.push("member-uri".to_owned());
         }
+        set.extend(hidden("member-env", &self.member.env, &shown.member.env));
         set
     }
 
@@ -61,6 +61,16 @@ impl Repo {
     pub fn redacted(&self) -> Self {
         encode::redacted(self)
     }
+}
+
+/// The variables of which another value is shown.
+fn hidden<'a>(
+    key: &'a str,
+    own: &'a [(String, Template)],
+    shown: &'a [(String, Template)],
+) -> impl Iterator<Item = String> + 'a {
+    let hidden = own.iter().zip(shown).filter(|(own, shown)| own != shown);
+    hidden.map(move |((name, _), _)| format!("{key}.{name}"))
 }
 
 impl Channel {

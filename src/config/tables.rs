@@ -29,6 +29,7 @@ pub(super) const REPO: Keys = Keys {
         "kind",
         "shared",
         "member-uri",
+        "member-env",
         "member-password-file",
         "auto-init",
         "hook",
@@ -192,7 +193,8 @@ fn member(section: &Section<'_>) -> Member {
         Some(uri)
     });
     let password = section.field("member-password-file").and_then(|field| secret_file(&field));
-    Member { uri, password }
+    let env = section.field("member-env").map(|field| environment(&field)).unwrap_or_default();
+    Member { uri, password, env }
 }
 
 fn check_placeholders(field: &Field<'_>, uri: &str) {

@@ -5,6 +5,7 @@ use super::units::{ByteSize, Span};
 use super::values::within;
 use super::written::{Field, Findings, Keys, Section};
 use crate::model::{Compression, IoClass, Nice, OutOfBounds, PackSize, Patience, Rate, Tuning};
+use std::fmt::Display;
 use std::time::Duration;
 use toml::de::DeTable;
 use toml_edit::{Item, Value};
@@ -43,17 +44,16 @@ fn limits(field: &Field<'_>) -> Tuning {
     }
 }
 
-fn checked<T, U>(
+fn checked<T: Copy + Display, U>(
     field: &Field<'_>,
     value: T,
     of: impl Fn(T) -> Result<U, OutOfBounds>,
 ) -> Option<U> {
-    of(value).map_err(|error| field.report(error.to_string(), None)).ok()
+    of(value).map_err(|error| field.report(format!("{value}: {error}"), None)).ok()
 }
 
 fn bytes<T>(field: &Field<'_>, of: impl Fn(u64) -> Result<T, OutOfBounds>) -> Option<T> {
-    let ByteSize(given) = field.parse()?;
-    checked(field, given, of)
+    checked(field, field.parse()?, |ByteSize(given)| of(given))
 }
 
 /// restic does nothing useful with less.

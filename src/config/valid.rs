@@ -6,7 +6,8 @@ use super::units::{ByteSize, Span, TrustedProxy};
 use super::upkeep::Upkeep;
 use crate::grant::Grants;
 use crate::model::{
-    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention, Tuning,
+    InstanceId, KeyId, MachineClass, PeerRole, PlanId, RepoAccess, RepoId, Retention, Secret,
+    Tuning,
 };
 use crate::pairing::PeerUrl;
 use crate::schedule::{OnlyWhen, Retry, Schedule};
@@ -236,6 +237,12 @@ pub struct Member {
     pub uri: Option<Template>,
     /// Their password: another key of the same repository.
     pub password: Option<SecretSource>,
+    /// Their environment.
+    pub env: Vec<(String, Template)>,
+}
+
+impl Member {
+    const NONE: Self = Self { uri: None, password: None, env: Vec::new() };
 }
 
 impl Repo {
@@ -250,7 +257,7 @@ impl Repo {
             place: None,
             kind: None,
             shared: false,
-            member: Member { uri: None, password: None },
+            member: Member::NONE,
             auto_init: true,
             hooks: Vec::new(),
             upkeep: Upkeep::NONE,
@@ -266,11 +273,11 @@ impl Repo {
         Ok(RepoAccess {
             uri: self.uri.resolve()?,
             password: self.password.resolve().await?,
-            env: self.resolved_env()?,
+            env: resolved(&self.env)?,
         })
     }
 
-    /// All that a member of that name is sent, every secret resolved now.
+    /// All that a member of that name may be sent, every secret resolved now.
     ///
     /// # Errors
     /// A secret that cannot be had.
@@ -281,12 +288,20 @@ impl Repo {
             None => self.uri.resolve()?,
         };
         let password = self.member.password.as_ref().unwrap_or(&self.password);
-        Ok(RepoAccess { uri, password: password.resolve().await?, env: self.resolved_env()? })
+        let env = resolved(self.member_env())?;
+        Ok(RepoAccess { uri, password: password.resolve().await?, env })
     }
 
-    fn resolved_env(&self) -> Result<Vec<(String, crate::model::Secret)>, SecretError> {
-        self.env.iter().map(|(name, value)| Ok((name.clone(), value.resolve()?))).collect()
+    /// The environment of members: the owner's own, unless they have a way or credentials of their own.
+    #[must_use]
+    pub fn member_env(&self) -> &[(String, Template)] {
+        let is_own = self.member.uri.is_some() || !self.member.env.is_empty();
+        if is_own { &self.member.env } else { &self.env }
     }
+}
+
+fn resolved(env: &[(String, Template)]) -> Result<Vec<(String, Secret)>, SecretError> {
+    env.iter().map(|(name, value)| Ok((name.clone(), value.resolve()?))).collect()
 }
 
 /// What to back up, and where to.

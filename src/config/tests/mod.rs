@@ -47,6 +47,7 @@ place = "off-site"
 kind = "server"
 shared = true
 member-uri = "rest:https://{{instance}}:hunter2@vault.example/nas"
+member-env = {{ AWS_SESSION_TOKEN = "hunter2" }}
 member-password-file = "/etc/member"
 auto-init = false
 forget = {{ schedule = {{ cron = "0 3 * * *" }}, retention = {{ daily = 30, monthly = 12 }} }}

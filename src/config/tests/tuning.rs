@@ -64,7 +64,7 @@ fn what_is_out_of_bounds_is_told_where_it_stands() {
         |line: &str| of(&format!("[[repo]]\nid = \"v\"\nuri = \"/v\"\npassword = \"x\"\n{line}"));
     for (line, part) in [
         ("limits = { upload = \"100\" }", "at least 1KiB"),
-        ("limits = { nice = 20 }", "repo[v].limits.nice: nice is a whole number from 0 to 19"),
+        ("limits = { nice = 20 }", "repo[v].limits.nice: 20: nice is a whole number from 0 to 19"),
         ("limits = { nice = \"10\" }", "has to be a whole number"),
         ("limits = { io = \"idel\" }", "did you mean \"idle\""),
         ("limits = { memory = \"1MiB\" }", "less than 64MiB"),
@@ -117,7 +117,7 @@ fn single_values_are_set_and_removed_by_their_keys() {
     assert_eq!((after.download, after.pack_size), (before.download, before.pack_size));
     assert_eq!(tune(&before, []), Ok(before));
     let refused = |key, text| tune(&Tuning::NONE, [(key, text)]).unwrap_err();
-    assert!(refused("nice", "20").contains("limits.nice: nice is a whole number from 0 to 19"));
+    assert!(refused("nice", "20").contains("limits.nice: 20: nice is a whole number from 0 to 19"));
     assert!(refused("nice", "low").contains("has to be a whole number"));
     assert!(refused("cpu", "1").contains("cpu: this key is not known"));
     assert!(refused("upload", "1\"").contains("a whole number and a unit"));
