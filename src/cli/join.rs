@@ -83,7 +83,7 @@ impl Args {
             (None, None) => return Err(Failure::usage("no token", "give it, or --token-file")),
         };
         text.parse::<Invitation>().map_err(|error| {
-            Failure::usage(error.to_string(), "copy the whole line that token create showed")
+            Failure::usage(error.to_string(), "copy the token between the quotes, or the link")
         })
     }
 

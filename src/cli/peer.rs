@@ -3,8 +3,9 @@
 use super::{Client, Context, Exit, Failure, Output, parse, words};
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::{
-    EditPeerRequest, GetIdentityRequest, GrantRequest, ListPeersRequest, Peer, PeerRequest,
-    PeerTest, RefusedApplicant, RenamePeerRequest, RevokeRequest, TextList, Verification,
+    AllowedPeer, EditPeerRequest, GetIdentityRequest, GrantRequest, ListPeersRequest, Peer,
+    PeerRequest, PeerTest, RefusedApplicant, RemovedKey, RenamePeerRequest, RevokeRequest,
+    TextList, Verification,
 };
 use crate::clock;
 use crate::grant::Permission;
@@ -58,7 +59,7 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Stop refusing the key of a peer that was removed; it can pair again
+    /// Stop refusing a key: of a peer that was removed, or that two machines use
     #[command(after_help = "Example:\n  holdfast peer allow laptop")]
     Allow(Named),
     /// Try the way to a peer step by step, and say what to do about the first that fails
@@ -128,8 +129,9 @@ impl Command {
                 let now = clock::now();
                 output.show(&list.peers, || {
                     let refused = list.refused.iter().map(|one| refused(one, now));
+                    let removed = list.removed.iter().map(|one| removed(one, now));
                     let table = std::iter::once(listed(output, &list.peers, now));
-                    table.chain(refused).collect::<Vec<_>>().join("\n")
+                    table.chain(refused).chain(removed).collect::<Vec<_>>().join("\n")
                 })?;
             }
             Self::Show(named) => {
@@ -159,9 +161,10 @@ impl Command {
             Self::Remove { named, yes } => remove(output, &mut peers, named, yes).await?,
             Self::Allow(named) => {
                 let allowed = peers.allow(PeerRequest::from(named)).await?.into_inner();
-                output.show(&allowed, || {
-                    format!("{} ({}) is no longer refused; it pairs again with a new token: holdfast token create", allowed.instance, allowed.key_id)
-                })?;
+                // A removed one is no peer until it pairs again; one of two with one key still is.
+                let key = PeerRequest { peer: allowed.key_id.clone() };
+                let is_peer = !output.is_json() && peers.show(key).await.is_ok();
+                output.show(&allowed, || allowed_again(&allowed, is_peer))?;
             }
             Self::Test(named) => {
                 let test = peers.test(PeerRequest::from(named)).await?.into_inner();
@@ -245,6 +248,26 @@ fn refused(refused: &RefusedApplicant, now: Timestamp) -> String {
     words::marked("refused", &text)
 }
 
+/// Somebody whose key is refused by a decision made here.
+fn removed(removed: &RemovedKey, now: Timestamp) -> String {
+    let RemovedKey { instance, key_id, removed_at } = removed;
+    let when = words::relative(removed_at, now);
+    format!(
+        "removed {when}: {instance} ({key_id}); let it in again: holdfast peer allow {instance}"
+    )
+}
+
+fn allowed_again(allowed: &AllowedPeer, is_peer: bool) -> String {
+    let AllowedPeer { instance, key_id } = allowed;
+    let next = match is_peer {
+        true => {
+            "the machine that connects next is taken for the real one; it comes back by itself within 15 minutes, at once after `holdfast join` or a restart there"
+        }
+        false => "it pairs again with a new token: holdfast token create",
+    };
+    format!("{instance} ({key_id}) is no longer refused; {next}")
+}
+
 fn name(peer: &Peer) -> String {
     match &peer.label {
         Some(label) => format!("{} ({label})", peer.instance),
@@ -283,7 +306,9 @@ fn shown(peer: &Peer, own: &str, now: Timestamp) -> String {
             lines.push(format!("{title:<14}{text}"));
         }
     };
-    add("because", peer.reason.clone().filter(|_| peer.state == "offline"));
+    // Where somebody is needed, the state says it already.
+    let because = matches!(peer.state.as_str(), "offline" | "connected");
+    add("because", peer.reason.clone().filter(|_| because));
     add("what to do", peer.remedy.clone());
     add("last heard", Some(words::maybe_relative(peer.last_heard.as_deref(), now)));
     add("urls", Some(peer.urls.join(", ")));
@@ -432,6 +457,26 @@ mod tests {
         let here =
             "none are taken from nas; to take them: holdfast peer grant nas send-shared-repos";
         assert_eq!(consent_missing(&offered, "hub").as_deref(), Some(here));
+    }
+
+    #[test]
+    fn who_was_removed_is_listed_with_the_way_back() {
+        let laptop = RemovedKey {
+            instance: "laptop".to_owned(),
+            key_id: "ed25519.y".to_owned(),
+            removed_at: "2026-11-18T04:00:00.000Z".to_owned(),
+        };
+        let line =
+            "removed 3 d ago: laptop (ed25519.y); let it in again: holdfast peer allow laptop";
+        assert_eq!(removed(&laptop, now()), line);
+    }
+
+    #[test]
+    fn only_who_was_removed_needs_a_token() {
+        let nas = AllowedPeer { instance: "nas".to_owned(), key_id: "ed25519.x".to_owned() };
+        assert!(allowed_again(&nas, false).ends_with("new token: holdfast token create"));
+        let clone = allowed_again(&nas, true);
+        assert!(clone.contains("by itself") && !clone.contains("token"), "{clone}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::roster::Roster;
 use crate::clock;
-use crate::model::KeyId;
+use crate::model::{InstanceId, KeyId};
 use crate::net::drive::{Feeding, Ground};
 use crate::pairing::{Admission as Standing, PairingSecret, Refusal};
 use crate::session::{Admission, Applicant, Code};
@@ -24,6 +24,14 @@ pub(super) struct Admissions {
     ground: Ground,
 }
 
+/// What this instance is to who asks.
+pub(super) struct Here {
+    /// What it is called: a name that is taken.
+    pub(super) instance: InstanceId,
+    /// Where it says that it is reached.
+    pub(super) urls: Vec<String>,
+}
+
 type Decided = Result<(Admission, Option<Feeding>), StoreError>;
 
 impl Admissions {
@@ -33,18 +41,18 @@ impl Admissions {
         Self { trust, roster, ground }
     }
 
-    /// Decides. `urls` is where this instance says it is reached, `address` whence it is asked.
+    /// Decides. `address` is whence this instance is asked.
     /// A fault of the store is told to the applicant as one of this instance.
     pub(super) async fn decide(
         &self,
         applicant: &Applicant,
-        urls: Vec<String>,
+        here: Here,
         address: Option<String>,
     ) -> (Admission, Option<Feeding>) {
         let decided = match applicant.purpose {
-            Purpose::Preview => self.preview(applicant, address).await,
-            Purpose::Pair => self.pair(applicant, urls, address).await,
-            Purpose::Session | Purpose::Probe => self.connect(applicant, urls).await,
+            Purpose::Preview => self.preview(applicant, here, address).await,
+            Purpose::Pair => self.pair(applicant, here, address).await,
+            Purpose::Session | Purpose::Probe => self.connect(applicant, here.urls).await,
         };
         decided.unwrap_or_else(|error| {
             tracing::error!(%error, peer = %applicant.key, "an applicant could not be judged");
@@ -52,11 +60,20 @@ impl Admissions {
         })
     }
 
-    async fn preview(&self, applicant: &Applicant, address: Option<String>) -> Decided {
+    async fn preview(&self, applicant: &Applicant, here: Here, address: Option<String>) -> Decided {
         let Some((secret, newcomer)) = presented(applicant, address) else {
             return Ok(refuse(Code::TokenUnknown));
         };
-        let looked = self.store(move |trust| trust.preview(&secret, &newcomer, clock::now()));
+        let roster = Arc::clone(&self.roster);
+        let looked = self.store(move |trust| {
+            let looked = trust.preview(&secret, &newcomer, clock::now())?;
+            Ok(match &looked {
+                Ok((Standing::Redeem { .. }, _)) if is_ours(&roster, &here, &newcomer)? => {
+                    Err(Refusal::NameTaken)
+                }
+                _ => looked,
+            })
+        });
         Ok(match looked.await? {
             Ok((_, Some(token))) => {
                 let (grants, asks) = (tell(&token.grants), tell(&token.asks));
@@ -68,22 +85,28 @@ impl Admissions {
         })
     }
 
-    async fn pair(
-        &self,
-        applicant: &Applicant,
-        urls: Vec<String>,
-        address: Option<String>,
-    ) -> Decided {
+    async fn pair(&self, applicant: &Applicant, here: Here, address: Option<String>) -> Decided {
         let Some((secret, newcomer)) = presented(applicant, address) else {
             return Ok(refuse(Code::TokenUnknown));
         };
         if let Some(peer) = self.declared(applicant.key).await? {
-            return Ok((accept(&peer, urls, None), None));
+            return Ok((accept(&peer, here.urls, None), None));
         }
-        let redeemed = self.store(move |trust| trust.redeem(&secret, &newcomer, clock::now()));
+        let (roster, urls) = (Arc::clone(&self.roster), here.urls.clone());
+        let redeemed = self.store(move |trust| {
+            // A faulty token is told first, as without the name; a known key keeps its place.
+            if is_ours(&roster, &here, &newcomer)?
+                && let Ok((Standing::Redeem { .. }, _)) =
+                    trust.preview(&secret, &newcomer, clock::now())?
+            {
+                return Ok(Err(Refusal::NameTaken));
+            }
+            trust.redeem(&secret, &newcomer, clock::now())
+        });
         Ok(match redeemed.await? {
             Ok(redeemed) => {
                 self.roster.changed();
+                told(&redeemed);
                 take_over(&self.ground.history, &redeemed).await;
                 (accept(&redeemed.peer, urls, None), None)
             }
@@ -125,6 +148,32 @@ impl Admissions {
         let trust = Arc::clone(&self.trust);
         let called = tokio::task::spawn_blocking(move || call(&trust)).await;
         called.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// Whether a name is one that no token gives away: that of this instance, or of a peer that its file
+/// declares. The names of other peers are held against the token where it is redeemed.
+fn is_ours(roster: &Roster, here: &Here, newcomer: &Newcomer) -> Result<bool, StoreError> {
+    if newcomer.instance == here.instance {
+        return Ok(true);
+    }
+    let key = KeyId::of(&newcomer.public_key);
+    let holds = |peer: &Peer| peer.instance == newcomer.instance && peer.key != key;
+    Ok(roster.peers()?.iter().any(|peer| holds(peer) && roster.is_declared(&peer.key)))
+}
+
+/// One line for whoever reads the log: which token let whom in. Its secret is nobody's to read.
+fn told(redeemed: &Redeemed) {
+    let Redeemed { admission: Standing::Redeem { replaces }, token, peer } = redeemed else {
+        return;
+    };
+    let token = token.map(|token| token.to_string()).unwrap_or_default();
+    let (instance, key) = (&peer.instance, &peer.key);
+    match replaces {
+        Some(old) => {
+            tracing::info!(%token, %instance, %key, %old, "a token was redeemed; the old key is refused");
+        }
+        None => tracing::info!(%token, %instance, %key, "a token was redeemed"),
     }
 }
 
@@ -252,7 +301,8 @@ mod tests {
     }
 
     async fn answer(hub: &Hub, applicant: &Applicant) -> Admission {
-        hub.admissions.decide(applicant, Vec::new(), None).await.0
+        let here = Here { instance: "hub".parse().unwrap(), urls: Vec::new() };
+        hub.admissions.decide(applicant, here, None).await.0
     }
 
     fn refusal(admission: &Admission) -> Option<&str> {
@@ -333,6 +383,36 @@ mod tests {
         let hub = hub();
         hub.trust.add_token(&token(0, None)).unwrap();
         answer(&hub, &applicant(1, "nas", Purpose::Pair)).await;
+        let impostor = answer(&hub, &applicant(3, "nas", Purpose::Pair)).await;
+        assert_eq!(refusal(&impostor), Some("name-taken"));
+    }
+
+    #[tokio::test]
+    async fn our_own_name_is_taken_and_the_token_stays_unused() {
+        let hub = hub();
+        hub.trust.add_token(&token(1, None)).unwrap();
+        for purpose in [Purpose::Preview, Purpose::Pair] {
+            let namesake = answer(&hub, &applicant(3, "hub", purpose)).await;
+            assert_eq!(refusal(&namesake), Some("name-taken"));
+        }
+        assert_eq!(hub.trust.tokens().unwrap()[0].uses, 0);
+        let renamed = answer(&hub, &applicant(3, "nas", Purpose::Pair)).await;
+        assert!(matches!(renamed, Admission::Accept { .. }));
+        let known = answer(&hub, &applicant(3, "hub", Purpose::Pair)).await;
+        assert!(matches!(known, Admission::Accept { .. }), "a known key just connects");
+    }
+
+    #[tokio::test]
+    async fn the_name_of_a_declared_peer_is_taken() {
+        let hub = hub();
+        hub.trust.add_token(&token(0, None)).unwrap();
+        let nas = applicant(1, "nas", Purpose::Pair);
+        let declared = format!(
+            "instance = \"hub\"\n[[authorized-client]]\ninstance = \"nas\"\nkey-id = \"{}\"\n",
+            nas.key
+        );
+        std::fs::write(hub._dir.path().join("config.toml"), declared).unwrap();
+        hub.config.reload();
         let impostor = answer(&hub, &applicant(3, "nas", Purpose::Pair)).await;
         assert_eq!(refusal(&impostor), Some("name-taken"));
     }

@@ -12,7 +12,7 @@ use super::sharing::{self, Nudge};
 use crate::clock;
 use crate::grant::{Grants, Permission, Target};
 use crate::job::Live;
-use crate::model::{KeyId, LinkState, PeerRole, Status};
+use crate::model::{InstanceId, KeyId, LinkState, PeerRole, Status};
 use crate::pairing::PeerUrl;
 use crate::reconcile::Shard;
 use crate::session::{Code, DialledBy, Event, Opened, Send as Outgoing};
@@ -133,11 +133,8 @@ impl Attendant {
         }
         let address = self.node.presences.of(&self.peer()).address;
         let by = self.conversation.by;
+        self.named(opened.instance).await;
         self.learn(move |peer| {
-            if peer.instance != opened.instance {
-                tracing::info!(from = %peer.instance, to = %opened.instance, "a peer was renamed");
-                peer.instance = opened.instance;
-            }
             peer.public_key = Some(opened.public_key);
             peer.software = Some(opened.software);
             peer.grants_received = opened.granted;
@@ -159,7 +156,7 @@ impl Attendant {
         match notice {
             Notice::Urls(urls) => self.learn(move |peer| replace_urls(peer, urls)).await,
             Notice::Renamed(instance) => {
-                self.learn(|peer| peer.instance = instance).await;
+                self.named(instance).await;
                 self.nudge.notify_one();
             }
             Notice::Removed => {
@@ -168,6 +165,56 @@ impl Attendant {
                 self.node.presences.update(&self.peer(), refused);
                 sharing::dismissed(&self.node, self.peer()).await;
             }
+        }
+    }
+
+    /// Takes the name that the peer gives itself, unless somebody else has it: whose snapshots are whose
+    /// is told by that name.
+    async fn named(&self, name: InstanceId) {
+        let (key, wanted) = (self.peer(), name.clone());
+        let own = self.node.config.current().instance.clone();
+        let looked = self.node.with_trust(move |_, roster| {
+            let known = roster.peer(&key)?.map(|peer| peer.instance);
+            let is_news = known.as_ref() != Some(&wanted) || wanted == own;
+            let peers = if is_news { roster.peers()? } else { Vec::new() };
+            Ok((known, holder(&peers, &own, &key, &wanted)))
+        });
+        match looked.await {
+            Ok((Some(known), Some(holder))) => self.misnamed(&known, &name, &holder),
+            Ok((_, None)) => {
+                self.well_named();
+                self.learn(move |peer| {
+                    if peer.instance != name {
+                        tracing::info!(%key, from = %peer.instance, to = %name, "a peer was renamed");
+                        peer.instance = name;
+                    }
+                })
+                .await;
+            }
+            Ok((None, Some(_))) => {}
+            Err(error) => tracing::warn!(%error, peer = %key, "what a peer is called was not kept"),
+        }
+    }
+
+    /// Shown with the link, which stands all the same, until it has a name of its own.
+    fn misnamed(&self, known: &InstanceId, name: &InstanceId, holder: &str) {
+        let reason =
+            format!("it calls itself {name}, as {holder} is called; here it stays {known}");
+        tracing::warn!(peer = %self.peer(), reason, "the name of a peer is taken");
+        let remedy = "set another `instance` in the config file of one of the two";
+        self.node.presences.update(&self.peer(), |presence| {
+            if presence.state == LinkState::Connected {
+                presence.becomes(LinkState::Connected, Some((reason, remedy.to_owned())));
+            }
+        });
+    }
+
+    /// A link that stands has nothing else to say than what [`Self::misnamed`] said.
+    fn well_named(&self) {
+        let presence = self.node.presences.of(&self.peer());
+        if presence.state == LinkState::Connected && presence.reason.is_some() {
+            let fine = |p: &mut Presence| p.becomes(LinkState::Connected, None);
+            self.node.presences.update(&self.peer(), fine);
         }
     }
 
@@ -230,6 +277,15 @@ impl Attendant {
     }
 }
 
+/// Who else is called so, ourselves first; `None` where the name is free.
+fn holder(peers: &[Peer], own: &InstanceId, key: &KeyId, name: &InstanceId) -> Option<String> {
+    if name == own {
+        return Some("this instance".to_owned());
+    }
+    let other = peers.iter().find(|peer| peer.key != *key && peer.instance == *name)?;
+    Some(format!("another peer here ({})", other.key))
+}
+
 /// Whether a peer is another one than before, beyond when and as what it was last heard.
 fn is_another(before: &Peer, now: &Peer) -> bool {
     let as_before = Peer {
@@ -284,6 +340,21 @@ const MAX_URLS: usize = 8;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_held_by_ourselves_and_by_every_other_peer() {
+        let peer = |n: u8, name: &str| {
+            let key = KeyId::from_bytes([n; 32]);
+            Peer::new(key, name.parse().unwrap(), PeerRole::KnownHost, clock::now())
+        };
+        let peers = [peer(1, "nas"), peer(2, "laptop")];
+        let own = "hub".parse().unwrap();
+        let by = |name: &str| holder(&peers, &own, &peers[0].key, &name.parse().unwrap());
+        assert_eq!(by("hub").as_deref(), Some("this instance"));
+        assert!(by("laptop").unwrap().contains(&peers[1].key.to_string()));
+        assert_eq!(by("nas"), None, "its own");
+        assert_eq!(by("vault"), None);
+    }
 
     #[test]
     fn only_what_others_look_at_makes_a_peer_another_one() {

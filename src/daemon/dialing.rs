@@ -10,7 +10,7 @@
 //!   dial each URL in turn, the last good one first ──► session ──► ended, refused ─┘
 //! ```
 
-use super::links::{DialFailure, Links, Visit, said, state_after};
+use super::links::{DialFailure, Links, Visit, state_after};
 use super::presence::Presences;
 use super::roster::Roster;
 use crate::clock;
@@ -20,6 +20,7 @@ use crate::pairing::PeerUrl;
 use crate::session::{Code, Ending, Verdict};
 use crate::shutdown::Guard;
 use crate::store::StoreError;
+use crate::store::trust::Peer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -193,7 +194,7 @@ impl Caller {
             match self.session(&url).await {
                 Ok(visit) => {
                     outcome = outcome_of(&visit);
-                    self.show(state_after(&visit.ending), said(&visit.ending));
+                    self.show(state_after(&visit.ending), visit.said(&self.name().await, &url));
                     if is_farewell(&visit.ending) {
                         self.told().await;
                     }
@@ -241,10 +242,20 @@ impl Caller {
         }
     }
 
-    async fn urls(&self) -> Vec<PeerUrl> {
+    async fn known(&self) -> Option<Peer> {
         let (roster, key) = (Arc::clone(&self.roster), self.peer);
         let read = tokio::task::spawn_blocking(move || roster.peer(&key)).await;
-        let peer = read.ok().and_then(Result::ok).flatten();
+        read.ok().and_then(Result::ok).flatten()
+    }
+
+    /// What it is called; its key where that cannot be read.
+    async fn name(&self) -> String {
+        let known = self.known().await;
+        known.map_or_else(|| self.peer.to_string(), |peer| peer.instance.to_string())
+    }
+
+    async fn urls(&self) -> Vec<PeerUrl> {
+        let peer = self.known().await;
         let mut urls = peer.as_ref().map(Roster::urls).unwrap_or_default();
         if let Some(at) =
             self.last_good.as_ref().and_then(|good| urls.iter().position(|u| u == good))

@@ -31,6 +31,10 @@ impl FromStr for Invitation {
     fn from_str(text: &str) -> Result<Self, TokenError> {
         const LIMIT: usize = Token::MAX_LEN + PeerUrl::MAX_LEN;
         let text = text.trim();
+        // Neither a token nor a link has a blank in it.
+        if text.contains("holdfast join ") {
+            return Err(TokenError::WholeLine);
+        }
         if text.len() > LIMIT {
             return Err(TokenError::TooLong { len: text.len(), limit: LIMIT });
         }
@@ -77,6 +81,8 @@ mod tests {
     fn faults_of_links_are_told_apart() {
         let error = |text: &str| text.parse::<Invitation>().unwrap_err();
         assert_eq!(error("holdfast://hub.example"), TokenError::LinkWithoutToken);
+        let line = "holdfast join 'K:S#hub' --url https://hub.example";
+        assert_eq!(error(line), TokenError::WholeLine);
         assert_eq!(error("holdfast://#x"), TokenError::Url(UrlError::Host));
         assert_eq!(error("holdfast://hub.example#x"), TokenError::NoSecret);
     }

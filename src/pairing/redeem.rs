@@ -105,7 +105,8 @@ pub struct Candidate {
     pub instance: InstanceId,
     /// Whether this key is a peer already.
     pub standing: Standing,
-    /// The peer that has this instance id now, whatever its key.
+    /// The peer that has this instance id now, whatever its key. That it is the listener's own is for
+    /// the listener to see.
     pub name_holder: Option<KeyId>,
 }
 
@@ -169,7 +170,7 @@ impl Refusal {
                 "the listener has another name than the token says: ask for a token made under its present name"
             }
             Self::NameTaken => {
-                "another peer there has this instance id: choose another one, or ask for a token made with --replaces"
+                "this instance id is that of another peer there, or of the listener itself: set another `instance` in the config file, or ask for a token made with --replaces"
             }
             Self::Denied => {
                 "this machine was removed there: ask for a token made since, or for `holdfast peer allow`"

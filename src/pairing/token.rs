@@ -56,7 +56,7 @@ impl PairingSecret {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Nothing was given.
-    #[error("the token is empty; paste the whole line that `holdfast token create` printed")]
+    #[error("the token is empty; paste the one that `holdfast token create` printed")]
     Empty,
     /// Longer than any token.
     #[error("the text has {len} bytes, a token or link at most {limit}; paste only the token")]
@@ -66,6 +66,9 @@ pub enum TokenError {
         /// What is allowed.
         limit: usize,
     },
+    /// The command for the other machine, with the token in it.
+    #[error("this is the whole line for a shell, not the token in it")]
+    WholeLine,
     /// No `:` between key id and secret.
     #[error("the token has no ':' after the key id; it is KEYID:SECRET#INSTANCE")]
     NoSecret,

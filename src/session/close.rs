@@ -60,7 +60,7 @@ codes! {
     /// The two dial each other, and the other direction counts.
     Duplicate = "duplicate", Verdict::Duplicate, "the two dial each other; the other session is used";
     /// A boot id came back after another was seen.
-    Clone = "clone", Verdict::Refused, "two machines use this identity; give one a new identity and pair it again, or run `holdfast peer allow` for the real one";
+    Clone = "clone", Verdict::Refused, "two machines use this identity; give the copy a new identity and another `instance`, pair it with a new token, and run `holdfast peer allow` on the other side for the real one";
     /// Somebody dialled its own key.
     SelfDial = "self", Verdict::Refused, "this address leads back to the same instance; correct the URL";
     /// The dialer's key is not known here.
@@ -78,7 +78,7 @@ codes! {
     /// The key is right and the name is not.
     WrongInstance = "wrong-instance", Verdict::Refused, "the token names another instance than the one that answers; ask for a new one";
     /// Another key holds the dialer's name.
-    NameTaken = "name-taken", Verdict::Refused, "another peer there has this instance's name; change `instance` in the config, or ask for a token with --replaces";
+    NameTaken = "name-taken", Verdict::Refused, "another peer there, or that instance itself, has this instance's name; change `instance` in the config, or ask for a token with --replaces";
     /// The grants offered in a pairing were malformed.
     BadGrants = "bad-grants", Verdict::Refused, "the grants sent along were not understood; update the older side";
     /// The protocol was broken.

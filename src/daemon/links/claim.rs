@@ -56,6 +56,11 @@ impl Links {
             }
             Claim::Duplicate => Err(Code::Duplicate),
             Claim::Clone => {
+                tracing::warn!(
+                    peer = %opened.key,
+                    instance = %opened.instance,
+                    "two machines use this identity; both are refused until one of them has another"
+                );
                 // Nobody knows which of the two is connected now: both are refused.
                 self.close(&opened.key, Code::Clone);
                 Err(Code::Clone)

@@ -45,10 +45,12 @@ impl Refusals {
         self.0.subscribe()
     }
 
-    /// Takes note of a decision. Whoever is let in is no longer listed.
+    /// Takes note of a decision.
     pub(super) fn note(&self, applicant: &Applicant, admission: &Admission, from: Option<&str>) {
         match admission {
             Admission::Refuse(reason) => {
+                let (code, key, instance) = (&reason.code, &applicant.key, &applicant.instance);
+                tracing::info!(%code, %key, %instance, from, "an applicant was refused");
                 if let Some(code) = Code::parse(&reason.code).filter(|code| is_told(*code)) {
                     self.add(applicant, code, from);
                 }
@@ -70,7 +72,8 @@ impl Refusals {
         });
     }
 
-    fn forget(&self, key: &KeyId) {
+    /// Whoever is let in, or was allowed again, is no longer listed.
+    pub fn forget(&self, key: &KeyId) {
         self.0.send_if_modified(|kept| {
             let before = kept.len();
             kept.retain(|refused| refused.key != *key);
@@ -96,7 +99,7 @@ pub const fn explained(code: Code) -> (&'static str, &'static str) {
         Code::TokenRevoked => ("its token was revoked", "make a new token if it may pair"),
         Code::WrongInstance => ("its token names another instance", "make a new token for it"),
         Code::NameTaken => (
-            "another peer has its name",
+            "another peer or this instance has its name",
             "change its `instance`, or make a token that replaces that peer",
         ),
         Code::Denied | Code::Removed => {

@@ -1,8 +1,9 @@
 //! One link's view of the instance: the host of its session.
 
+use super::super::admission::Here;
 use super::super::presence::Presence;
 use super::claim::{Claimed, Place};
-use super::visit::said;
+use super::visit::{CLONE_HERE, said};
 use super::{Links, locked};
 use crate::clock;
 use crate::model::{KeyId, LinkState};
@@ -30,7 +31,7 @@ impl Side {
 
     fn refused(&self, peer: KeyId, code: Code) {
         if code == Code::Clone {
-            let why = Some((code.as_str().to_owned(), code.remedy().to_owned()));
+            let why = Some((code.as_str().to_owned(), CLONE_HERE.to_owned()));
             let refused = |presence: &mut Presence| {
                 presence.becomes(LinkState::Refused, why);
             };
@@ -53,8 +54,9 @@ impl Drop for Side {
 
 impl Host for Side {
     async fn admit(&self, applicant: &Applicant) -> (Admission, Option<Feeding>) {
-        let urls = self.links.settings().urls.clone();
-        let decided = self.links.admissions.decide(applicant, urls, self.address.clone()).await;
+        let settings = self.links.settings();
+        let here = Here { instance: settings.local.instance.clone(), urls: settings.urls.clone() };
+        let decided = self.links.admissions.decide(applicant, here, self.address.clone()).await;
         self.links.refusals.note(applicant, &decided.0, self.address.as_deref());
         decided
     }

@@ -3,6 +3,7 @@
 use crate::grant::Grants;
 use crate::model::{KeyId, LinkState, Timestamp};
 use crate::net::DialError;
+use crate::pairing::PeerUrl;
 use crate::session::{Code, Ending, Errand, Opened, Verdict};
 use crate::store::StoreError;
 use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
@@ -51,6 +52,20 @@ impl Visit {
         Self { ending: Ending::Cut, stood: false, opened: None, offer: None }
     }
 
+    /// The reason and its remedy, for a person who wanted to reach `peer` at `url`.
+    #[must_use]
+    pub fn said(&self, peer: &str, url: &PeerUrl) -> (String, String) {
+        if self.stood || self.ending != Ending::Cut {
+            return said(&self.ending);
+        }
+        // Who is not asked for by its key closes without a word.
+        let reason = format!("what answers at {url} closed before it proved to be {peer}");
+        let remedy = format!(
+            "it is starting, or another instance has that address: `holdfast peer test {peer}`"
+        );
+        (reason, remedy)
+    }
+
     /// Whether the errand was done.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -71,8 +86,18 @@ pub fn state_after(ending: &Ending) -> LinkState {
 /// The reason of an ending and its remedy.
 #[must_use]
 pub fn said(ending: &Ending) -> (String, String) {
-    (ending.code().to_owned(), ending.remedy())
+    let remedy = match ending {
+        // The remedy of the code is said to the other side.
+        Ending::Ours(reason) if Code::parse(&reason.code) == Some(Code::Clone) => {
+            CLONE_HERE.to_owned()
+        }
+        _ => ending.remedy(),
+    };
+    (ending.code().to_owned(), remedy)
 }
+
+/// What to do where a clone was seen.
+pub(super) const CLONE_HERE: &str = "two machines use this identity; give the copy a new identity and another `instance`, pair it with a new token, and run `holdfast peer allow` here for the real one";
 
 /// When the peer was last heard: a link is declared dead long after that.
 pub(super) fn heard_until(ending: &Ending, heard: Option<Timestamp>, now: Timestamp) -> Timestamp {
@@ -90,4 +115,28 @@ pub(super) fn heard_until(ending: &Ending, heard: Option<Timestamp>, now: Timest
 pub(super) fn errand(listener: KeyId, purpose: Purpose, redemption: Option<Redemption>) -> Errand {
     let (grants, opening) = (Grants::none(), Opening::default());
     Errand { listener, purpose, redemption, grants, opening }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_is_allowed_where_it_was_seen() {
+        let reason = Code::Clone.reason();
+        assert!(said(&Ending::Ours(reason.clone())).1.contains("allow` here"));
+        assert!(said(&Ending::Theirs(reason)).1.contains("allow` on the other side"));
+    }
+
+    #[test]
+    fn who_closes_before_a_session_is_not_said_to_come_back() {
+        let url = "https://hub.example".parse().unwrap();
+        let (reason, remedy) = Visit::cut().said("hub", &url);
+        assert_eq!(reason, "what answers at https://hub.example closed before it proved to be hub");
+        assert!(remedy.ends_with("`holdfast peer test hub`"), "{remedy}");
+        assert_eq!(state_after(&Visit::cut().ending), LinkState::Offline);
+        let stood = Visit { stood: true, ..Visit::cut() };
+        assert_eq!(stood.said("hub", &url).0, "cut");
+    }
 }

@@ -341,12 +341,20 @@ fn edited_urls(peer: &Peer, urls: &[String]) -> Result<Vec<String>, Status> {
 
 fn checked_label(text: &str) -> Result<Option<String>, Status> {
     let text = text.trim();
-    if text.len() > MAX_LABEL || text.chars().any(char::is_control) {
-        let message = format!("the label has {} bytes or control characters", text.len());
-        let remedy = format!("use one line of at most {MAX_LABEL} bytes");
-        return Err(refuse::invalid(message, &remedy));
-    }
+    label_must_fit(text, MAX_LABEL)?;
     Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// Whether a label is one line of at most so many bytes.
+pub(super) fn label_must_fit(label: &str, most: usize) -> Result<(), Status> {
+    let message = if label.len() > most {
+        format!("the label has {} bytes; {most} are allowed", label.len())
+    } else if label.chars().any(char::is_control) {
+        "the label has control characters, such as a tab or a line break".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(refuse::invalid(message, &format!("use one line of at most {most} bytes")))
 }
 
 fn gone(key: &KeyId) -> Status {
@@ -354,6 +362,7 @@ fn gone(key: &KeyId) -> Status {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -367,6 +376,14 @@ mod tests {
         assert_eq!(since(&heard, Some(at(8_000))), at(9_000), "when the link went down");
         let connected = Presence { state: LinkState::Connected, ..presence };
         assert_eq!(since(&connected, Some(at(5_000))), at(9_000));
+    }
+
+    #[test]
+    fn a_label_that_does_not_fit_says_why() {
+        let said = |label: &str| label_must_fit(label, 5).unwrap_err().message().to_owned();
+        assert!(label_must_fit("nas 1", 5).is_ok());
+        assert_eq!(said("cellar"), "the label has 6 bytes; 5 are allowed");
+        assert!(said("a\tb").starts_with("the label has control characters"));
     }
 
     #[test]

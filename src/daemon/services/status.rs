@@ -11,6 +11,7 @@ use crate::daemon::ports::Backlog;
 use crate::job::Live;
 use crate::model::{KeyId, Timestamp, what_and_remedy};
 use crate::reconcile::{Shard, Trouble};
+use crate::store::StoreError;
 use crate::store::history::{LogSummary, StoreState};
 use crate::wire::{TakenRepo, TakenState};
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
     let backlog = node.journal.backlog();
     attention.extend(backlog.as_ref().map(|backlog| backlog_trouble(backlog, node)));
     attention.extend(book_trouble(node));
+    attention.extend(restic_trouble(node).await);
     attention.extend(plans.iter().filter_map(plan_trouble));
     attention.extend(repos.iter().filter_map(repo_trouble));
     attention.extend(node.engine.live().iter().filter_map(run_trouble));
@@ -164,6 +166,16 @@ fn book_trouble(node: &Node) -> Option<Attention> {
     })
 }
 
+/// A machine that backs nothing up and keeps no repo needs no restic.
+async fn restic_trouble(node: &Node) -> Option<Attention> {
+    let config = node.config.current();
+    if config.plans.is_empty() && config.repos.is_empty() {
+        return None;
+    }
+    let lack = node.engine.version().await.err()?;
+    Some(explained("restic", "restic", &lack.to_string()))
+}
+
 fn plan_trouble(plan: &Plan) -> Option<Attention> {
     if !plan.needs_someone {
         return None;
@@ -250,16 +262,19 @@ fn sharing_troubles(node: &Node, peer: &Peer) -> Vec<Attention> {
     untaken.map(one).collect()
 }
 
-/// Being offline alone is nothing that needs a person.
+/// Being offline alone is nothing that needs a person. A link that stands has a reason only where the
+/// peer calls itself what somebody else is called.
 fn link_trouble(peer: &Peer) -> Option<Attention> {
-    if !["refused", "incompatible"].contains(&peer.state.as_str()) {
-        return None;
-    }
-    let reason = peer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let message = match (peer.state.as_str(), &peer.reason) {
+        ("connected", Some(reason)) => reason.clone(),
+        ("refused" | "incompatible", Some(reason)) => format!("{}: {reason}", peer.state),
+        ("refused" | "incompatible", None) => peer.state.clone(),
+        _ => return None,
+    };
     Some(Attention {
         remedy: peer.remedy.clone(),
         since: peer.since.clone(),
-        ..row("peer", &peer.instance, format!("{}{reason}", peer.state))
+        ..row("peer", &peer.instance, message)
     })
 }
 
@@ -274,8 +289,12 @@ fn sync_trouble(
     if log.is_some_and(|log| log.stopped.iter().any(is_told)) {
         return None;
     }
+    let remedy = match message == StoreError::Full.to_string() {
+        true => "make room in this instance's data directory; it goes on by itself then".to_owned(),
+        false => format!("holdfast peer verify {instance}"),
+    };
     Some(Attention {
-        remedy: Some(format!("holdfast peer verify {instance}")),
+        remedy: Some(remedy),
         since: Some(since.to_string()),
         ..row("history", instance, message)
     })
@@ -334,9 +353,12 @@ mod tests {
         );
         assert_eq!(trouble.remedy.as_deref(), Some("pair again"));
         assert!(link_trouble(&peer("incompatible")).is_some());
-        for fine in ["offline", "connecting", "connected"] {
+        for fine in ["offline", "connecting"] {
             assert_eq!(link_trouble(&peer(fine)), None);
         }
+        assert_eq!(link_trouble(&Peer { reason: None, ..peer("connected") }), None);
+        let misnamed = Peer { reason: Some("it calls itself nas".to_owned()), ..peer("connected") };
+        assert_eq!(link_trouble(&misnamed).unwrap().message, "it calls itself nas");
     }
 
     #[test]
@@ -364,6 +386,9 @@ mod tests {
             assert_eq!(row.remedy.as_deref(), Some("holdfast peer verify nas"));
             assert!(row.message.contains("\"etc\""), "{}", row.message);
         }
+        let full = (StoreError::Full.to_string(), Timestamp::EPOCH);
+        let remedy = sync_trouble("nas", full, None).unwrap().remedy.unwrap();
+        assert!(remedy.starts_with("make room"), "{remedy}");
     }
 
     #[test]

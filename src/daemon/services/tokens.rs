@@ -48,12 +48,13 @@ impl Service {
             revoked: false,
             grants: grants::read(&request.grants)?,
             asks: asks(request)?,
-            replaces: self.replaced(request.replaces.as_deref()).await?,
+            replaces: self.replaced(request).await?,
         })
     }
 
-    async fn replaced(&self, name: Option<&str>) -> Result<Option<KeyId>, Status> {
-        let Some(name) = name else { return Ok(None) };
+    async fn replaced(&self, request: &CreateTokenRequest) -> Result<Option<KeyId>, Status> {
+        let Some(name) = request.replaces.as_deref() else { return Ok(None) };
+        one_use(request.max_uses)?;
         let peer = peers::find(&self.node, name).await?;
         peers::must_not_be_declared(&self.node, &peer)?;
         Ok(Some(peer.key))
@@ -118,11 +119,17 @@ fn random<const N: usize>() -> Result<[u8; N], Status> {
 
 fn label(text: &str) -> Result<String, Status> {
     let text = text.trim();
-    if text.len() > MAX_LABEL || text.chars().any(char::is_control) {
-        let message = format!("the label has {} bytes or control characters", text.len());
-        return Err(refuse::invalid(message, &format!("use one line of at most {MAX_LABEL}")));
-    }
+    peers::label_must_fit(text, MAX_LABEL)?;
     Ok(text.to_owned())
+}
+
+/// The second machine would take the entry over from the first.
+fn one_use(max_uses: u32) -> Result<(), Status> {
+    if max_uses == 1 {
+        return Ok(());
+    }
+    let message = "one machine replaces one: a token that replaces a peer is used once";
+    Err(refuse::invalid(message, "use --max-uses 1 with --replaces"))
 }
 
 fn ttl(seconds: Option<u64>) -> Result<Ttl, Status> {
@@ -245,6 +252,12 @@ mod tests {
         for unclear in ["0a", "twice", "", "ff"] {
             assert!(id(unclear).is_err(), "{unclear}");
         }
+    }
+
+    #[test]
+    fn one_machine_replaces_one() {
+        assert!(one_use(1).is_ok());
+        assert!(one_use(0).is_err() && one_use(2).is_err());
     }
 
     #[test]

@@ -35,6 +35,8 @@ impl Newcomer {
 pub struct Redeemed {
     /// Whether a use was counted, and whose entry was taken over.
     pub admission: Admission,
+    /// The token that was presented, where there is such a one.
+    pub token: Option<TokenId>,
     /// The peer as it is stored now.
     pub peer: Peer,
 }
@@ -132,7 +134,7 @@ impl Trust {
                 }
                 _ => find(tx, &newcomer.key())?.ok_or_else(|| unknown(&newcomer.key()))?,
             };
-            Ok(Ok(Redeemed { admission, peer }))
+            Ok(Ok(Redeemed { admission, token: token.map(|token| token.id), peer }))
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::daemon::Node;
 use crate::daemon::links::Visit;
 use crate::daemon::presence::Presence;
+use crate::daemon::roster::Roster;
 use crate::grant::{GrantError, Grants};
 use crate::model::{LinkState, PeerRole};
 use crate::net::{Ladder, StepName};
@@ -136,7 +137,7 @@ impl Invited {
     fn read(node: &Node, token: &str, urls: &[String]) -> Result<Self, Status> {
         let invitation: Invitation = token.parse().map_err(|error| {
             let error: crate::pairing::TokenError = error;
-            refuse::invalid(error.to_string(), "copy all of what `holdfast token create` showed")
+            refuse::invalid(error.to_string(), "copy the token between the quotes, or the link")
         })?;
         let mut urls = addresses::read(urls)?;
         urls.extend(invitation.url.filter(|url| !urls.contains(url)));
@@ -180,35 +181,35 @@ impl Invited {
         Ok((kept, url))
     }
 
-    /// A peer that is known: its listener is asked only where no session stands.
+    /// A peer that is known: its listener is asked, which uses no token, unless a session stands and
+    /// nothing about the way there is new. An address where nobody answers is not kept.
     async fn again(&self, node: &Node, wish: Wish, peer: Peer) -> Result<(Peer, PeerUrl), Status> {
         if !wish.is_empty() {
             peers::must_not_be_declared(node, &peer)?;
         }
         let granted = grants::united(&peer.grants, &wish.grants).map_err(grants::refused)?;
-        let called = match node.links.is_connected(&peer.key) {
+        let is_dialled = self.is_dialled(&peer);
+        let called = match node.links.is_connected(&peer.key) && is_dialled {
             true => None,
             false => match self.call(node, Purpose::Pair, &granted).await {
                 Ok(called) => Some(called),
                 // Paired it is all the same, and dialled on.
-                Err(Failure::Unreached(_)) => None,
-                Err(refused) => return Err(refused.into()),
+                Err(Failure::Unreached(_)) if is_dialled => None,
+                Err(failure) => return Err(failure.into()),
             },
         };
         let (url, opened) = match called {
             Some((url, visit)) => (url, visit.opened),
             None => (self.urls[0].clone(), None),
         };
-        let (key, urls) = (peer.key, self.urls_from(&url));
+        let (key, urls) = (peer.key, self.urls_since(&url));
         let links = Arc::clone(&node.links);
         let kept = node.with_trust(move |_, roster| {
             let mut outcome = Ok(());
             roster.learn(&key, |peer| {
                 outcome = wish.grant_to(peer);
-                match &opened {
-                    Some(opened) => learn(peer, opened, urls),
-                    None if peer.role == PeerRole::KnownHost => add_urls(peer, urls),
-                    None => {}
+                if let Some(opened) = &opened {
+                    learn(peer, opened, urls);
                 }
             })?;
             links.regrant(&key);
@@ -219,6 +220,19 @@ impl Invited {
         Ok((kept.map_err(refuse::store)?.unwrap_or(peer), url))
     }
 
+    /// Whether it is dialled already, at each of these addresses.
+    fn is_dialled(&self, peer: &Peer) -> bool {
+        // Who dials us is dialled nowhere.
+        let known = Roster::urls(peer);
+        self.urls.iter().all(|url| known.contains(url))
+    }
+
+    /// The address that answered, and those after it, which were not tried.
+    fn urls_since(&self, answered: &PeerUrl) -> Vec<String> {
+        let since = self.urls.iter().skip_while(|url| *url != answered);
+        addresses::merged(since.map(ToString::to_string))
+    }
+
     /// The address that answered, then the others.
     fn urls_from(&self, answered: &PeerUrl) -> Vec<String> {
         let all = std::iter::once(answered).chain(&self.urls);
@@ -226,6 +240,15 @@ impl Invited {
     }
 
     async fn name_must_be_free(&self, node: &Node) -> Result<(), Status> {
+        if self.token.instance == node.config.current().instance {
+            let message =
+                format!("both this instance and the other are called {}", self.token.instance);
+            let remedy = format!(
+                "set another `instance` in one of the two config files (here {}); renamed there, it takes a new token",
+                node.config.path().display()
+            );
+            return Err(refuse::not_now(Refusal::NameTaken.as_str(), message, &remedy));
+        }
         let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
         let Some(holder) = peers.iter().find(|peer| peer.instance == self.token.instance) else {
             return Ok(());
@@ -373,7 +396,7 @@ impl Invited {
             Refusal::WrongInstance => {
                 format!("the instance at {url} is not called {}", self.token.instance)
             }
-            Refusal::NameTaken => format!("{who} has another peer called {own}"),
+            Refusal::NameTaken => format!("{who} knows another instance called {own}"),
             Refusal::Denied => format!("this instance was removed from {who}"),
         };
         Error::new(refusal.as_str(), message, refusal.remedy())

@@ -3,6 +3,7 @@
 use crate::api::{PeerTest, TestStep};
 use crate::daemon::Node;
 use crate::daemon::links::Visit;
+use crate::daemon::presence::Presence;
 use crate::grant::Grants;
 use crate::model::{LinkState, PeerRole};
 use crate::net::{Ladder, Step, StepName};
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 /// Clocks further apart than this are worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
+/// How long a link that was refused may take to stand once it is tried again.
+const RETRY_WITHIN: Duration = Duration::from_secs(3);
 
 /// Tries the way to a peer: each address until one leads to it.
 pub(super) async fn climb(node: &Node, peer: &Peer) -> PeerTest {
@@ -43,7 +46,11 @@ async fn climb_at(node: &Node, peer: &Peer, url: &PeerUrl) -> Ladder {
     let mut ladder = Ladder::default();
     // An address that is not reached has its broken rung on the ladder already.
     match node.links.probe(url, peer.key, &mut ladder).await {
-        Ok(visit) => judge(node, peer, &mut ladder, &visit),
+        Ok(visit) if visit.is_done() => {
+            let refused = still_refused(node, peer).await;
+            judge(node, peer, &mut ladder, &visit, refused);
+        }
+        Ok(visit) => judge(node, peer, &mut ladder, &visit, None),
         Err(failure) if ladder.ok() => {
             ladder.broke(StepName::Identity, failure.to_string(), failure.remedy());
         }
@@ -52,9 +59,41 @@ async fn climb_at(node: &Node, peer: &Peer, url: &PeerUrl) -> Ladder {
     ladder
 }
 
-fn judge(node: &Node, peer: &Peer, ladder: &mut Ladder, visit: &Visit) {
+/// A listener that would take a session may refuse the one that comes, as where two machines use one
+/// identity: whether it still does is tried once more. The reason and its remedy.
+async fn still_refused(node: &Node, peer: &Peer) -> Option<(String, String)> {
+    let mut presence = node.presences.watch(&peer.key);
+    if presence.borrow().state != LinkState::Refused {
+        return None;
+    }
+    node.dialing.at_once(&peer.key);
+    let is_up = |presence: &Presence| presence.state == LinkState::Connected;
+    // Late is no failure: then it is as it was.
+    let _ = tokio::time::timeout(RETRY_WITHIN, presence.wait_for(is_up)).await;
+    refusal(&node.presences.of(&peer.key))
+}
+
+fn refusal(presence: &Presence) -> Option<(String, String)> {
+    let (reason, remedy) = (presence.reason.clone(), presence.remedy.clone());
+    (presence.state == LinkState::Refused)
+        .then(|| (reason.unwrap_or_else(|| "refused".to_owned()), remedy.unwrap_or_default()))
+}
+
+fn judge(
+    node: &Node,
+    peer: &Peer,
+    ladder: &mut Ladder,
+    visit: &Visit,
+    refused: Option<(String, String)>,
+) {
     match (&visit.opened, &visit.ending) {
-        (Some(opened), _) if visit.is_done() => said(node, peer, ladder, opened),
+        (Some(opened), _) if visit.is_done() => match refused {
+            None => said(node, peer, ladder, opened),
+            Some((reason, remedy)) => {
+                ladder.held(StepName::Identity, format!("{}, {}", opened.instance, opened.key));
+                ladder.broke(StepName::Grants, format!("the link is refused: {reason}"), remedy);
+            }
+        },
         (_, Ending::Theirs(reason)) => {
             ladder.held(StepName::Identity, peer.key.to_string());
             let refused = format!("{} refuses this instance: {}", peer.instance, reason.code);
@@ -172,6 +211,16 @@ const fn word(step: StepName) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_refused_link_breaks_the_rung() {
+        let why = Some(("clone".to_owned(), "allow it".to_owned()));
+        let mut presence = Presence::default();
+        presence.becomes(LinkState::Refused, why.clone());
+        assert_eq!(refusal(&presence), why);
+        presence.becomes(LinkState::Offline, why);
+        assert_eq!(refusal(&presence), None);
+    }
 
     #[test]
     fn clocks_two_minutes_apart_are_worth_a_word() {

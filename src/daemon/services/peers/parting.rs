@@ -39,6 +39,7 @@ pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, S
         // It is denied already, which it takes for the same.
         tracing::warn!(%error, peer = %key, "what it is to give back was not noted");
     }
+    tracing::info!(instance = %peer.instance, %key, "a peer was removed");
     node.shared_changed();
     say_goodbye(&node, &key).await;
     node.roster.changed();
@@ -87,6 +88,8 @@ pub(super) async fn allow(node: &Node, name: &str) -> Result<AllowedPeer, Status
         None => cloned(node, name).await?,
     };
     node.links.forget_clone(&peer.key);
+    node.links.refusals().forget(&peer.key);
+    tracing::info!(instance = %peer.instance, key = %peer.key, "a peer was allowed again");
     node.roster.changed();
     node.dialing.at_once(&peer.key);
     Ok(AllowedPeer { instance: peer.instance.to_string(), key_id: peer.key.to_string() })
