@@ -76,6 +76,30 @@ async fn a_repo_that_is_unshared_leaves_and_comes_back_when_it_is_shared_again()
 }
 
 #[tokio::test]
+async fn a_plan_of_a_repo_that_comes_back_is_due_again_by_itself() {
+    let plan = format!("{PLAN}schedule = \"every 12h\"\n");
+    let pair = Pair::new("receive-shared-repos=*", &shared_vault(), &plan).await;
+    let node = pair.laptop.node();
+    let is_due = |wanted: bool| async move {
+        let config = node.config.current();
+        let home = config.plan(&"home".parse().unwrap()).unwrap();
+        // The scheduler comes to it some time after what is shared has changed, and tells nobody.
+        let comes = async {
+            while node.scheduler.agenda().next_runs(home, 1).is_empty() == wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(sharing::PATIENCE, comes).await.expect("it comes true");
+    };
+    is_due(true).await;
+    pair.hub.rewrite(|text| text.replace("shared = true", "shared = false"));
+    is_due(false).await;
+    pair.hub.rewrite(|text| text.replace("shared = false", "shared = true"));
+    is_due(true).await;
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn a_repo_that_is_removed_from_the_config_by_a_person_leaves() {
     let pair = Pair::new("receive-shared-repos=*", &shared_vault(), "").await;
     pair.becomes("vault", Taken).await;
@@ -247,7 +271,9 @@ async fn a_deleted_repo_stays_deleted_over_a_new_session_until_it_is_taken_again
 #[tokio::test]
 async fn each_member_is_given_its_own_way_to_the_repository() {
     let vault = format!(
-        "{}member-uri = \"DIR/of/{{instance}}\"\nenv = {{ AWS_ACCESS_KEY_ID = \"key\", LD_DEBUG = \"all\" }}\n\
+        "{}member-uri = \"s3:http://127.0.0.1:1/of/{{instance}}\"\n\
+         env = {{ AWS_ACCESS_KEY_ID = \"ours\", AWS_SECRET_ACCESS_KEY = \"ours\" }}\n\
+         member-env = {{ AWS_ACCESS_KEY_ID = \"theirs\", B2_ACCOUNT_ID = \"b\", LD_DEBUG = \"all\" }}\n\
          member-password-file = \"DIR/member.pass\"\n",
         shared_vault()
     );
@@ -258,8 +284,9 @@ async fn each_member_is_given_its_own_way_to_the_repository() {
     let repo = pair.received("vault").await.unwrap();
     assert!(redact_uri(repo.uri.expose()).ends_with("/of/laptop"));
     assert!(repo.password == Some(Secret::new("theirs".to_owned())));
-    let names: Vec<_> = repo.env.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["AWS_ACCESS_KEY_ID"], "what a member would drop is not sent at all");
+    let env: Vec<_> =
+        repo.env.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(env, [("AWS_ACCESS_KEY_ID", "theirs")], "of theirs what that storage takes");
     pair.stop().await;
 }
 

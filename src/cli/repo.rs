@@ -11,8 +11,8 @@ use super::user::{same, twice};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
-    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource, Repo,
-    RepoRequest, ShareRepoRequest, TakeRepoRequest,
+    AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource,
+    PeerRequest, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest,
 };
 use crate::clock;
 use crate::model::{OperationKind, RepoId};
@@ -448,6 +448,10 @@ impl Command {
 impl Share {
     async fn run(self, client: &super::Client) -> Result<Repo, Failure> {
         let repo = self.named.repo.to_string();
+        // All of them are looked up first: a wrong name shares nothing.
+        for peer in &self.with {
+            client.peers().show(PeerRequest { peer: peer.clone() }).await?;
+        }
         let request = ShareRepoRequest {
             repo: repo.clone(),
             member_uri: self.members.member_uri,
@@ -479,8 +483,11 @@ async fn remove(
             return Err(Failure::local("declined", "nothing was removed", ""));
         }
     }
+    // Its owner's name stands in what is removed now. It only makes a sentence shorter: no reason to fail.
+    let before = repos.show(RepoRequest { repo: named.repo.to_string() }).await.ok();
+    let owner = before.and_then(|repo| repo.into_inner().origin_instance);
     let removed = repos.remove(RepoRequest::from(named)).await?.into_inner();
-    output.show(&removed, || parted(&removed))
+    output.show(&removed, || parted(&removed, owner.as_deref()))
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //! backup is overdue.
 //!
 //! 1. Only what changed is appended.
-//! 2. A plan that was taken out of the config, or moved to another repo, promises nothing more: it
+//! 2. A good backup counts for the repository that its repo is now. One that is in another, of before
+//!    the repo's location was changed, meets nothing: what was met goes back with it.
+//! 3. A plan that was taken out of the config, or moved to another repo, promises nothing more: it
 //!    would go stale for ever.
 
-use super::ports::{Repos, disabled_reason};
+use super::ports::{Home, Repos, disabled_reason};
 use super::scheduler::Agenda;
 use crate::config::{Config, Plan};
 use crate::freshness::{self, allowed_age};
-use crate::model::{Expectation, OperationKind, PlanId, RepoId, Timestamp, Timing};
+use crate::model::{Expectation, OperationKind, PlanId, RepoGuid, RepoId, Timestamp, Timing};
 use crate::reconcile::Shard;
 use crate::store::history::{HistoryReader, HistoryTx, Recorded, Whose};
 use crate::store::{History, Result, Trust, trust};
@@ -19,6 +21,9 @@ use std::sync::Arc;
 /// How many of a plan's newest backups are looked at for a good one: what lies further back is
 /// remembered by `trust.db` and by the expectation before.
 const LOOKED_AT: usize = 16;
+/// The same where its repo was another repository before: neither memory says into which one it was,
+/// and backups into the other may be many.
+const LOOKED_AT_OF_MOVED: usize = 512;
 
 /// Appends the expectations that changed, and says how many did. To be called at the start, when
 /// the config or a received repo changed, and after each operation.
@@ -34,7 +39,8 @@ pub async fn refresh(
     history.write(move |tx| append(tx, promises)).await
 }
 
-type Promises = BTreeMap<(RepoId, PlanId), Expectation>;
+/// What each plan promises, and where what it saved has to be.
+type Promises = BTreeMap<(RepoId, PlanId), (Expectation, Home)>;
 
 /// By the config and `trust.db`.
 fn promises(config: Arc<Config>, agenda: &Agenda, trust: &Trust) -> Result<Promises> {
@@ -43,11 +49,19 @@ fn promises(config: Arc<Config>, agenda: &Agenda, trust: &Trust) -> Result<Promi
     let of_plan = |plan: &Plan| {
         let run =
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
+        let home = Home::read(&repos, trust, &plan.repo)?;
+        let met = last_success(run, &home);
         let timing = agenda.timing(plan, &config);
-        let expectation = promise((plan, &config), timing, disabled_reason(plan, &repos), run);
-        ((plan.repo.clone(), plan.id.clone()), expectation)
+        let expectation = promise((plan, &config), timing, disabled_reason(plan, &repos), met);
+        Ok(((plan.repo.clone(), plan.id.clone()), (expectation, home)))
     };
-    Ok(config.plans.iter().map(of_plan).collect())
+    config.plans.iter().map(of_plan).collect()
+}
+
+/// When the newest success that `trust.db` knows of began. It does not know into which repository that
+/// was, so it says nothing of a repo that was another one before.
+pub(super) fn last_success(run: Option<&trust::PlanRun>, home: &Home) -> Option<Timestamp> {
+    run.filter(|_| *home == Home::Anywhere).and_then(|run| run.last_success)
 }
 
 /// What the plan promises by the configuration in effect, whatever the log says by now.
@@ -55,14 +69,14 @@ pub(super) fn promise(
     (plan, config): (&Plan, &Config),
     timing: Timing,
     disabled: Option<String>,
-    run: Option<&trust::PlanRun>,
+    last_met: Option<Timestamp>,
 ) -> Expectation {
     Expectation {
         repo: plan.repo.clone(),
         plan: plan.id.clone(),
         schedule: plan.schedule.to_string(),
         allowed_age: allowed_age(plan.max_age.map(|age| age.0), config.class, timing.longest_gap),
-        last_met: run.and_then(|run| run.last_success),
+        last_met,
         enabled: disabled.is_none(),
         disabled_reason: disabled.unwrap_or_default(),
         timing,
@@ -74,14 +88,17 @@ fn append(tx: &HistoryTx<'_>, mut promises: Promises) -> Result<usize> {
     for (_, before) in reader.expectations(Whose::Own)? {
         let key = (before.repo.clone(), before.plan.clone());
         match promises.get_mut(&key) {
-            Some(now) => now.last_met = now.last_met.max(before.last_met),
-            None => drop(promises.insert(key, given_up(before))),
+            Some((now, Home::Anywhere)) => now.last_met = now.last_met.max(before.last_met),
+            // It may have been met elsewhere.
+            Some((_, Home::Only(_))) => {}
+            None => drop(promises.insert(key, (given_up(before), Home::Anywhere))),
         }
     }
     let mut own = tx.own()?;
     let mut changed = 0;
-    for promise in promises.values_mut() {
-        promise.last_met = promise.last_met.max(newest_good(&reader, promise)?);
+    for (promise, home) in promises.values_mut() {
+        let shard = Shard { repo: promise.repo.to_string(), plan: promise.plan.to_string() };
+        promise.last_met = promise.last_met.max(newest_good(&reader, &shard, home)?);
         changed += usize::from(own.append_expectation(promise)?);
     }
     Ok(changed)
@@ -98,13 +115,27 @@ fn given_up(before: Expectation) -> Expectation {
     Expectation { schedule, timing, allowed_age: None, enabled: false, disabled_reason, ..before }
 }
 
-/// When the newest good backup that the history knows began.
-fn newest_good(reader: &HistoryReader<'_>, of: &Expectation) -> Result<Option<Timestamp>> {
-    let shard = Shard { repo: of.repo.to_string(), plan: of.plan.to_string() };
-    let kind = Some(OperationKind::Backup);
-    let newest = reader.newest(reader.owner(), &shard, kind, LOOKED_AT)?;
-    let good = newest.iter().filter_map(plan_run).filter(freshness::PlanRun::is_good);
+/// When the newest good backup of a plan that the history knows, and that is in its repository, began.
+pub(super) fn newest_good(
+    reader: &HistoryReader<'_>,
+    shard: &Shard,
+    home: &Home,
+) -> Result<Option<Timestamp>> {
+    let limit = match home {
+        Home::Anywhere => LOOKED_AT,
+        // Nothing is in a repository that was not found yet.
+        Home::Only(None) => return Ok(None),
+        Home::Only(Some(_)) => LOOKED_AT_OF_MOVED,
+    };
+    let newest = reader.newest(reader.owner(), shard, Some(OperationKind::Backup), limit)?;
+    let here = newest.iter().filter(|recorded| home.has(guid(recorded)));
+    let good = here.filter_map(plan_run).filter(freshness::PlanRun::is_good);
     Ok(good.map(|run| run.started_at).max())
+}
+
+/// The repository that an operation was on, where that is known.
+pub(super) fn guid(recorded: &Recorded) -> Option<&RepoGuid> {
+    recorded.state.as_ref().and_then(|state| state.repo_guid.as_ref())
 }
 
 /// A backup as far as the state of its plan is concerned; `None` where its status is not known.
@@ -123,7 +154,7 @@ mod tests {
     use crate::config::parse;
     use crate::model::{KeyId, Operation, OperationId, Secret, Status};
     use crate::store::history::Owner;
-    use crate::store::trust::{OpenRun, ReceivedRepo, ReceivedState, RunEnd};
+    use crate::store::trust::{OpenRun, Place, ReceivedRepo, ReceivedState, RunEnd};
     use std::time::Duration;
     use tempfile::TempDir;
 
@@ -221,6 +252,54 @@ mod tests {
             machine.record(backup(n, Status::Failed)).await;
         }
         assert_eq!(machine.refresh(&config).await, 0, "what lies far back stays met");
+    }
+
+    fn keep_guid(machine: &Machine, location: &str, guid: &RepoGuid) {
+        let (repo, place) = ("vault".parse().unwrap(), Place::of(location));
+        machine.trust.keep_repo_guid(&repo, &place, guid, at(1)).unwrap();
+    }
+
+    fn into(guid: &RepoGuid, backup: Operation) -> Operation {
+        Operation { repo_guid: Some(guid.clone()), ..backup }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_repository_before_meets_nothing_in_the_one_that_it_is_now() {
+        let machine = Machine::new();
+        let [old, new] = ["ab", "cd"].map(|digits| digits.repeat(32).parse::<RepoGuid>().unwrap());
+        let first = config("vault", "");
+        let moved = |uri: &str| {
+            let text = format!(
+                "instance = \"nas\"\n[[repo]]\nid = \"vault\"\nuri = \"{uri}\"\npassword = \"x\"\n\
+                 [[plan]]\nid = \"home\"\nrepo = \"vault\"\npaths = [\"/home\"]\n"
+            );
+            Arc::new(parse(&text).unwrap())
+        };
+        machine.record(into(&old, backup(2, Status::Succeeded))).await;
+        machine.run(3, RunEnd::Good);
+        machine.refresh(&first).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(3)), "no guid is known yet");
+        keep_guid(&machine, "/srv", &old);
+        assert_eq!(machine.refresh(&first).await, 0, "it is the only one");
+
+        assert_eq!(machine.refresh(&moved("/mnt")).await, 1);
+        assert_eq!(machine.promised("vault").await.last_met, None, "nothing was found there yet");
+        keep_guid(&machine, "/mnt", &new);
+        machine.record(into(&new, backup(4, Status::Failed))).await;
+        machine.record(backup(5, Status::Succeeded)).await;
+        assert_eq!(machine.refresh(&moved("/mnt")).await, 0, "which one that was is not known");
+        machine.record(into(&new, backup(6, Status::Succeeded))).await;
+        machine.refresh(&moved("/mnt")).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(6)));
+        machine.refresh(&moved("/srv")).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(2)), "pointed back");
+        keep_guid(&machine, "/copy", &old);
+        machine.refresh(&moved("/copy")).await;
+        assert_eq!(
+            machine.promised("vault").await.last_met,
+            Some(at(2)),
+            "the same, moved by hand"
+        );
     }
 
     #[tokio::test]

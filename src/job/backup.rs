@@ -10,7 +10,8 @@ use super::run_by::{Begun, By};
 use super::{Engine, JobError, PlanSpec, RepoSpec};
 use crate::clock;
 use crate::model::{
-    FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoId, Stats, Status,
+    FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Stats,
+    Status,
 };
 use crate::restic::{
     Backup, Command, Completeness, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
@@ -64,8 +65,11 @@ impl Engine {
         let _task = self.inner.task()?;
         let spec = self.inner.ports.repo(repo).await?;
         let restic = self.inner.locator.restic().await?;
+        let mut cancel = self.inner.task()?;
+        // Where it does not say which repository it is, it is listed and nothing is marked as gone.
+        let guid = self.standing(&restic, &spec, &mut cancel).await.ok();
         let listed = self.list(&restic, &spec, plan).await;
-        self.record_index(repo, plan, None, listed).await
+        self.record_index((repo, guid), plan, None, listed).await
     }
 
     async fn back_up(&self, active: &Active, plan: &PlanSpec, by: By) {
@@ -75,10 +79,12 @@ impl Engine {
         let end = end.map(|end| by.counted(active, end));
         let ended = self.inner.finish(active, end).await;
         if let Some(mut listed) = listed {
+            let mut guid = ended.repo_guid;
             if self.forget_after(&plan.id, &plan.repo, (ended.flow, active.priority())).await {
-                listed = self.list_again(plan).await;
+                (listed, guid) = self.list_again(plan).await;
             }
-            let indexed = self.record_index(&plan.repo, &plan.id, Some(ended.flow), listed).await;
+            let flow = Some(ended.flow);
+            let indexed = self.record_index((&plan.repo, guid), &plan.id, flow, listed).await;
             if let Err(error) = indexed {
                 tracing::warn!(%error, plan = %plan.id, "no index after the backup");
             }
@@ -142,10 +148,21 @@ impl Engine {
         }
     }
 
-    async fn list_again(&self, plan: &PlanSpec) -> Listed {
+    /// With the repository that was listed, as known at the repo's location of now: that may have been
+    /// changed since the backup.
+    async fn list_again(&self, plan: &PlanSpec) -> (Listed, Option<RepoGuid>) {
+        let (restic, repo) = match self.at_hand(&plan.repo).await {
+            Ok(at_hand) => at_hand,
+            Err(error) => return (Err(error), None),
+        };
+        let spec = repo.clone();
+        let known = self.inner.ports.call(move |ports| ports.runs.guid(&spec)).await;
+        (self.list(&restic, &repo, &plan.id).await, known.ok().flatten())
+    }
+
+    async fn at_hand(&self, repo: &RepoId) -> Result<(Restic, RepoSpec), JobError> {
         let restic = self.inner.locator.restic().await?;
-        let repo = self.inner.ports.repo(&plan.repo).await?;
-        self.list(&restic, &repo, &plan.id).await
+        Ok((restic, self.inner.ports.repo(repo).await?))
     }
 
     async fn list(&self, restic: &Restic, repo: &RepoSpec, plan: &PlanId) -> Listed {
@@ -157,7 +174,7 @@ impl Engine {
     /// Adds the index operation, already at its end: it takes a moment, and nobody waits for it.
     async fn record_index(
         &self,
-        repo: &RepoId,
+        (repo, guid): (&RepoId, Option<RepoGuid>),
         plan: &PlanId,
         flow: Option<FlowId>,
         listed: Listed,
@@ -179,7 +196,7 @@ impl Engine {
                 let noun = if of_plan == 1 { "snapshot" } else { "snapshots" };
                 index.message = format!("{of_plan} {noun} of plan {plan}");
                 self.find_lost(&repo, &plan, &snapshots).await;
-                self.mark_gone(&repo, &plan, &snapshots).await;
+                self.mark_gone((&repo, guid.as_ref()), &plan, &snapshots).await;
             }
             // Only a stop of the daemon interrupts it: nothing is wrong with the repository.
             Err(error) if error.is_cancel() => {

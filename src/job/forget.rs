@@ -2,15 +2,17 @@
 //!
 //! 1. Only snapshots of one plan of one instance are weighed against each other, and only those whose
 //!    maker is this instance or, by the retention of a repo of ours, a peer.
-//! 2. What is removed was listed before, by its id; nothing is removed that was set apart.
-//! 3. What is set apart is said before anything is removed, and makes the end a warning.
+//! 2. Where a peer has this instance's name, the tags do not tell whose a snapshot is: none is forgotten
+//!    as this instance's, and none by its plans' retention. So it is with a name that two peers have.
+//! 3. What is removed was listed before, by its id; nothing is removed that was set apart.
+//! 4. What is set apart is said before anything is removed, and makes the end a warning.
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
 use super::keep::{self, Oddity, Pair, Pile, piles};
 use super::locks::Site;
 use super::queue::{Mode, Priority};
-use super::{Engine, JobError, Standing};
+use super::{Engine, JobError, Standing, Unusable};
 use crate::clock;
 use crate::model::{FlowId, OperationKind, PlanId, RepoId, Retention, Rules, Status};
 use crate::restic::{
@@ -23,6 +25,8 @@ use std::collections::BTreeSet;
 const AT_ONCE: usize = 500;
 /// How many of what is set apart a message names; the log names all.
 const NAMED: usize = 5;
+/// Why a plan of this instance forgets nothing.
+const NAMELESS: &str = "a peer has the name of this instance too, so its snapshots cannot be told from that one's. Give one of the two another name";
 
 /// What a retention does with the snapshots of one plan of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +118,10 @@ impl Engine {
         site: Site<'_>,
         plan: Option<&PlanId>,
     ) -> Result<End, JobError> {
+        if plan.is_some() && site.is_nameless() {
+            let message = format!("skipped: {NAMELESS}");
+            return Ok(End { status: Some(Status::Skipped), message, ..End::default() });
+        }
         site.may_forget(plan)?;
         let picks = self.picks(site, plan, &mut active.cancelled()).await?;
         self.append_log(active, picks.iter().map(told).collect::<String>()).await;
@@ -125,7 +133,10 @@ impl Engine {
         }
         let apart: Vec<_> = picks.iter().flat_map(|pick| &pick.apart).collect();
         let status = if apart.is_empty() { Status::Succeeded } else { Status::Warning };
-        let message = summary(&picks, gone.len(), &apart);
+        let mut message = summary(&picks, gone.len(), &apart);
+        if site.is_nameless() {
+            message.push_str(&format!("; none of this instance's: {NAMELESS}"));
+        }
         Ok(End { status: Some(status), message, ..End::default() })
     }
 
@@ -150,6 +161,11 @@ impl Engine {
 }
 
 impl Site<'_> {
+    /// Whether no name is known to be this instance's alone.
+    fn is_nameless(self) -> bool {
+        self.keeping.own_names.is_empty()
+    }
+
     /// Whether a forget is ours to do and would do anything.
     fn may_forget(self, plan: Option<&PlanId>) -> Result<(), JobError> {
         let repo = self.repo.id.clone();
@@ -158,6 +174,7 @@ impl Site<'_> {
         }
         let own = self.keeping.own_names.first().map_or("", String::as_str);
         match plan {
+            Some(_) if self.is_nameless() => Err(Unusable(NAMELESS.to_owned()).into()),
             Some(plan) if self.keeping.rules_of(plan, own).is_none() => {
                 Err(JobError::KeepsAll { plan: plan.clone() })
             }

@@ -241,9 +241,10 @@ impl Engine {
         let mut cancel = active.cancelled();
         let all = SnapshotFilter::default();
         let snapshots = site.restic.snapshots(&site.repo.access, all, &mut cancel).await?;
+        let guid = active.operation().repo_guid;
         let mut gone = 0;
         for plan in site.keeping.plans.keys() {
-            gone += self.mark_gone(&site.repo.id, plan, &snapshots).await;
+            gone += self.mark_gone((&site.repo.id, guid.as_ref()), plan, &snapshots).await;
         }
         let named = |snapshot: &&crate::restic::Snapshot| {
             let maker = snapshot.tags.iter().find_map(|tag| tag.strip_prefix("created-by:"));
@@ -334,21 +335,20 @@ impl Engine {
         }
     }
 
-    /// Marks the backups of a plan whose snapshot is not among those that there are. How many.
+    /// Marks the backups of a plan into that repository whose snapshot is not among those that there
+    /// are. How many. What went to another one, under the same id of the repo, is not missing in this
+    /// one; where it is not known which one was listed, nothing is marked.
     pub(super) async fn mark_gone(
         &self,
-        repo: &RepoId,
+        (repo, listed): (&RepoId, Option<&RepoGuid>),
         plan: &PlanId,
         snapshots: &[crate::restic::Snapshot],
     ) -> usize {
+        let Some(listed) = listed else { return 0 };
         let (repo, plan) = (repo.clone(), plan.clone());
         let with = self.inner.ports.call(move |p| p.history.with_snapshot(&repo, &plan)).await;
-        let is_there = |operation: &Operation| {
-            let id = operation.snapshot.as_deref().unwrap_or_default();
-            snapshots.iter().any(|snapshot| snapshot.id.as_str() == id)
-        };
         let mut gone = with.unwrap_or_default();
-        gone.retain(|operation| !is_there(operation));
+        gone.retain(|operation| is_missing(operation, listed, snapshots));
         let count = gone.len();
         for mut operation in gone {
             operation.revision += 1;
@@ -369,6 +369,17 @@ impl Task {
             attempt: None,
         }
     }
+}
+
+/// Whether its snapshot should be among those of the listed repository, and is not.
+fn is_missing(
+    operation: &Operation,
+    listed: &RepoGuid,
+    snapshots: &[crate::restic::Snapshot],
+) -> bool {
+    let id = operation.snapshot.as_deref().unwrap_or_default();
+    let is_there = || snapshots.iter().any(|snapshot| snapshot.id.as_str() == id);
+    operation.repo_guid.as_ref() == Some(listed) && !is_there()
 }
 
 fn done(message: String) -> End {
@@ -419,6 +430,24 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_went_to_another_repository_is_not_missing_in_this_one() {
+        let [here, elsewhere] = ["ab", "cd"].map(|digits| digits.repeat(32).parse().unwrap());
+        let id = OperationId::from_bytes([1; 16]);
+        let begun = Operation::begun(
+            id,
+            "nas".parse().unwrap(),
+            OperationKind::Backup,
+            crate::model::Timestamp::from_millis(1),
+        );
+        let into = |repo_guid: Option<&RepoGuid>| {
+            let (repo_guid, snapshot) = (repo_guid.cloned(), Some("12".repeat(32)));
+            is_missing(&Operation { repo_guid, snapshot, ..begun.clone() }, &here, &[])
+        };
+        assert!(into(Some(&here)));
+        assert!(!into(Some(&elsewhere)) && !into(None));
+    }
 
     #[test]
     fn sizes_are_read_by_people() {

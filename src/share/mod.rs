@@ -8,6 +8,7 @@
 //!    names; by a local path only below the peer's allowed paths; by rclone only where the peer is
 //!    allowed remote commands.
 //! 3. Environment names come from [`ENVIRONMENT`]; what else was sent is listed as dropped.
+//! 4. An owner sends only the variables of the storage that the location names.
 
 mod uri;
 
@@ -67,6 +68,16 @@ pub struct Screened {
     pub repo: SharedRepo,
     /// What was left out, and why.
     pub dropped: Vec<Dropped>,
+}
+
+/// Why an owner does not send a variable to a member whose location is this one; `None` if it does.
+#[must_use]
+pub fn held_back(uri: &str, name: &str) -> Option<&'static str> {
+    if !ENVIRONMENT.contains(&name) {
+        return Some("no peer takes this variable from another");
+    }
+    // Credentials of another storage would be a gift: nothing there asks for them.
+    (!uri::has_variable(uri, name)).then_some("it is no variable of the storage that is shared")
 }
 
 /// Takes what may be taken of a pushed repo.
@@ -132,6 +143,23 @@ mod tests {
             fields,
             ["env RESTIC_PASSWORD_COMMAND", "env LD_PRELOAD", "env PATH", "env GOGC"]
         );
+    }
+
+    #[test]
+    fn an_owner_sends_only_the_variables_of_the_storage_that_it_shares() {
+        let sent = |uri: &str| {
+            let names = ENVIRONMENT.into_iter().chain(["LD_PRELOAD", "AWS_PROFILE"]);
+            names.filter(|name| held_back(uri, name).is_none()).collect::<Vec<_>>()
+        };
+        let of_rest = ["RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"];
+        assert_eq!(sent("rest:https://vault.example/x"), of_rest);
+        assert_eq!(sent("b2:bucket:x"), ["B2_ACCOUNT_ID", "B2_ACCOUNT_KEY"]);
+        for uri in ["/srv/restic", "local:/srv/restic", "sftp:nas:/srv", "rclone:remote:x"] {
+            assert!(sent(uri).is_empty(), "{uri}");
+        }
+        let schemes = ["rest:", "s3:", "b2:", "azure:", "gs:", "swift:"];
+        let sent: usize = schemes.into_iter().map(|uri| sent(uri).len()).sum();
+        assert_eq!(sent, ENVIRONMENT.len(), "each variable belongs to one storage");
     }
 
     #[test]

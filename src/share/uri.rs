@@ -23,6 +23,25 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// Of a location; `None` for a folder, and for what a peer may not name.
+    fn of(uri: &str) -> Option<Self> {
+        let (word, _) = uri.split_once(':')?;
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(scheme, _)| *scheme)
+    }
+
+    /// How the names of its storage's variables begin. ssh knows none.
+    const fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Rest => &["RESTIC_REST_"],
+            Self::S3 => &["AWS_"],
+            Self::B2 => &["B2_"],
+            Self::Azure => &["AZURE_"],
+            Self::Gs => &["GOOGLE_"],
+            Self::Swift => &["OS_", "ST_"],
+            Self::Sftp => &[],
+        }
+    }
+
     const ALL: [(Self, &'static str); 7] = [
         (Self::Rest, "rest"),
         (Self::S3, "s3"),
@@ -63,6 +82,12 @@ pub enum UriRefused {
     Malformed,
 }
 
+/// Whether a variable belongs to the storage of that location.
+pub(super) fn has_variable(uri: &str, name: &str) -> bool {
+    let prefixes = Scheme::of(uri).map_or(&[][..], Scheme::variables);
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
 const MAX_URI_BYTES: usize = 4096;
 
 /// Whether a peer may name this location (invariant X1).
@@ -77,8 +102,7 @@ pub(super) fn check(uri: &str, allowance: &Allowance) -> Result<(), UriRefused> 
     if word == "rclone" {
         return if allowance.remote_commands { Ok(()) } else { Err(UriRefused::Rclone) };
     }
-    let known = Scheme::ALL.iter().find(|(_, known)| *known == word);
-    let Some((scheme, _)) = known else {
+    let Some(scheme) = Scheme::of(uri) else {
         return Err(UriRefused::Scheme { scheme: word.chars().take(16).collect() });
     };
     match scheme {

@@ -32,7 +32,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, watch};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The grant by which a member takes repos, as in a config.
 pub(crate) const CONSENT: &str = "grants = [{ permission = \"send-shared-repos\" }]";

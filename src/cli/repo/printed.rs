@@ -22,7 +22,8 @@ pub(super) fn kept_safe(repo: &str, password: &str) -> String {
     )
 }
 
-pub(super) fn parted(removed: &RemovedRepo) -> String {
+/// `owner`: its name, where one is known.
+pub(super) fn parted(removed: &RemovedRepo, owner: Option<&str>) -> String {
     let mut lines = vec![format!("{} is removed here; its snapshots stay", removed.repo)];
     let plans = removed.disabled_plans.join(", ");
     lines.extend((!plans.is_empty()).then(|| format!("these plans no longer run: {plans}")));
@@ -30,10 +31,9 @@ pub(super) fn parted(removed: &RemovedRepo) -> String {
     lines.extend(kept.map(|(file, until)| {
         format!("its part of the config, with a password that stands there, is kept until {until}: {file}")
     }));
-    let owner = removed.origin.as_ref();
-    lines.extend(
-        owner.map(|key| format!("take it again: holdfast repo add {} --from {key}", removed.repo)),
-    );
+    let owner = removed.origin.as_deref().map(|key| owner.unwrap_or(key));
+    let again = |peer| format!("take it again: holdfast repo add {} --from {peer}", removed.repo);
+    lines.extend(owner.map(again));
     lines.join("\n")
 }
 
@@ -96,8 +96,9 @@ pub(super) fn shown(repo: &Repo, now: Timestamp) -> String {
     let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
     lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
     lines.extend(repo.upkeep.iter().flat_map(kept));
+    let dropped = if repo.origin.is_some() { "not taken" } else { "not sent " };
     lines.extend(
-        repo.dropped.iter().map(|drop| format!("not taken   {}: {}", drop.field, drop.reason)),
+        repo.dropped.iter().map(|drop| format!("{dropped}   {}: {}", drop.field, drop.reason)),
     );
     lines.join("\n")
 }
@@ -158,11 +159,24 @@ mod tests {
             disabled_plans: vec!["home".to_owned()],
             ..RemovedRepo::default()
         };
+        let text = parted(&removed, None);
         assert_eq!(
-            parted(&removed),
+            text,
             "vault is removed here; its snapshots stay\nthese plans no longer run: home\n\
              take it again: holdfast repo add vault --from ed25519.x"
         );
+        assert!(parted(&removed, Some("hub")).ends_with("holdfast repo add vault --from hub"));
+    }
+
+    #[test]
+    fn an_owner_sees_what_members_are_not_sent() {
+        let dropped = DroppedField {
+            field: "env AWS_ACCESS_KEY_ID".to_owned(),
+            reason: "members have member-uri or member-env instead".to_owned(),
+        };
+        let repo = Repo { id: "vault".to_owned(), dropped: vec![dropped], ..Repo::default() };
+        let text = shown(&repo, Timestamp::EPOCH);
+        assert!(text.contains("\nnot sent    env AWS_ACCESS_KEY_ID: members have"), "{text}");
     }
 
     #[test]

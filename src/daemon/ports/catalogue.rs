@@ -4,10 +4,11 @@ use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo, Upkeep};
 use crate::job::{Catalogue, DumpSpec, Keeping, PlanSpec, RepoSpec, Script, Standing, Unusable};
-use crate::model::{Expectation, InstanceId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
+use crate::model::{Expectation, InstanceId, KeyId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
 use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
-use crate::store::trust::ReceivedRepo;
+use crate::store::trust::{Peer, ReceivedRepo};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -91,20 +92,33 @@ impl Catalogue for LiveCatalogue {
         let known = self.trust.peers().map_err(|error| {
             Unusable(format!("who the peers are cannot be read, so nothing is forgotten: {error}"))
         })?;
-        let stored = known.into_iter().filter(|peer| peer.removed_at.is_none());
-        let stored = stored.map(|peer| peer.instance.to_string());
-        let declared = config.peers.iter().map(|peer| peer.instance.to_string());
-        Ok(keeping(&config, repo, stored.chain(declared).collect()))
+        let is_peer =
+            |peer: &Peer| peer.paired_at != Peer::NEVER_PAIRED || config.peer(&peer.key).is_some();
+        let stored = known.into_iter().filter(|peer| peer.removed_at.is_none() && is_peer(peer));
+        let stored = stored.map(|peer| (peer.key, peer.instance.to_string()));
+        // A declaration wins over what is stored under its key: the two are one peer.
+        let declared = config.peers.iter().map(|peer| (peer.key, peer.instance.to_string()));
+        let names: BTreeMap<KeyId, String> = stored.chain(declared).collect();
+        Ok(keeping(&config, repo, names.into_values().collect()))
     }
 }
 
-/// How a repo is kept in order, by its owner's words; of a received one nothing but what is ours.
-fn keeping(config: &Config, repo: &RepoId, mut peer_names: Vec<String>) -> Keeping {
-    let mut own_names = vec![config.instance.to_string()];
+/// How a repo is kept in order, by its owner's words; of a received one nothing but what is ours. The
+/// names are one for each key.
+///
+/// A tag holds a name and no key: the snapshots of two that have one name cannot be told apart, and
+/// would be forgotten as each other's. So such a name is nobody's here. Without a name of our own
+/// nothing is known to be ours.
+fn keeping(config: &Config, repo: &RepoId, peers: Vec<String>) -> Keeping {
+    let own = config.instance.to_string();
+    let is_once = |name: &&String| peers.iter().filter(|other| other == name).count() == 1;
     // A name that somebody else has now is not ours any more.
-    let former = config.formerly.iter().filter(|name| !peer_names.contains(name));
-    own_names.extend(former.cloned());
-    peer_names.retain(|name| !own_names.contains(name));
+    let former = config.formerly.iter().filter(|name| !peers.contains(name)).cloned();
+    let own_names: Vec<_> = match peers.contains(&own) {
+        true => Vec::new(),
+        false => std::iter::once(own.clone()).chain(former).collect(),
+    };
+    let peer_names = peers.iter().filter(|name| **name != own).filter(is_once).cloned().collect();
     let plans = config.plans.iter().filter(|plan| plan.repo == *repo);
     let plans = plans.map(|plan| (plan.id.clone(), plan.retention)).collect();
     let upkeep = config.repo(repo).map_or(Upkeep::NONE, |repo| repo.upkeep.clone());

@@ -9,6 +9,7 @@
 //!    not take waits in memory, and is written once it does.
 
 mod catalogue;
+mod home;
 mod journal;
 mod owed;
 mod repos;
@@ -16,6 +17,7 @@ mod runs;
 
 pub use catalogue::LiveCatalogue;
 pub(in crate::daemon) use catalogue::disabled_reason;
+pub use home::Home;
 pub use journal::StoredHistory;
 pub use owed::Backlog;
 pub use repos::{Named, Obstacle, Repos};

@@ -47,6 +47,8 @@ pub enum Obstacle {
     },
     /// Another repo here has its id or is the same repository.
     Conflict,
+    /// It was in conflict, and plans here name its id: a person says whether they mean it now.
+    MeantAnother,
     /// Its owner took it back.
     Withdrawn {
         /// What its owner said.
@@ -61,10 +63,17 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// What is noted of a received repo that was in conflict and whose id plans name.
+    pub const MEANT_ANOTHER: &str =
+        "plans here name its id, and may mean the repo that was in its way";
+
     /// Whether another repo is in its way (else it is disabled).
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::IdOfOwn | Self::IdOfOther { .. } | Self::Conflict)
+        match self {
+            Self::IdOfOwn | Self::IdOfOther { .. } | Self::Conflict | Self::MeantAnother => true,
+            Self::Withdrawn { .. } | Self::Removed | Self::Refused | Self::NoPassword => false,
+        }
     }
 }
 
@@ -99,9 +108,13 @@ impl Repos {
         let mut best: Option<(&ReceivedRepo, Obstacle)> = None;
         for repo in self.received.iter().filter(|repo| repo.id == *id) {
             let Some(obstacle) = self.obstacle(repo) else { return Named::Received(repo) };
-            // What could be used but for something else says most, then what changed last.
-            let weight =
-                |repo: &ReceivedRepo| (repo.state == ReceivedState::Taken, repo.changed_at);
+            // What could be used but for something else says most, what was removed here least; then
+            // what changed last.
+            let weight = |repo: &ReceivedRepo| {
+                let state = repo.state;
+                let is_removed = state == ReceivedState::Deleted;
+                (state == ReceivedState::Taken, !is_removed, repo.changed_at)
+            };
             if best.as_ref().is_none_or(|(before, _)| weight(before) < weight(repo)) {
                 best = Some((repo, obstacle));
             }
@@ -115,6 +128,9 @@ impl Repos {
         match repo.state {
             ReceivedState::Taken if self.config.repo(&repo.id).is_some() => Some(Obstacle::IdOfOwn),
             ReceivedState::Taken => self.rivalry(repo),
+            ReceivedState::Conflict if repo.detail == Obstacle::MEANT_ANOTHER => {
+                Some(Obstacle::MeantAnother)
+            }
             ReceivedState::Conflict => Some(Obstacle::Conflict),
             ReceivedState::Deleted => Some(Obstacle::Removed),
             ReceivedState::Refused => Some(Obstacle::Refused),
@@ -169,6 +185,9 @@ impl Repos {
                 repo,
                 format!("repo {id} of {owner} is in conflict with another repo here"),
                 "Use that one, or remove one of the two",
+            ),
+            Obstacle::MeantAnother => format!(
+                "plans here name repo {id}, and may mean another one than that of {owner}, which was in conflict until now. To have them use that of {owner}: `holdfast repo add {id} --from {owner}`. Else give them another repo"
             ),
             Obstacle::Withdrawn { reason } => self.withdrawn(repo, *reason),
             Obstacle::Removed => format!(

@@ -228,6 +228,47 @@ fn a_changed_password_in_a_uri_moves_no_repository() {
     assert_ne!(of("/mnt/a"), of("/mnt/b"));
 }
 
+/// Our names and those of peers whose snapshots a retention may see, with this in the config too.
+fn names(store: &Store, more: &str) -> (Vec<String>, Vec<String>) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = store.folder.path().join("config.toml");
+    std::fs::write(&path, format!("{CONFIG}{more}")).unwrap();
+    let config = Arc::new(LiveConfig::open(path).unwrap());
+    let trust = Arc::clone(&store.trust);
+    let keeping =
+        LiveCatalogue::new(config, trust, runtime.handle().clone()).keeping(&id("server"));
+    let keeping = keeping.unwrap();
+    (keeping.own_names, keeping.peer_names)
+}
+
+#[test]
+fn a_name_that_two_keys_have_is_nobodys_to_a_retention() {
+    let store = Store::new(&[]);
+    let declared = |key: KeyId, name: &str| {
+        format!(
+            "[[known-host]]\ninstance = \"{name}\"\nkey-id = \"{key}\"\nurls = [\"https://a.example\"]\n"
+        )
+    };
+    let expected = |own: &[&str], peers: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        (owned(own), owned(peers))
+    };
+    assert_eq!(names(&store, ""), expected(&["laptop"], &["hub", "nas"]));
+    let same = declared(NAS, "nas");
+    assert_eq!(names(&store, &same), expected(&["laptop"], &["hub", "nas"]), "one key is one peer");
+    let renamed = declared(NAS, "attic");
+    assert_eq!(names(&store, &renamed), expected(&["laptop"], &["hub", "attic"]));
+    let other = KeyId::from_bytes([9; 32]);
+    let put = |name: &str| {
+        let peer = Peer::new(other, name.parse().unwrap(), PeerRole::KnownHost, at(1));
+        store.trust.put_peer(&peer).unwrap();
+    };
+    put("nas");
+    assert_eq!(names(&store, ""), expected(&["laptop"], &["hub"]), "two peers");
+    put("laptop");
+    assert_eq!(names(&store, ""), expected(&[], &["hub", "nas"]), "ours is a peer's too");
+}
+
 fn backup(n: u8, status: Status) -> Operation {
     let id = OperationId::from_bytes([n; 16]);
     Operation {

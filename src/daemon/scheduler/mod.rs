@@ -60,7 +60,7 @@ pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: 
     let mut driver = driver;
     driver.settle().await;
     let (mut config, mut runs) = (node.config.subscribe(), node.engine.changes());
-    let mut said = node.scheduler.nudges();
+    let (mut said, mut shared) = (node.scheduler.nudges(), node.sharing.changes());
     let mut under_way = Vec::new();
     loop {
         let nudge = *said.borrow_and_update();
@@ -72,6 +72,8 @@ pub(super) async fn run(node: Arc<Node>, kinds: Vec<Arc<dyn Tasks>>, mut guard: 
                 () = until(again) => break,
                 Ok(()) = config.changed() => break,
                 Ok(()) = said.changed() => break,
+                // Plans of a received repo are off while it may not be used.
+                Ok(()) = shared.changed() => break,
                 Some((key, ran)) = ended.recv() => {
                     driver.note_end(key, ran).await;
                     break;

@@ -232,7 +232,7 @@ impl Service {
         let known = Known::read(&self.node).await?;
         let repos = self.repos().await?;
         let document = match repos.named(id) {
-            Named::Own(repo) => Some(known.own(repo)),
+            Named::Own(repo) => Some(api::Repo { dropped: held_back(repo), ..known.own(repo) }),
             Named::Received(repo) | Named::Unusable(repo, _) => known.received(repo),
             Named::Unknown => None,
         };
@@ -266,6 +266,12 @@ impl Service {
         let repos = self.repos().await?;
         Ok(repos.received().iter().any(|repo| repo.origin == peer.key && repo.id == *id))
     }
+}
+
+/// What the members of a repo do not get of it.
+fn held_back(repo: &Repo) -> Vec<api::DroppedField> {
+    let held = sharing::held_back(repo).into_iter();
+    held.map(|part| api::DroppedField { field: part.field, reason: part.reason }).collect()
 }
 
 /// A repo that a person wants again and whose owner is away.

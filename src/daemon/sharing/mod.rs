@@ -15,6 +15,7 @@
 //! 2. Absence means unknown: only a record, or the peer's verified word that it removed us, takes a
 //!    repo back; a record is kept and sent until acknowledged, and acted on once.
 //! 3. Nothing here deletes; a repo of the config is never replaced, one that a person deleted stays so.
+//!    Where a conflict ends, plans are not led to another's repo: a person takes it for them.
 //! 4. X1: what is stored of a received repo has passed [`crate::share::screen`]; the rest is listed.
 //! 5. Secrets are resolved when a set is sent, and are in no log, error or report.
 //! 6. Level, not edge: each session compares what it said last with what is so now.
@@ -30,6 +31,7 @@ mod tests;
 mod withdraw;
 
 pub(super) use keeper::keep;
+pub use offer::held_back;
 pub use records::dismissed;
 pub use take::{Again, delete, take};
 pub(super) use talk::{Nudge, keep_told};

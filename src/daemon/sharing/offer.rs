@@ -6,8 +6,8 @@ use super::{in_turn, locked};
 use crate::clock;
 use crate::config::{Config, Repo};
 use crate::grant::{Permission, Target};
-use crate::model::{KeyId, RepoGuid, SharedRepo};
-use crate::share::ENVIRONMENT;
+use crate::model::{Dropped, KeyId, RepoGuid, SharedRepo};
+use crate::share;
 use crate::store::trust::Peer;
 use crate::store::{Result, Trust};
 use crate::wire::SharedRepoSet;
@@ -45,6 +45,23 @@ pub(super) fn known_guid(trust: &Trust, repo: &Repo) -> Result<Option<RepoGuid>>
     }
 }
 
+/// What of a shared repo's environment its members are not sent, and why.
+#[must_use]
+pub fn held_back(repo: &Repo) -> Vec<Dropped> {
+    // What cannot be resolved now is still of the storage that is written there.
+    let template = repo.member.uri.as_ref().unwrap_or(&repo.uri);
+    let resolved = template.resolve();
+    let uri = resolved.as_ref().map_or_else(|_| template.as_written(), |uri| uri.expose());
+    let sent = repo.member_env();
+    let is_sent = |name: &str| sent.iter().any(|(other, _)| other == name);
+    let unsent = repo.env.iter().filter(|(name, _)| !is_sent(name));
+    let unsent = unsent.map(|(name, _)| (name, "members have member-uri or member-env instead"));
+    let foreign = sent.iter().filter_map(|(name, _)| Some((name, share::held_back(uri, name)?)));
+    let held = unsent.chain(foreign).filter(|_| repo.shared);
+    held.map(|(name, reason)| Dropped { field: format!("env {name}"), reason: reason.to_owned() })
+        .collect()
+}
+
 /// Works out what a peer may have, every secret resolved now.
 pub(super) async fn offer_for(node: &Node, peer: &Peer) -> Result<Offer> {
     let config = node.config.current();
@@ -56,7 +73,7 @@ pub(super) async fn offer_for(node: &Node, peer: &Peer) -> Result<Offer> {
             Ok(access) => {
                 let (uri, password) = (access.uri, Some(access.password));
                 let mut env = access.env;
-                env.retain(|(name, _)| ENVIRONMENT.contains(&name.as_str()));
+                env.retain(|(name, _)| share::held_back(uri.expose(), name).is_none());
                 let shared = SharedRepo { id: repo.id.clone(), guid, uri, password, env };
                 match size(&shared).filter(|size| *size <= room) {
                     Some(size) => (room, _) = (room - size, offer.repos.push(shared)),

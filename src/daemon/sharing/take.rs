@@ -1,7 +1,7 @@
 //! What becomes here of the repos that a peer pushes.
 
 use super::super::node::Node;
-use super::shelf::{Own, Seniority, settle};
+use super::shelf::{Own, Seniority, Whose, settle};
 use super::{Heard, Sharing, in_turn, locked};
 use crate::clock;
 use crate::config::Config;
@@ -27,7 +27,7 @@ pub enum Again {
     Now(ReceivedState, String),
     /// Its owner pushes it when it is connected next.
     WhenPushed,
-    /// It was not deleted here.
+    /// It was neither deleted here nor in conflict.
     NotDeleted,
 }
 
@@ -55,6 +55,11 @@ pub(super) async fn heard(node: &Node, peer: KeyId, session: u64, set: SharedRep
 /// Brings what is stored of received repos up to what config, grants and peers say now. Whether
 /// anything changed.
 pub(super) async fn look_again(node: &Node) -> bool {
+    look_for(node, None).await
+}
+
+/// The same, and takes the one that a person chose, unless another has its place.
+async fn look_for(node: &Node, chosen: Option<Whose>) -> bool {
     let config = Arc::clone(&node.config);
     let looked = in_turn(node, move |sharing, trust, roster| {
         let mut pushed = Vec::new();
@@ -63,7 +68,7 @@ pub(super) async fn look_again(node: &Node) -> bool {
                 pushed.push((peer, heard));
             }
         }
-        put_in_order(&config.current(), trust, &pushed)
+        put_in_order(&config.current(), trust, &pushed, chosen.as_ref())
     });
     match looked.await {
         Ok(changed) => changed,
@@ -78,6 +83,7 @@ pub(super) fn put_in_order(
     config: &Config,
     trust: &Trust,
     pushed: &[(Peer, Heard)],
+    chosen: Option<&Whose>,
 ) -> Result<bool> {
     let stored = trust.received_repos()?;
     if stored.is_empty() && pushed.is_empty() {
@@ -92,7 +98,7 @@ pub(super) fn put_in_order(
     for (peer, heard) in pushed {
         lay_out(&mut repos, peer, heard);
     }
-    let settled = settle(&own, repos.into_values().collect());
+    let settled = settle(&own, chosen, repos.into_values().collect());
     let is_new = |repo: &ReceivedRepo| !stored.iter().any(|before| is_same(before, repo));
     let mut changed: Vec<_> = settled.into_iter().filter(is_new).collect();
     let now = clock::now();
@@ -107,7 +113,7 @@ fn is_same(before: &ReceivedRepo, now: &ReceivedRepo) -> bool {
     *before == ReceivedRepo { revision, changed_at, ..now.clone() }
 }
 
-type Repos = BTreeMap<(KeyId, RepoId), (Seniority, ReceivedRepo)>;
+type Repos = BTreeMap<Whose, (Seniority, ReceivedRepo)>;
 
 /// Puts what a peer pushes among what is there already.
 fn lay_out(repos: &mut Repos, peer: &Peer, heard: &Heard) {
@@ -146,6 +152,8 @@ pub(super) fn receive(
         return (Seniority::Placed, kept.clone());
     }
     let seniority = match kept {
+        // Also where it is another repository by now: plans are led to neither.
+        Some(kept) if kept.state == ReceivedState::Conflict => Seniority::Contender,
         Some(kept) if kept.guid != pushed.guid => Seniority::Newcomer,
         Some(kept) => match kept.state {
             ReceivedState::Disabled | ReceivedState::Refused => Seniority::Returning,
@@ -303,23 +311,22 @@ pub async fn delete(node: &Node, origin: KeyId, id: RepoId) -> Result<bool> {
     Ok(deleted)
 }
 
-/// A person wants a received repo again that was deleted here.
+/// A person wants a received repo that was deleted here, or that plans would not be led to by itself.
 ///
 /// # Errors
 /// The store cannot be read or written.
 pub async fn take(node: &Node, origin: KeyId, id: RepoId) -> Result<Again> {
     let wanted = id.clone();
-    let forgotten = in_turn(node, move |_, trust, _| {
-        let stored = trust.received_repo(&origin, &wanted)?;
-        match stored.is_some_and(|repo| repo.state == ReceivedState::Deleted) {
-            true => trust.forget_received_repo(&origin, &wanted),
-            false => Ok(false),
+    let can_be_had = in_turn(node, move |_, trust, _| {
+        match trust.received_repo(&origin, &wanted)?.map(|repo| repo.state) {
+            Some(ReceivedState::Deleted) => trust.forget_received_repo(&origin, &wanted),
+            state => Ok(state == Some(ReceivedState::Conflict)),
         }
     });
-    if !forgotten.await? {
+    if !can_be_had.await? {
         return Ok(Again::NotDeleted);
     }
-    look_again(node).await;
+    look_for(node, Some((origin, id.clone()))).await;
     node.shared_changed();
     let found = node.with_trust(move |trust, _| trust.received_repo(&origin, &id)).await?;
     Ok(found.map_or(Again::WhenPushed, |repo| Again::Now(repo.state, repo.detail)))

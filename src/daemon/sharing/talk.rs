@@ -12,19 +12,28 @@ use crate::wire::{SharedRepoRecord, SharedRepoReport};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 
-/// When a secret that could not be had is asked for again.
+/// When a secret that could not be had is asked for again, and records that were not acknowledged are
+/// said again.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Has a session say its set again, though nothing changed here: the peer may take it only now.
 pub(in super::super) type Nudge = Arc<Notify>;
 
 /// What was said in this session.
-#[derive(Default)]
 struct Said {
     revision: Option<u64>,
     records: Vec<SharedRepoRecord>,
+    /// When these are said again, as long as they are open.
+    again_at: Instant,
     report: Option<SharedRepoReport>,
+}
+
+impl Said {
+    fn nothing() -> Self {
+        Self { revision: None, records: Vec::new(), again_at: Instant::now(), report: None }
+    }
 }
 
 struct Talk {
@@ -44,7 +53,7 @@ pub(in super::super) async fn keep_told(
     nudge: Nudge,
 ) {
     let ended = outgoing.clone();
-    let talk = Talk { node, peer, outgoing, grants, said: Said::default() };
+    let talk = Talk { node, peer, outgoing, grants, said: Said::nothing() };
     tokio::select! {
         () = ended.closed() => {}
         () = talk.go_on(&nudge) => {}
@@ -68,6 +77,9 @@ impl Talk {
                 Ok(()) = grants.changed() => self.said.revision = None,
                 () = nudge.notified() => self.said.revision = None,
                 () = tokio::time::sleep(ASK_AGAIN), if lacks_secret => {}
+                // The peer could not keep them, as where its disk was full, and tells us nothing of it.
+                () = tokio::time::sleep_until(self.said.again_at), if !self.said.records.is_empty() =>
+                    self.said.records.clear(),
             }
         }
     }
@@ -109,6 +121,7 @@ impl Talk {
         let open = open_records(&self.node, self.peer).await?;
         if self.said.records != open {
             self.said.records.clone_from(&open);
+            self.said.again_at = Instant::now() + ASK_AGAIN;
             if !open.is_empty() {
                 self.say(Outgoing::SharedRepoRecords(open)).await;
             }

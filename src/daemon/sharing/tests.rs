@@ -1,10 +1,11 @@
 //! The rules of sharing, each by itself, over a real store.
 #![allow(clippy::unwrap_used)] // a test may fail
 
-use super::Heard;
+use super::super::ports::{Obstacle, Repos};
 use super::shelf::{Own, Seniority, settle};
 use super::take::{put_in_order, receive};
 use super::withdraw::due;
+use super::{Heard, held_back};
 use crate::config::{Config, parse};
 use crate::grant::Grants;
 use crate::model::{KeyId, PeerRole, RepoGuid, RepoId, Secret, SharedRepo, Timestamp};
@@ -12,6 +13,7 @@ use crate::share::{Allowance, ENVIRONMENT};
 use crate::store::Trust;
 use crate::store::trust::{Peer, ReceivedRepo, ReceivedState, RecordReason, RepoRecord};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const HUB: KeyId = KeyId::from_bytes([7; 32]);
 const NAS: KeyId = KeyId::from_bytes([8; 32]);
@@ -65,11 +67,15 @@ impl Member {
 
     fn hears(&self, key: KeyId, repos: Vec<SharedRepo>) {
         let from = peer(key, &["send-shared-repos"]);
-        put_in_order(&self.config, &self.trust, &[(from, heard(repos))]).unwrap();
+        put_in_order(&self.config, &self.trust, &[(from, heard(repos))], None).unwrap();
     }
 
     fn looks_again(&self) {
-        put_in_order(&self.config, &self.trust, &[]).unwrap();
+        put_in_order(&self.config, &self.trust, &[], None).unwrap();
+    }
+
+    fn chooses(&self, origin: KeyId, name: &str) {
+        put_in_order(&self.config, &self.trust, &[], Some(&(origin, id(name)))).unwrap();
     }
 
     fn repo(&self, origin: KeyId, name: &str) -> ReceivedRepo {
@@ -108,6 +114,37 @@ fn absence_is_no_reason_to_take_back() {
     ] {
         assert_eq!(due(&id("vault"), &config(text), peer), expected, "{text}");
     }
+}
+
+#[tokio::test]
+async fn members_with_a_location_of_their_own_are_not_sent_the_owners_credentials() {
+    let access = async |more: &str| {
+        let env = "env = { RESTIC_REST_PASSWORD = \"owner\" }";
+        let uri = "uri = \"rest:https://vault.example/x\"\npassword = \"x\"";
+        let text = format!("instance = \"hub\"\n[[repo]]\nid = \"vault\"\n{uri}\n{env}\n{more}");
+        let repo = parse(&text).unwrap().repos.remove(0);
+        repo.member_access(&"laptop".parse().unwrap()).await.ok().unwrap()
+    };
+    assert_eq!(access("").await.env.len(), 1);
+    let member = access("member-uri = \"rest:https://{instance}@vault.example/x\"\n").await;
+    assert!(member.env.is_empty());
+}
+
+#[test]
+fn what_members_are_not_sent_is_listed_by_name() {
+    let repo = |more: &str| {
+        let env = "env = { AWS_ACCESS_KEY_ID = \"k\", RESTIC_REST_PASSWORD = \"p\" }";
+        let uri = "uri = \"rest:https://vault.example/x\"\npassword = \"x\"";
+        let text = format!("instance = \"hub\"\n[[repo]]\nid = \"vault\"\n{uri}\n{env}\n{more}");
+        parse(&text).unwrap().repos.remove(0)
+    };
+    let fields =
+        |more: &str| held_back(&repo(more)).into_iter().map(|part| part.field).collect::<Vec<_>>();
+    let both = ["env AWS_ACCESS_KEY_ID", "env RESTIC_REST_PASSWORD"];
+    assert!(fields("").is_empty(), "it has no members");
+    assert_eq!(fields("shared = true\n"), both[..1]);
+    let member = "shared = true\nmember-uri = \"rest:https://{instance}@vault.example/x\"\n";
+    assert_eq!(fields(member), both);
 }
 
 #[test]
@@ -201,12 +238,63 @@ fn a_repo_of_the_config_keeps_its_id_and_the_conflict_ends_with_it() {
     assert_eq!(member.state(HUB, "vault"), ReceivedState::Taken);
 }
 
+const PLAN: &str = "[[plan]]\nid = \"home\"\nrepo = \"vault\"\npaths = [\"/home\"]\n";
+
+#[test]
+fn a_plan_is_not_led_to_a_peers_repo_when_its_own_of_that_id_goes() {
+    let mut member = Member::new(&format!("{OWN_VAULT}{PLAN}"));
+    member.hears(HUB, vec![pushed("vault", 'a', PLACE)]);
+    member.config.repos.clear();
+    // Nor when it is offered again, as another repository or by one more peer.
+    member.looks_again();
+    member.hears(HUB, vec![pushed("vault", 'b', PLACE)]);
+    member.hears(NAS, vec![pushed("vault", 'c', PLACE)]);
+    for origin in [HUB, NAS] {
+        assert_eq!(member.state(origin, "vault"), ReceivedState::Conflict);
+        assert_eq!(member.repo(origin, "vault").detail, Obstacle::MEANT_ANOTHER);
+    }
+    let repos = Repos::read(Arc::new(member.config.clone()), &member.trust).unwrap();
+    let reason = repos.disabled_reason(&id("vault")).unwrap();
+    assert!(reason.contains("holdfast repo add vault --from"), "{reason}");
+    member.chooses(NAS, "vault");
+    assert_eq!(member.state(NAS, "vault"), ReceivedState::Taken);
+    member.looks_again();
+    assert_eq!(member.state(NAS, "vault"), ReceivedState::Taken, "it stays chosen");
+    assert_eq!(member.repo(HUB, "vault").detail, "a repo of another peer has the same id");
+}
+
+#[test]
+fn a_plan_is_not_led_from_one_peers_repo_to_anothers() {
+    let mut member = Member::new(PLAN);
+    member.hears(NAS, vec![pushed("vault", 'a', PLACE)]);
+    assert_eq!(member.state(NAS, "vault"), ReceivedState::Taken, "nothing had that id before");
+    member.hears(HUB, vec![pushed("vault", 'b', PLACE)]);
+    member.chooses(HUB, "vault");
+    assert_eq!(member.state(HUB, "vault"), ReceivedState::Conflict, "the other has its place");
+    member.sets(NAS, "vault", ReceivedState::Deleted);
+    member.looks_again();
+    assert_eq!(member.repo(HUB, "vault").detail, Obstacle::MEANT_ANOTHER);
+    member.config.plans.clear();
+    member.looks_again();
+    assert_eq!(member.state(HUB, "vault"), ReceivedState::Taken);
+}
+
+#[test]
+fn a_repo_that_was_withdrawn_comes_back_to_its_plans_past_a_contender() {
+    let member = Member::new(PLAN);
+    member.hears(NAS, vec![pushed("vault", 'a', PLACE)]);
+    member.hears(HUB, vec![pushed("vault", 'b', PLACE)]);
+    member.sets(NAS, "vault", ReceivedState::Disabled);
+    member.hears(NAS, vec![pushed("vault", 'a', PLACE)]);
+    assert_eq!(member.state(NAS, "vault"), ReceivedState::Taken);
+}
+
 #[test]
 fn a_repository_of_the_config_is_not_taken_under_another_id() {
     let own = Own::of([(id("mine"), Some(guid('a'))), (id("unknown"), None)]);
     let allowed = Allowance::default();
     let of = |name, digit| receive(None, pushed(name, digit, PLACE), HUB, &allowed);
-    let settled = settle(&own, vec![of("vault", 'a'), of("other", 'b')]);
+    let settled = settle(&own, None, vec![of("vault", 'a'), of("other", 'b')]);
     let states: Vec<_> = settled.iter().map(|repo| repo.state).collect();
     assert_eq!(states, [ReceivedState::Conflict, ReceivedState::Taken]);
     assert!(settled[0].detail.contains("repo mine of the configuration"));
@@ -239,6 +327,7 @@ fn seniority_decides_before_the_order_of_the_store() {
     };
     let settled = settle(
         &Own::of([]),
+        None,
         vec![(Seniority::Newcomer, taken(HUB, "a")), (Seniority::Placed, taken(NAS, "b"))],
     );
     let first: Vec<_> = settled.iter().map(|repo| (repo.origin, repo.state)).collect();
@@ -257,7 +346,7 @@ fn x1_a_refused_location_is_not_kept_and_its_folder_is_shown_to_whoever_may_allo
     let mut from = peer(HUB, &["send-shared-repos"]);
     from.allowed_paths = vec!["/srv".to_owned()];
     let set = heard(vec![pushed("vault", 'a', "/srv/backup")]);
-    put_in_order(&member.config, &member.trust, &[(from, set)]).unwrap();
+    put_in_order(&member.config, &member.trust, &[(from, set)], None).unwrap();
     assert_eq!(member.state(HUB, "vault"), ReceivedState::Taken);
 }
 
@@ -378,7 +467,8 @@ proptest! {
         for set in sets {
             let mut from = peer(HUB, &["send-shared-repos"]);
             from.allowed_paths = vec!["/srv/ok".to_owned()];
-            put_in_order(&member.config, &member.trust, &[(from, heard(set.into_iter().map(repo).collect()))]).unwrap();
+            let set = heard(set.into_iter().map(repo).collect());
+            put_in_order(&member.config, &member.trust, &[(from, set)], None).unwrap();
             for repo in member.trust.received_repos().unwrap() {
                 prop_assert!(obeys_x1(&repo), "{}", repo.uri.expose());
                 prop_assert!(repo.id != id("own") || repo.state != ReceivedState::Taken);

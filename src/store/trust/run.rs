@@ -1,7 +1,7 @@
 //! The last run of each plan and the open processes: known even when the history is gone.
 
 use super::{Trust, from_text, unreadable};
-use crate::model::{OperationId, PlanId, RepoId, Status, Timestamp};
+use crate::model::{OperationId, PlanId, RepoGuid, RepoId, Status, Timestamp};
 use crate::store::column::{Col, maybe, noun};
 use crate::store::error::Result;
 use rusqlite::Row;
@@ -20,7 +20,7 @@ pub struct PlanRun {
     pub started_at: Timestamp,
     /// When it ended; `None` while it runs, and after its daemon died.
     pub ended_at: Option<Timestamp>,
-    /// The start of the newest run into that repo that succeeded.
+    /// The start of the newest run into that repo that succeeded, whichever repository it was then.
     pub last_success: Option<Timestamp>,
 }
 
@@ -60,6 +60,19 @@ impl Trust {
         let mut rows = conn.prepare("SELECT * FROM plan_run ORDER BY plan")?;
         let runs = rows.query_map([], plan_run)?.collect::<rusqlite::Result<_>>()?;
         Ok(runs)
+    }
+
+    /// Every repository that a repo of that id was ever found to be: a success into one of them says
+    /// nothing of the others.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn guids_of(&self, repo: &RepoId) -> Result<Vec<RepoGuid>> {
+        let conn = self.lock();
+        let sql = "SELECT DISTINCT guid FROM repo_guid WHERE repo = ?1 ORDER BY guid";
+        let mut rows = conn.prepare(sql)?;
+        let guids = rows.query_map([repo.as_str()], |row| from_text(row, "guid"))?;
+        Ok(guids.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Every process that was not closed, oldest first: of this life of the daemon and of earlier ones.

@@ -2,7 +2,8 @@
 //! its log says of them.
 //!
 //! 1. The state of a plan is worked out by the clock of its instance.
-//! 2. Of a peer out of sight only `never` and `stale` are news; anything else is as of when it was
+//! 2. Of an own plan's backups those count that are in the repository that its repo is now.
+//! 3. Of a peer out of sight only `never` and `stale` are news; anything else is as of when it was
 //!    last heard.
 
 use super::super::{describe, refuse};
@@ -10,17 +11,18 @@ use crate::api;
 use crate::clock;
 use crate::config::{Config, Plan, Retention};
 use crate::daemon::Node;
-use crate::daemon::expectations::promise;
-use crate::daemon::ports::{Named, Repos, disabled_reason};
+use crate::daemon::expectations::{guid, last_success, newest_good, promise};
+use crate::daemon::ports::{Home, Named, Repos, disabled_reason};
 use crate::daemon::presence::Presence;
 use crate::freshness::{self, Freshness, Known, PlanRun, State};
 use crate::job::Live;
 use crate::model::{
-    Attempt, Expectation, InstanceId, KeyId, LinkState, OperationKind, PlanId, Status, Timestamp,
-    Timing,
+    Attempt, Expectation, InstanceId, KeyId, LinkState, OperationKind, PlanId, RepoId, Status,
+    Timestamp, Timing,
 };
 use crate::reconcile::Shard;
-use crate::store::history::{Backup, PlanRecord, Whose};
+use crate::store::StoreError;
+use crate::store::history::{Backup, PlanRecord, Recorded, Whose};
 use crate::store::trust::{self, PlanSnoozes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -209,13 +211,26 @@ pub(in crate::daemon) async fn own_with(
 ) -> Result<Vec<Seen>, tonic::Status> {
     let agenda = node.scheduler.agenda();
     let of_trust = Arc::clone(config);
-    let kept = node.with_trust(|trust, _| {
-        Ok((Repos::read(of_trust, trust)?, trust.plan_runs()?, trust.plan_snoozes()?))
+    let kept = node.with_trust(move |trust, _| {
+        let repos = Repos::read(Arc::clone(&of_trust), trust)?;
+        let homes = of_trust.plans.iter().map(|plan| {
+            let home = Home::read(&repos, trust, &plan.repo)?;
+            Ok((plan.repo.clone(), home))
+        });
+        let homes = homes.collect::<Result<_, StoreError>>()?;
+        Ok((repos, homes, trust.plan_runs()?, trust.plan_snoozes()?))
     });
-    let (repos, runs, snoozes) = kept.await.map_err(refuse::store)?;
+    let (repos, homes, runs, snoozes) = kept.await.map_err(refuse::store)?;
+    let moved = moved(node, config, &homes).await?;
     let view = View::here(clock::now());
     let seen = |plan: &Plan| {
-        let (known_at, backups) = history(&shard(plan));
+        let all = history(&shard(plan));
+        let moved = moved.get(&plan.id);
+        let (since, backups) = match moved {
+            Some(moved) => moved.at_home(all.clone()),
+            None => all.clone(),
+        };
+        let home = homes.get(&plan.repo).unwrap_or(&Home::Anywhere);
         let run =
             runs.iter().find(|run| run.plan == plan.id && run.repo.as_ref() == Some(&plan.repo));
         let facts = Facts {
@@ -225,21 +240,82 @@ pub(in crate::daemon) async fn own_with(
                 (plan, config),
                 agenda.timing(plan, config),
                 disabled_reason(plan, &repos),
-                run,
+                last_success(run, home).max(moved.and_then(|moved| moved.newest_good)),
             ),
             paths: plan.paths.clone(),
             retention: Some(plan.retention),
             retention_inactive: retention_inactive(plan, &repos),
             jitter: Some(plan.schedule.jitter()),
             backups: with_live(backups, plan, live),
-            since: known_at.unwrap_or(view.now),
+            since: since.unwrap_or(view.now),
             last_run: run.map(|run| run.started_at),
             retry: agenda.retry(plan),
             snoozed_until: snoozed(&snoozes, (node.key(), &plan.id), view.now),
         };
-        facts.seen(view)
+        let mut seen = facts.seen(view);
+        if moved.is_some() {
+            // What its days came to stays as it was, wherever the backups went.
+            let (known_at, backups) = all;
+            seen.known.backups = with_live(backups, plan, live);
+            seen.known.since = known_at.unwrap_or(view.now);
+        }
+        seen
     };
     Ok(config.plans.iter().map(seen).collect())
+}
+
+/// What is known of the backups of a plan whose repo was another repository before.
+struct Moved {
+    home: Home,
+    /// The newest ones, with the repository that each is in.
+    newest: Vec<Recorded>,
+    /// When the newest good one that is where it has to be began.
+    newest_good: Option<Timestamp>,
+}
+
+/// Of each own plan whose repo was another repository before: few, so they are read each time.
+async fn moved(
+    node: &Node,
+    config: &Config,
+    homes: &BTreeMap<RepoId, Home>,
+) -> Result<BTreeMap<PlanId, Moved>, tonic::Status> {
+    let home = |plan: &Plan| homes.get(&plan.repo).filter(|home| **home != Home::Anywhere).cloned();
+    let plans =
+        config.plans.iter().filter_map(|plan| Some((plan.id.clone(), shard(plan), home(plan)?)));
+    let plans: Vec<_> = plans.collect();
+    if plans.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let read = node.history.read(move |reader| {
+        let known = |(plan, shard, home): (PlanId, Shard, Home)| {
+            let kind = Some(OperationKind::Backup);
+            let newest = reader.newest(reader.owner(), &shard, kind, LOOKED_AT)?;
+            let newest_good = newest_good(reader, &shard, &home)?;
+            Ok((plan, Moved { home, newest, newest_good }))
+        };
+        plans.into_iter().map(known).collect()
+    });
+    read.await.map_err(refuse::store)
+}
+
+impl Moved {
+    /// Only what counts, and since when a first backup is awaited: since the last one elsewhere. What
+    /// failed before it was known where, before that one, says nothing of the repository of now.
+    fn at_home(&self, (known_at, mut backups): OfHistory) -> OfHistory {
+        let went =
+            |backup: &Backup| self.newest.iter().find(|found| found.id == backup.id).and_then(guid);
+        let is_away = |backup: &Backup| match went(backup) {
+            Some(guid) => !self.home.has(Some(guid)),
+            None => plan_run(backup).is_some_and(|run| run.is_good()),
+        };
+        let away = backups.iter().filter(|backup| is_away(backup));
+        let last_away = away.map(|backup| backup.started_at).max();
+        backups.retain(|backup| match went(backup) {
+            Some(guid) => self.home.has(Some(guid)),
+            None => !is_away(backup) && Some(backup.started_at) > last_away,
+        });
+        (known_at.max(last_away), backups)
+    }
 }
 
 /// The snapshots in a received repo are its owner's to forget.
@@ -378,7 +454,8 @@ pub(in crate::daemon) fn plan_run(backup: &Backup) -> Option<PlanRun> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::OperationId;
+    use crate::model::{Operation, OperationId, RepoGuid};
+    use crate::store::history::Presence;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
@@ -456,6 +533,47 @@ mod tests {
         assert_eq!(seen(&nas, 24, &runs, away(20)).document.state, "stale");
         assert_eq!(seen(&nas, 24, &[(Status::Failed, 3)], away(2)).document.state, "never");
         assert_eq!(seen(&nas, 24, &[(Status::Failed, 3)], View::here(NOW)).document.as_of, None);
+    }
+
+    #[test]
+    fn backups_into_the_repository_before_do_not_count_in_that_of_now() {
+        let [old, new] = ["ab", "cd"].map(|digits| digits.repeat(32).parse::<RepoGuid>().unwrap());
+        let nas: InstanceId = "nas".parse().unwrap();
+        let told = [
+            (Status::Failed, 9, None),
+            (Status::Succeeded, 8, Some(&old)),
+            (Status::Failed, 7, None),
+            (Status::Failed, 6, Some(&new)),
+        ];
+        let facts = known(&nas, 9, &told.map(|(status, hours, _)| (status, hours)));
+        let newest = facts.backups.iter().zip(told).map(|(backup, (status, _, repo_guid))| {
+            let begun = (backup.id, nas.clone(), OperationKind::Backup, backup.started_at);
+            let state = Operation::begun(begun.0, begun.1, begun.2, begun.3);
+            Recorded {
+                origin: KeyId::from_bytes([1; 32]),
+                shard: Shard { repo: "vault".to_owned(), plan: "home".to_owned() },
+                id: backup.id,
+                presence: Presence::Live,
+                kind: Some(OperationKind::Backup),
+                status: Some(status),
+                started_at: backup.started_at,
+                state: Some(Operation { repo_guid: repo_guid.cloned(), ..state }),
+            }
+        });
+        let newest: Vec<_> = newest.collect();
+        let at_home = |now: Option<&RepoGuid>| {
+            let moved =
+                Moved { home: Home::Only(now.cloned()), newest: newest.clone(), newest_good: None };
+            let (since, backups) = moved.at_home((Some(facts.since), facts.backups.clone()));
+            let ago = |at: Timestamp| NOW.since(at).as_secs() / 3600;
+            (
+                since.map(ago),
+                backups.iter().map(|backup| ago(backup.started_at)).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(at_home(Some(&new)), (Some(8), vec![7, 6]));
+        assert_eq!(at_home(Some(&old)), (Some(6), vec![8]), "pointed back");
+        assert_eq!(at_home(None), (Some(6), vec![]), "nothing was found there yet");
     }
 
     #[test]

@@ -52,12 +52,22 @@ pub(super) fn is_elsewhere(before: &Repo, after: &Repo) -> bool {
     (&before.uri, &before.password, &before.env) != (&after.uri, &after.password, &after.env)
 }
 
-/// As [`test`], before an edit is saved: what is not there is created at its first use, as ever.
+/// As [`test`], before an edit is saved: what is not there is created at its first use, as ever. A
+/// repo that moves takes its repository with it.
 pub(super) async fn test_edited(engine: &Engine, repo: &Repo) -> Result<(), Status> {
     let access = repo.access().await;
     let access = access.map_err(|error| refuse::invalid(error.to_string(), ""))?;
-    let tested = engine.probe(&access).await.map(drop);
-    tested.map_err(|error| refused(&format!("repo {} was not changed", repo.id), error))
+    let what = format!("repo {} was not changed", repo.id);
+    let found = engine.probe(&access).await.map_err(|error| refused(&what, error))?;
+    match (engine.known_guid(&repo.id).await, found) {
+        (Some(known), Some(found)) if known != found => {
+            let message =
+                format!("{what}: its snapshots are in repository {known}, and there is {found}");
+            let remedy = "add that as a repo of its own, or use it from now on with --no-test";
+            Err(refuse::not_now("other-repository", message, remedy))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is found at a repo's location with its credentials; nothing is created or saved.
