@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::api::config_service_client::ConfigServiceClient;
+use crate::api::draft_service_client::DraftServiceClient;
 use crate::api::fleet_service_client::FleetServiceClient;
 use crate::api::hook_service_client::HookServiceClient;
 use crate::api::operation_service_client::OperationServiceClient;
@@ -43,6 +44,7 @@ services!(
     peers: PeerServiceClient,
     repos: RepoServiceClient,
     plans: PlanServiceClient,
+    drafts: DraftServiceClient,
     fleet: FleetServiceClient,
     operations: OperationServiceClient,
     snapshots: SnapshotServiceClient,

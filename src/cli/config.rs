@@ -2,6 +2,7 @@
 
 use super::{Context, Exit, Failure};
 use crate::api::{Problem, ShowConfigRequest};
+use crate::config::{self, Config, Plan};
 use std::path::{Path, PathBuf};
 
 /// The config file
@@ -40,21 +41,32 @@ impl Command {
 
 fn check(context: &Context, file: &Path) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))?;
-    let problems = problems_of(&text);
+    let (problems, notes) = match config::parse(&text) {
+        Ok(config) => (Vec::new(), notes(&config)),
+        Err(problems) => (problems.0.iter().map(said).collect(), Vec::new()),
+    };
     let path = file.display().to_string();
+    let ok = problems.is_empty();
     let document =
-        serde_json::json!({ "path": path, "ok": problems.is_empty(), "problems": problems });
+        serde_json::json!({ "path": path, "ok": ok, "problems": problems, "notes": notes });
     context.output.show(&document, || checked(&path, &problems))?;
+    notes.iter().for_each(|note| context.output.note(&format!("note: {note}")));
     Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// Every problem of the text, in its order.
-fn problems_of(text: &str) -> Vec<Problem> {
-    let found = crate::config::parse(text).err().map(|problems| problems.0).unwrap_or_default();
-    found.iter().map(said).collect()
+/// What is no problem of the file, and may be none at all: only the daemon knows what peers share.
+fn notes(config: &Config) -> Vec<String> {
+    let elsewhere = config.plans.iter().filter(|plan| config.repo(&plan.repo).is_none());
+    let note = |plan: &Plan| {
+        format!(
+            "plan {}: repo {} is not in this file; it has to be shared by a peer",
+            plan.id, plan.repo
+        )
+    };
+    elsewhere.map(note).collect()
 }
 
-fn said(problem: &crate::config::Problem) -> Problem {
+fn said(problem: &config::Problem) -> Problem {
     let key = match problem.key.as_str() {
         "" => String::new(),
         key => format!("{key}: "),
@@ -101,10 +113,21 @@ mod tests {
     #[test]
     fn all_problems_of_a_text_are_found_at_once() {
         let text = "instance = \"nas\"\nlissten = []\nheartbeat = \"soon\"\n";
-        let problems = problems_of(text);
+        let problems: Vec<_> = config::parse(text).unwrap_err().0.iter().map(said).collect();
         assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2, 3]);
         assert!(problems[0].message.contains("listen"), "{problems:?}");
-        assert!(problems_of("instance = \"nas\"\n").is_empty());
+    }
+
+    #[test]
+    fn a_repo_that_is_not_in_the_file_is_a_note() {
+        let text = "instance = \"nas\"\n[[plan]]\nid = \"home\"\nrepo = \"vault\"\n\
+                    paths = [\"/home\"]\n";
+        let said = notes(&config::parse(text).unwrap());
+        assert_eq!(
+            said,
+            ["plan home: repo vault is not in this file; it has to be shared by a peer"]
+        );
+        assert!(notes(&config::parse("instance = \"nas\"\n").unwrap()).is_empty());
     }
 
     #[test]

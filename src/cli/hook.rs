@@ -71,15 +71,18 @@ fn listed(output: Output, list: &Listed, now: Timestamp) -> String {
     let channel = |channel: &Channel| {
         let last = channel.last_result.clone().unwrap_or_else(|| "–".to_owned());
         let at = words::maybe_relative(channel.last_at.as_deref(), now);
-        [channel.id.clone(), channel.action.clone(), last, at]
+        let silent = channel.snoozed_until.as_deref().map(|until| words::relative(until, now));
+        let tells =
+            silent.map_or_else(|| "yes".to_owned(), |left| format!("snoozed, again {left}"));
+        [channel.id.clone(), channel.action.clone(), tells, last, at]
     };
     let hook = |hook: &Hook| {
         let place = if hook.place.is_empty() { "everything" } else { &hook.place };
         let target = hook.channel.as_ref().or(hook.action.as_ref()).cloned();
         [place.to_owned(), hook.on.join(", "), target.unwrap_or_default()]
     };
-    let channels = output
-        .table(["channel", "action", "last message", "when"], list.channels.iter().map(channel));
+    let header = ["channel", "action", "tells", "last message", "when"];
+    let channels = output.table(header, list.channels.iter().map(channel));
     let hooks = output.table(["hears of", "events", "tells"], list.hooks.iter().map(hook));
     format!("{channels}\n\n{hooks}")
 }

@@ -10,6 +10,7 @@ use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::{
     AddPlanRequest, EditPlanRequest, ListPlansRequest, PausePlanRequest, PlanRequest, TextList,
+    WrittenRequest,
 };
 use crate::clock;
 use crate::model::{PlanId, RepoId, Retention, Timestamp};
@@ -389,8 +390,11 @@ impl Command {
                 })?;
             }
             Self::Show { named } => {
+                let id = named.plan.to_string();
                 let plan = plans.show(PlanRequest::from(named)).await?.into_inner();
-                output.show(&plan, || shown(output, &plan, clock::now()))?;
+                let asked = WrittenRequest { plan: Some(id), repo: None };
+                let written = client.drafts().written(asked).await?.into_inner().toml;
+                output.show(&plan, || shown(output, (&plan, &written), clock::now()))?;
             }
             Self::Pause { named, until } => {
                 let until = until.map(|at| at.to_string());

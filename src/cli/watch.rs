@@ -72,6 +72,9 @@ pub(crate) fn exit_of(operation: &Operation) -> Exit {
     }
 }
 
+/// One that waits its turn; its message says for what.
+const PENDING: &str = Status::Pending.as_str();
+
 fn is_finished(operation: &Operation) -> bool {
     operation.status.parse::<Status>().is_ok_and(Status::is_finished)
 }
@@ -86,6 +89,7 @@ pub(crate) async fn finished(
     let mut events = client.operations().watch(named.clone()).await?.into_inner();
     let mut display = Display::of(output, &pending);
     let mut interrupts = 0;
+    let mut waits_for = None;
     loop {
         tokio::select! {
             next = next(&mut events) => {
@@ -93,9 +97,15 @@ pub(crate) async fn finished(
                 if let Some(progress) = &event.progress {
                     display.progress(progress);
                 }
-                if let Some(operation) = event.operation.filter(is_finished) {
+                let Some(operation) = event.operation else { continue };
+                if is_finished(&operation) {
                     display.end();
                     return Ok(Some(operation));
+                }
+                let reason = operation.message.filter(|_| operation.status == PENDING);
+                if reason != waits_for {
+                    reason.iter().for_each(|reason| display.say(reason));
+                    waits_for = reason;
                 }
             }
             _ = tokio::signal::ctrl_c() => {
@@ -201,6 +211,11 @@ fn is_due(before: &Said, permille: u32, now: Timestamp) -> bool {
 }
 
 fn measured(progress: &Progress) -> String {
+    // Before restic has counted what there is, more is done than there is.
+    if progress.files_done > progress.files_total {
+        let bytes = words::bytes(progress.bytes_done);
+        return format!("{bytes}, {} files so far", progress.files_done);
+    }
     let left = progress
         .seconds_remaining
         .map(|seconds| format!(", {} left", words::duration(Duration::from_secs(seconds))));
@@ -336,5 +351,7 @@ mod tests {
             ..Progress::default()
         };
         assert_eq!(measured(&progress), "1.0 KiB of 4.0 KiB, 1 min left, 3 of 10 files");
+        let uncounted = Progress { files_done: 1, bytes_done: 0, ..Progress::default() };
+        assert_eq!(measured(&uncounted), "0 B, 1 files so far");
     }
 }

@@ -35,13 +35,19 @@ pub(super) fn none_in_sight(peer: &str) -> String {
     )
 }
 
-/// A plan, and below it when it runs.
-pub(super) fn shown(output: Output, plan: &Plan, now: Timestamp) -> String {
+/// A plan; below it when it runs, and all that is written of it.
+pub(super) fn shown(output: Output, (plan, written): (&Plan, &str), now: Timestamp) -> String {
     let table = listed(output, std::slice::from_ref(plan), now);
     let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
     let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
     let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::relative(at, now)));
     lines.extend(runs);
+    lines.push(format!("\nin the config file:\n{}", indented(written)));
+    lines.join("\n")
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.trim_end().lines().map(|line| format!("  {line}")).collect();
     lines.join("\n")
 }
 
