@@ -6,7 +6,7 @@ mod sharing;
 
 use holdfast::clock;
 use holdfast::config::redact_uri;
-use holdfast::daemon::sharing::{self as shared, Again};
+use holdfast::daemon::sharing::{self as shared, Again, Member, Standing};
 use holdfast::model::{Secret, SharedRepo, Status};
 use holdfast::session::Code;
 use holdfast::store::trust::ReceivedState::{Conflict, Deleted, Disabled, Refused, Taken};
@@ -287,6 +287,39 @@ async fn each_member_is_given_its_own_way_to_the_repository() {
     let env: Vec<_> =
         repo.env.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
     assert_eq!(env, [("AWS_ACCESS_KEY_ID", "theirs")], "of theirs what that storage takes");
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn an_owner_sees_how_its_repo_stands_with_each_member() {
+    let vault = format!("{}member-password-file = \"DIR/member.pass\"\n", shared_vault());
+    let pair = Pair::new("receive-shared-repos=*", &vault, "").await;
+    let hub = pair.hub.node();
+    let repo = hub.config.current().repo(&id("vault")).unwrap().clone();
+    let stands = |wanted: Standing, saying: &'static str| {
+        let repo = repo.clone();
+        let is_it =
+            move |member: &Member| member.standing == wanted && member.detail.contains(saying);
+        let comes = async move {
+            loop {
+                let mut members = shared::members(hub, &repo).await.unwrap();
+                assert_eq!(members.len(), 1);
+                match members.pop().filter(is_it) {
+                    Some(member) => return member,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(sharing::PATIENCE, comes)
+    };
+    stands(Standing::NotSent, "member.pass").await.expect("it is told");
+    std::fs::write(pair.hub.folder("member.pass"), "theirs\n").unwrap();
+    hub.sharing.changed();
+    let taken = stands(Standing::Said(TakenState::Taken), "").await.expect("it is taken");
+    assert_eq!((taken.peer.instance.as_str(), taken.detail.as_str()), ("laptop", ""));
+    assert!(hub.sharing.unsent(&taken.peer.key).is_empty());
+    shared::delete(pair.laptop.node(), pair.hub.key, id("vault")).await.unwrap();
+    stands(Standing::Said(TakenState::Deleted), "").await.expect("it is told");
     pair.stop().await;
 }
 

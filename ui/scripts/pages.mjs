@@ -7,6 +7,7 @@
 //   type LABEL = TEXT a field
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
+//   at TEXT           brings that to the top of the window
 // `main` pages are drawn on every screen, the others wide in light and on a phone in dark; `on` names
 // the one screen size that has it. `odd` says which failure a picture is meant to show.
 
@@ -111,6 +112,7 @@ const planEditor = [
 
 const repo = [
   main('repo', 'home:/m/nas/repo/vault'),
+  page('repo-members', 'home:/m/nas/repo/vault', 'at Shared with'),
   page('repo-own', 'home:/m/nas/repo/private'),
   page('repo-received', 'home:/m/nas/repo/offsite-web'),
   page('repo-conflict', 'home:/m/nas/repo/archive'),
@@ -279,6 +281,12 @@ const STEPS = {
   },
   key: (tab, keys) => tab.keyboard.press(keys),
   see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),
+  at: (tab, text) =>
+    tab
+      .getByText(text)
+      .locator('visible=true')
+      .first()
+      .evaluate((found) => found.scrollIntoView({ behavior: 'instant', block: 'start' })),
 };
 
 /** In the dialog where one is open, else in the page before what is around it. */

@@ -2,7 +2,7 @@
 
 use super::super::{Output, words};
 use super::Added;
-use crate::api::{RemovedRepo, Repo, UpkeepSettings};
+use crate::api::{RemovedRepo, Repo, RepoMember, UpkeepSettings};
 use crate::clock;
 use crate::model::Timestamp;
 
@@ -96,11 +96,18 @@ pub(super) fn shown(repo: &Repo, now: Timestamp) -> String {
     let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
     lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
     lines.extend(repo.upkeep.iter().flat_map(kept));
+    lines.extend(repo.members.iter().map(member));
     let dropped = if repo.origin.is_some() { "not taken" } else { "not sent " };
     lines.extend(
         repo.dropped.iter().map(|drop| format!("{dropped}   {}: {}", drop.field, drop.reason)),
     );
     lines.join("\n")
+}
+
+fn member(member: &RepoMember) -> String {
+    let more = member.reason.iter().chain(&member.dropped);
+    let more = more.map(|text| format!("; {text}")).collect::<String>();
+    format!("member      {} {}{more}", member.instance, member.state)
 }
 
 /// How it is kept in order, in a few lines.
@@ -166,6 +173,21 @@ mod tests {
              take it again: holdfast repo add vault --from ed25519.x"
         );
         assert!(parted(&removed, Some("hub")).ends_with("holdfast repo add vault --from hub"));
+    }
+
+    #[test]
+    fn an_owner_sees_how_it_stands_with_its_members() {
+        let member = |state: &str, reason: Option<&str>| RepoMember {
+            instance: "laptop".to_owned(),
+            state: state.to_owned(),
+            reason: reason.map(ToOwned::to_owned),
+            ..RepoMember::default()
+        };
+        let members = vec![member("taken", None), member("refused", Some("not an allowed path"))];
+        let repo = Repo { id: "vault".to_owned(), members, ..Repo::default() };
+        let text = shown(&repo, Timestamp::EPOCH);
+        assert!(text.contains("\nmember      laptop taken\n"), "{text}");
+        assert!(text.ends_with("\nmember      laptop refused; not an allowed path"), "{text}");
     }
 
     #[test]

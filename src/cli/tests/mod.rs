@@ -66,7 +66,7 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
     has_fields::<api::Repo>(
         "id, guid, uri, shared, origin, origin_instance, read_only, state, conflict, locked_by, \
          last_check, last_prune",
-        "dropped, reason, upkeep, next_forget, next_prune, next_check, next_stats, kind, place",
+        "dropped, reason, upkeep, next_forget, next_prune, next_check, next_stats, kind, place, members",
     );
     has_fields::<api::Plan>(
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \

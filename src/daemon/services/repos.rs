@@ -232,11 +232,21 @@ impl Service {
         let known = Known::read(&self.node).await?;
         let repos = self.repos().await?;
         let document = match repos.named(id) {
-            Named::Own(repo) => Some(api::Repo { dropped: held_back(repo), ..known.own(repo) }),
+            Named::Own(repo) => Some(api::Repo {
+                dropped: held_back(repo),
+                members: self.members(repo).await?,
+                ..known.own(repo)
+            }),
             Named::Received(repo) | Named::Unusable(repo, _) => known.received(repo),
             Named::Unknown => None,
         };
         document.map(Response::new).ok_or_else(|| unknown(id))
+    }
+
+    async fn members(&self, repo: &Repo) -> Result<Vec<api::RepoMember>, Status> {
+        let own = self.node.config.current().instance.clone();
+        let members = sharing::members(&self.node, repo).await.map_err(refuse::store)?;
+        Ok(members.into_iter().map(|member| document::member(member, &repo.id, &own)).collect())
     }
 
     async fn write(&self, edit: Edit) -> Result<Arc<Config>, Status> {

@@ -247,9 +247,16 @@ fn explained(kind: &str, subject: &str, reason: &str) -> Attention {
     Attention { remedy: remedy.map(str::to_owned), ..row(kind, subject, what) }
 }
 
-/// What a member could not take of what it was sent.
+/// What a member is not sent, and what it could not take of what it was sent.
 fn sharing_troubles(node: &Node, peer: &Peer) -> Vec<Attention> {
-    let report = peer.key_id.parse().ok().and_then(|key| node.sharing.reported(&key));
+    let Ok(key) = peer.key_id.parse() else { return Vec::new() };
+    let unsent = node.sharing.unsent(&key).into_iter().map(|(repo, reason)| {
+        let message = format!("{} is not sent it: {reason}", peer.instance);
+        let remedy =
+            format!("holdfast repo show {repo} has its members; see to the file or value named");
+        Attention { remedy: Some(remedy), ..row("repo", repo.to_string(), message) }
+    });
+    let report = node.sharing.reported(&key);
     let repos = report.iter().flat_map(|report| &report.repos);
     let untaken =
         repos.filter(|repo| matches!(repo.state, TakenState::Conflict | TakenState::Refused));
@@ -259,7 +266,7 @@ fn sharing_troubles(node: &Node, peer: &Peer) -> Vec<Attention> {
         let remedy = format!("settle it on {}; it is taken then by itself", peer.instance);
         Attention { remedy: Some(remedy), ..row("repo", repo.id.to_string(), message) }
     };
-    untaken.map(one).collect()
+    unsent.chain(untaken.map(one)).collect()
 }
 
 /// Being offline alone is nothing that needs a person. A link that stands has a reason only where the

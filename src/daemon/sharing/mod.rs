@@ -21,6 +21,7 @@
 //! 6. Level, not edge: each session compares what it said last with what is so now.
 
 mod keeper;
+mod members;
 mod offer;
 mod records;
 mod shelf;
@@ -31,12 +32,14 @@ mod tests;
 mod withdraw;
 
 pub(super) use keeper::keep;
+pub use members::{Member, Standing, members};
 pub use offer::held_back;
 pub use records::dismissed;
 pub use take::{Again, delete, take};
 pub(super) use talk::{Nudge, keep_told};
 pub use withdraw::{peer_removed, unshare};
 
+use super::areas::Area;
 use super::node::Node;
 use super::roster::Roster;
 use crate::model::{KeyId, RepoId, SharedRepo};
@@ -61,6 +64,8 @@ pub struct Sharing {
     reports: watch::Sender<BTreeMap<KeyId, Arc<SharedRepoReport>>>,
     /// The content last sent to each peer, as a digest, and its number.
     sent: Mutex<HashMap<KeyId, ([u8; 32], u64)>>,
+    /// What each peer may have and is not sent.
+    unsent: Mutex<HashMap<KeyId, members::Unsent>>,
     /// See [`in_turn`].
     ledger: Mutex<()>,
     resolving: Semaphore,
@@ -99,6 +104,7 @@ impl Default for Sharing {
             heard: Mutex::default(),
             reports: watch::Sender::default(),
             sent: Mutex::default(),
+            unsent: Mutex::default(),
             ledger: Mutex::default(),
             resolving: Semaphore::new(RESOLVED_AT_ONCE),
         }
@@ -177,13 +183,18 @@ impl Sharing {
         pushed.map(|(key, heard)| (*key, heard.clone())).collect()
     }
 
-    fn keep_report(&self, peer: KeyId, report: SharedRepoReport) {
-        self.reports.send_modify(|reports| drop(reports.insert(peer, Arc::new(report))));
+    /// Whether it is another than before.
+    fn keep_report(&self, peer: KeyId, report: SharedRepoReport) -> bool {
+        let report = Arc::new(report);
+        let mut before = None;
+        self.reports.send_modify(|reports| before = reports.insert(peer, Arc::clone(&report)));
+        before != Some(report)
     }
 
     /// Forgets what a removed peer said and was sent.
     fn forget(&self, peer: &KeyId) {
         locked(&self.sent).remove(peer);
+        locked(&self.unsent).remove(peer);
         self.reports.send_if_modified(|reports| reports.remove(peer).is_some());
     }
 }
@@ -225,7 +236,11 @@ pub(super) async fn heard_report(node: &Node, peer: KeyId, report: SharedRepoRep
     // What it was never offered it has nothing to say about, and there is no end to what it could.
     let is_ours = |taken: &TakenRepo| offered.iter().any(|offered| offered.repo == taken.id);
     let repos = report.repos.into_iter().filter(is_ours).map(shortened).collect();
-    node.sharing.keep_report(peer, SharedRepoReport { repos, ..report });
+    let is_news = node.sharing.keep_report(peer, SharedRepoReport { repos, ..report });
+    if is_news {
+        node.areas.changed(Area::Repos);
+        node.areas.changed(Area::Attention);
+    }
 }
 
 /// As much of a report as is worth being shown.

@@ -2,6 +2,7 @@
 
 use super::super::node::Node;
 use super::super::ports::place;
+use super::members::{Unsent, note_unsent};
 use super::{in_turn, locked};
 use crate::clock;
 use crate::config::{Config, Repo};
@@ -20,6 +21,8 @@ const MAX_REPOS: usize = 256;
 const MAX_FIELD_BYTES: usize = 4096;
 /// Of a set: well within one record.
 const MAX_SET_BYTES: usize = 512 * 1024;
+/// Why one of more is not sent.
+const TOO_LARGE: &str = "its location and its secrets, with those of the other repos, are longer than what a peer takes";
 
 /// What a peer may have now.
 #[derive(Default)]
@@ -67,7 +70,7 @@ pub(super) async fn offer_for(node: &Node, peer: &Peer) -> Result<Offer> {
     let config = node.config.current();
     let Ok(_turn) = node.sharing.resolving.acquire().await else { return Ok(Offer::default()) };
     let mut offer = Offer::default();
-    let mut room = MAX_SET_BYTES;
+    let (mut room, mut unsent) = (MAX_SET_BYTES, Unsent::new());
     for (repo, guid) in ready(node, &config, peer).await? {
         match repo.member_access(&peer.instance).await {
             Ok(access) => {
@@ -77,15 +80,16 @@ pub(super) async fn offer_for(node: &Node, peer: &Peer) -> Result<Offer> {
                 let shared = SharedRepo { id: repo.id.clone(), guid, uri, password, env };
                 match size(&shared).filter(|size| *size <= room) {
                     Some(size) => (room, _) = (room - size, offer.repos.push(shared)),
-                    None => tracing::warn!(repo = %repo.id, "too large to be shared"),
+                    None => drop(unsent.insert(repo.id, TOO_LARGE.to_owned())),
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, repo = %repo.id, peer = %peer.instance, "not shared now");
+                unsent.insert(repo.id, error.to_string());
                 offer.lacks_secret = true;
             }
         }
     }
+    note_unsent(node, peer.key, unsent);
     Ok(offer)
 }
 

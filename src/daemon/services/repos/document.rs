@@ -10,12 +10,16 @@ use crate::config::{Config, Repo, redact_uri};
 use crate::daemon::Node;
 use crate::daemon::ports::{Obstacle, Repos, place};
 use crate::daemon::scheduler::Agenda;
+use crate::daemon::sharing::{Member, Standing};
 use crate::job::Trouble;
-use crate::model::{KeyId, Operation, OperationKind, RepoGuid, RepoId, Status, Timestamp};
+use crate::model::{
+    InstanceId, KeyId, Operation, OperationKind, RepoGuid, RepoId, Status, Timestamp,
+};
 use crate::reconcile::Shard;
 use crate::store::history::HistoryReader;
 use crate::store::trust::ReceivedRepo;
 use crate::store::{self, Trust};
+use crate::wire::TakenState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,12 +45,36 @@ pub(super) struct Known {
     unconfirmed: BTreeSet<(KeyId, RepoId)>,
 }
 
+/// A member of a repo of ours; `own` is what this instance is called.
+pub(super) fn member(member: Member, repo: &RepoId, own: &InstanceId) -> api::RepoMember {
+    let said = match member.standing {
+        Standing::Said(TakenState::Taken) | Standing::Awaited => None,
+        Standing::Said(TakenState::Conflict | TakenState::Refused) | Standing::NotSent => {
+            Some(member.detail)
+        }
+        Standing::Said(TakenState::Deleted) => Some(format!(
+            "it was removed there; to take it again, there: `holdfast repo add {repo} --from {own}`"
+        )),
+        Standing::Said(TakenState::NotGranted) => Some(format!(
+            "it does not take repos from here; there: `holdfast peer grant {own} send-shared-repos`"
+        )),
+        Standing::Sent => Some("nothing was heard of it since this instance started".to_owned()),
+    };
+    api::RepoMember {
+        instance: member.peer.instance.to_string(),
+        key_id: member.peer.key.to_string(),
+        state: member.standing.as_str().to_owned(),
+        reason: said,
+        dropped: member.dropped,
+    }
+}
+
 /// When the last check and the last prune ended well.
 type Kept = (Option<Timestamp>, Option<Timestamp>);
 
 /// A state with what there is to say about it.
 #[derive(Default)]
-struct Standing {
+struct Shown {
     state: &'static str,
     conflict: Option<String>,
     reason: Option<String>,
@@ -85,10 +113,10 @@ impl Known {
     pub(super) fn own(&self, repo: &Repo) -> api::Repo {
         let guid = self.guids.get(&repo.id);
         let standing = match (guid, self.troubles.get(&repo.id)) {
-            (Some(_), trouble) => self.locked(&repo.id).unwrap_or_else(|| Standing::of(trouble)),
+            (Some(_), trouble) => self.locked(&repo.id).unwrap_or_else(|| Shown::of(trouble)),
             (None, trouble) => {
                 let reason = trouble.map(|(_, message)| message.clone());
-                Standing { state: "uninitialised", reason, ..Standing::default() }
+                Shown { state: "uninitialised", reason, ..Shown::default() }
             }
         };
         standing.on(api::Repo {
@@ -104,11 +132,11 @@ impl Known {
     }
 
     /// As an operation that waits for a lock says it now.
-    fn locked(&self, repo: &RepoId) -> Option<Standing> {
+    fn locked(&self, repo: &RepoId) -> Option<Shown> {
         let by = self.locked.get(repo)?;
         let reason = Some(format!("locked by {by}; what is to be done there waits"));
         let locked_by = Some(by.clone());
-        Some(Standing { state: "locked", conflict: None, reason, locked_by })
+        Some(Shown { state: "locked", conflict: None, reason, locked_by })
     }
 
     fn dates(&self, repo: &Repo) -> api::Repo {
@@ -130,8 +158,8 @@ impl Known {
     }
 
     /// Absence means unknown: what an owner says nothing of stays usable, and says so.
-    fn usable(&self, repo: &ReceivedRepo) -> Standing {
-        let trouble = || Standing::of(self.troubles.get(&repo.id));
+    fn usable(&self, repo: &ReceivedRepo) -> Shown {
+        let trouble = || Shown::of(self.troubles.get(&repo.id));
         let standing = self.locked(&repo.id).unwrap_or_else(trouble);
         let silent = self.unconfirmed.contains(&(repo.origin, repo.id.clone()));
         let says = || {
@@ -139,7 +167,7 @@ impl Known {
              Backups go on; ask there whether its config was lost"
                 .to_owned()
         };
-        Standing { reason: standing.reason.or_else(|| silent.then(says)), ..standing }
+        Shown { reason: standing.reason.or_else(|| silent.then(says)), ..standing }
     }
 
     /// `None` for one that a person removed here.
@@ -149,10 +177,10 @@ impl Known {
             None => self.usable(repo),
             Some(Obstacle::Removed) => return None,
             Some(obstacle) if obstacle.is_conflict() => {
-                Standing { state: "conflict", conflict: explain(&obstacle), ..Standing::default() }
+                Shown { state: "conflict", conflict: explain(&obstacle), ..Shown::default() }
             }
             Some(obstacle) => {
-                Standing { state: "disabled", reason: explain(&obstacle), ..Standing::default() }
+                Shown { state: "disabled", reason: explain(&obstacle), ..Shown::default() }
             }
         };
         let name = self.repos.origin_name(&repo.origin);
@@ -175,7 +203,7 @@ fn dropped(dropped: &crate::model::Dropped) -> api::DroppedField {
     api::DroppedField { field: dropped.field.clone(), reason: dropped.reason.clone() }
 }
 
-impl Standing {
+impl Shown {
     fn of(trouble: Option<&(Trouble, String)>) -> Self {
         let Some((trouble, message)) = trouble else {
             return Self { state: "ready", ..Self::default() };
