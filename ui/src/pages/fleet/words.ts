@@ -16,6 +16,7 @@ export const fleet = {
     some: (n: number, all: number) =>
       `${n} of ${plans(all)} ${form(n, { one: 'is', other: 'are' })} backed up.`,
     nothing: 'Nothing is backed up yet.',
+    noneInSight: 'No plan is in sight.',
   },
   lede: {
     causes: (on: number, n: number) =>
@@ -153,6 +154,8 @@ export const fleet = {
   },
   empty: {
     lede: 'This machine is ready. Choose what to back up, or join a machine that already runs holdfast.',
+    ledeJoined:
+      'None is here, and no joined machine shows one. They show what they let this one read: the grants are on Peers.',
     title: 'Two ways to begin',
     what: 'A plan says what is saved, where to and when. A joined machine shows you its own.',
     newPlan: 'New plan',

@@ -32,8 +32,9 @@ async function ask<T>(into: SvelteMap<string, Asked<T>>, peer: Peer, call: () =>
 
 const TROUBLED = ['refused', 'incompatible', 'offline'];
 
-export function isTroubled({ state }: Peer): boolean {
-  return TROUBLED.includes(state);
+/** Also one whose link stands and that has the name of somebody else. */
+export function isTroubled({ state, reason }: Peer): boolean {
+  return TROUBLED.includes(state) || (state === 'connected' && reason !== undefined);
 }
 
 /** A test from before the trouble says nothing of it. */
