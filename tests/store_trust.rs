@@ -204,6 +204,9 @@ fn peers_read_back_and_g1_stored_exclusions_alone_allow_nothing() {
     trust.heard(&key(5), at(9), Some("192.0.2.1")).expect("kept");
     peer.last_heard = Some(at(9));
     peer.last_address = Some("192.0.2.1".into());
+    assert_eq!(trust.peers().expect("peers"), [peer.clone()]);
+    trust.heard_all(&[(key(5), at(12)), (key(6), at(12))]).expect("one of them is no peer");
+    peer.last_heard = Some(at(12));
     assert_eq!(trust.peers().expect("peers"), [peer]);
     drop(trust);
     let raw = rusqlite::Connection::open(dir.path().join("trust.db")).expect("it opens");

@@ -2,7 +2,7 @@
 
 use super::plan::{Named, listed};
 use super::{Context, Exit, Failure, Output, parse};
-use crate::api::{FleetRequest, Plan, SnoozePlanRequest};
+use crate::api::{FleetRequest, ListPeersRequest, Plan, SnoozePlanRequest};
 use crate::clock;
 use crate::model::Timestamp;
 use std::time::Duration;
@@ -52,11 +52,28 @@ impl Fleet {
             })?;
             return Ok(Exit::Done);
         }
-        let plans =
-            context.client().await?.plans().fleet(FleetRequest {}).await?.into_inner().plans;
+        let client = context.client().await?;
+        let plans = client.plans().fleet(FleetRequest {}).await?.into_inner().plans;
+        if plans.is_empty() && !output.is_json() {
+            let peers = client.peers().list(ListPeersRequest {}).await?.into_inner().peers;
+            output.show(&plans, || nothing(peers.len()))?;
+            return Ok(Exit::Done);
+        }
         output.show(&plans, || fleet(output, &plans, clock::now()))?;
         let needs_any = plans.iter().any(|plan| plan.needs_someone);
         Ok(if needs_any { Exit::Failed } else { Exit::Done })
+    }
+}
+
+/// No plan is in sight, of this instance or of so many peers.
+fn nothing(peers: usize) -> String {
+    let how = "holdfast plan add ID --repo REPO --path PATH";
+    match peers {
+        0 => format!("Nothing is backed up yet: {how}"),
+        _ => format!(
+            "No plan is in sight: none is here, and no peer shows one. They show what they grant \
+             `read-operations` for (holdfast peer show PEER).\nA plan of this instance: {how}"
+        ),
     }
 }
 
@@ -64,10 +81,6 @@ fn fleet(output: Output, plans: &[Plan], now: Timestamp) -> String {
     let bad = plans.iter().filter(|plan| plan.needs_someone).count();
     let is_saved = |plan: &Plan| plan.last_success.is_some() && plan.enabled && !plan.paused;
     let heading = match (bad, plans.len()) {
-        (_, 0) => {
-            return "Nothing is backed up yet: holdfast plan add ID --repo REPO --path PATH"
-                .to_owned();
-        }
         (0, _) if plans.iter().all(is_saved) => "Everything is backed up, everywhere.".to_owned(),
         (0, _) => "Nothing needs you.".to_owned(),
         (1, all) => format!("1 of {all} plans needs you."),
@@ -96,7 +109,8 @@ mod tests {
         assert_eq!(said(&["stale", "late", "fresh"]), "1 of 3 plans needs you.");
         assert_eq!(said(&["never", "failing"]), "2 of 2 plans need you.");
         assert_eq!(said(&["not-yet"]), "Nothing needs you.");
-        assert!(said(&[]).starts_with("Nothing is backed up yet: holdfast plan add"));
+        assert!(nothing(0).starts_with("Nothing is backed up yet: holdfast plan add"));
+        assert!(nothing(2).starts_with("No plan is in sight"));
         let paused = Plan { paused: true, ..seen(&"fresh") };
         assert_eq!(heading(&[seen(&"fresh"), paused]), "Nothing needs you.");
         let first_run = Plan { last_success: None, ..seen(&"running") };

@@ -55,6 +55,7 @@ pub use parse::parse;
 pub use paths::{DataDir, Paths, PathsError};
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, SecretSource, Template, TemplateError};
+pub use tables::{NO_LOCATION, check_location};
 pub use tuning::{tune, tuned_values};
 pub use units::{ByteSize, Span, TrustedProxy};
 pub use upkeep::{CheckTask, ForgetTask, PruneTask, StatsTask, Upkeep};

@@ -120,19 +120,33 @@ fn name<T: FromStr<Err: std::fmt::Display>>(
     field.parse()
 }
 
+/// What a text is that [`check_location`] does not take.
+pub const NO_LOCATION: &str = "this is no location of a repository";
 /// The schemes of restic; anything else is a path of this machine.
 const SCHEMES: [&str; 8] = ["rest:", "sftp:", "s3:", "b2:", "azure:", "gs:", "swift:", "rclone:"];
 
-fn location(field: &Field<'_>) -> Option<Template> {
-    let uri: Template = field.parse()?;
+/// Whether a text names a place that restic knows how to reach.
+///
+/// # Errors
+/// It does not; what it has to be.
+pub fn check_location(uri: &Template) -> Result<(), String> {
     let text = uri.as_written();
     let path = text.strip_prefix("local:").unwrap_or(text);
-    if ["/", "${"].iter().chain(&SCHEMES).any(|start| path.starts_with(start)) {
-        return Some(uri);
+    let is_known = ["/", "${"].iter().chain(&SCHEMES).any(|start| path.starts_with(start));
+    is_known
+        .then_some(())
+        .ok_or_else(|| format!("begin it with / or with one of {}", SCHEMES.join(" ")))
+}
+
+fn location(field: &Field<'_>) -> Option<Template> {
+    let uri: Template = field.parse()?;
+    match check_location(&uri) {
+        Ok(()) => Some(uri),
+        Err(cure) => {
+            field.report(NO_LOCATION, Some(cure));
+            None
+        }
     }
-    let cure = format!("begin it with / or with one of {}", SCHEMES.join(" "));
-    field.report("this is no location of a repository", Some(cure));
-    None
 }
 
 /// The daemon's working directory is none of the owner's business, so paths are absolute.

@@ -91,6 +91,17 @@ impl Presences {
         self.watch(peer).borrow().clone()
     }
 
+    /// Who is connected, and when each was last heard.
+    #[must_use]
+    pub fn heard(&self) -> Vec<(KeyId, Timestamp)> {
+        let heard = |(key, presence): (&KeyId, &watch::Sender<Presence>)| {
+            let presence = presence.borrow();
+            let is_up = presence.state == LinkState::Connected;
+            presence.last_heard.filter(|_| is_up).map(|at| (*key, at))
+        };
+        self.locked().iter().filter_map(heard).collect()
+    }
+
     /// Changes the link to this peer.
     pub fn update(&self, peer: &KeyId, change: impl FnOnce(&mut Presence)) {
         self.locked().entry(*peer).or_default().send_modify(change);
@@ -107,5 +118,24 @@ impl Presences {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_connected_was_heard_of_late() {
+        let presences = Presences::default();
+        let [up, down] = [1, 2].map(|n| KeyId::from_bytes([n; 32]));
+        let at = Timestamp::from_millis(7);
+        for (key, state) in [(up, LinkState::Connected), (down, LinkState::Offline)] {
+            presences.update(&key, |presence| {
+                presence.becomes(state, None);
+                presence.last_heard = Some(at);
+            });
+        }
+        assert_eq!(presences.heard(), [(up, at)]);
     }
 }

@@ -126,6 +126,14 @@ impl Roster {
         Ok(pick(self.peers()?, name))
     }
 
+    /// The same of those who were removed, whose history stays.
+    ///
+    /// # Errors
+    /// The store cannot be read; inside: nobody or several are meant.
+    pub fn find_removed(&self, name: &str) -> Result<Result<Peer, NoSuchPeer>, StoreError> {
+        Ok(pick(self.trust.removed_peers()?, name))
+    }
+
     /// Keeps what was learned of a peer, whoever it is (also a declared one).
     ///
     /// # Errors

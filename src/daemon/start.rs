@@ -255,6 +255,7 @@ impl Running {
         tokio::spawn(promises::follow(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::run(Arc::clone(node), shutdown.guard()));
         tokio::spawn(upkeep::settle(Arc::clone(node), shutdown.guard()));
+        tokio::spawn(upkeep::keep_heard(Arc::clone(node), shutdown.guard()));
         let herald = || Arc::clone(&node.herald);
         tokio::spawn(hooks::deliver(Arc::clone(node), herald(), shutdown.guard()));
         tokio::spawn(hooks::states(Arc::clone(node), herald(), shutdown.guard()));

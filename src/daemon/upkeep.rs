@@ -1,10 +1,12 @@
-//! What nobody has to ask for: the daily scrub, retention, and new sessions where the history is new.
+//! What nobody has to ask for: the daily scrub, retention, when peers were last heard, and new sessions
+//! where the history is new.
 //!
 //! 1. A scrub takes few entries at a time: the writer has others to serve.
 //! 2. What is old leaves by its own clock: ours after `keep`, our peers' after `keep-peers`; never on
 //!    the first day of a clock that leapt.
 //! 3. What the disk did not take of our own log is tried again every few seconds, and at the stop.
-//! 4. After a scrub that changed something, sessions begin anew and ask for what is lost.
+//! 4. A daemon that is killed knows when its peers were last heard, but for the last few minutes.
+//! 5. After a scrub that changed something, sessions begin anew and ask for what is lost.
 
 use super::node::Node;
 use crate::clock;
@@ -23,6 +25,8 @@ const LEAP: Duration = Duration::from_secs(30 * 24 * 3600);
 const SETTLE: Duration = Duration::from_secs(300);
 /// How often the disk is tried that took nothing.
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
+/// How much of it a kill may cost.
+const HEARD_EVERY: Duration = Duration::from_secs(300);
 /// Entries in one transaction of a scrub.
 const RANGE: usize = 1_024;
 /// Between two of them.
@@ -67,6 +71,20 @@ pub(super) async fn settle(node: Arc<Node>, mut guard: Guard) {
         let settled = tokio::task::spawn_blocking(move || journal.settle()).await;
         if let (Ok(Err(error)), true) = (settled, stops) {
             tracing::error!(%error, "what waited to be written to the history is lost");
+        }
+    }
+}
+
+/// Keeps when connected peers were last heard, until the stop is asked for: the end of a session says
+/// it too, and a daemon that is killed sees none.
+pub(super) async fn keep_heard(node: Arc<Node>, mut guard: Guard) {
+    while guard.run(tokio::time::sleep(HEARD_EVERY)).await.is_some() {
+        let heard = node.presences.heard();
+        if heard.is_empty() {
+            continue;
+        }
+        if let Err(error) = node.with_trust(move |trust, _| trust.heard_all(&heard)).await {
+            tracing::warn!(%error, "when peers were last heard was not kept");
         }
     }
 }

@@ -82,7 +82,7 @@ codes! {
     /// The grants offered in a pairing were malformed.
     BadGrants = "bad-grants", Verdict::Refused, "the grants sent along were not understood; update the older side";
     /// The protocol was broken.
-    Protocol = "protocol", Verdict::Retry, "the other side sent what the protocol does not allow; update the older side if it goes on";
+    Protocol = "protocol", Verdict::Retry, "the other side finds that what this instance sent is not what the protocol allows; update the older side if it goes on";
     /// No protocol version in common.
     Incompatible = "incompatible", Verdict::Incompatible, "no protocol version in common; update the older side";
     /// Too many at once.

@@ -86,14 +86,25 @@ pub fn state_after(ending: &Ending) -> LinkState {
 /// The reason of an ending and its remedy.
 #[must_use]
 pub fn said(ending: &Ending) -> (String, String) {
-    let remedy = match ending {
+    let ours = match ending {
         // The remedy of the code is said to the other side.
-        Ending::Ours(reason) if Code::parse(&reason.code) == Some(Code::Clone) => {
-            CLONE_HERE.to_owned()
-        }
-        _ => ending.remedy(),
+        Ending::Ours(reason) => Code::parse(&reason.code).and_then(said_here),
+        _ => None,
     };
+    let remedy = ours.map_or_else(|| ending.remedy(), str::to_owned);
     (ending.code().to_owned(), remedy)
+}
+
+/// What is to be said where a link was closed, if that is not what the other side is told.
+const fn said_here(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Clone => Some(CLONE_HERE),
+        Code::Internal => Some("this instance has a fault of its own; its log says which"),
+        Code::Protocol => Some(
+            "the other side sent what the protocol does not allow; update the older side if it goes on",
+        ),
+        _ => None,
+    }
 }
 
 /// What to do where a clone was seen.
@@ -127,6 +138,11 @@ mod tests {
         let reason = Code::Clone.reason();
         assert!(said(&Ending::Ours(reason.clone())).1.contains("allow` here"));
         assert!(said(&Ending::Theirs(reason)).1.contains("allow` on the other side"));
+        for fault in [Code::Internal, Code::Protocol] {
+            let [ours, theirs] =
+                [Ending::Ours, Ending::Theirs].map(|by| said(&by(fault.reason())).1);
+            assert_ne!(ours, theirs, "it is not the same side's");
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use tonic::Status;
 /// What this version has no word for: a newer one wrote it, or nothing of it is left.
 const UNKNOWN: &str = "unknown";
 
-/// The names of this instance and its peers, for what does not carry one.
+/// The names of this instance and its peers, also of those that were removed, for what does not carry
+/// one.
 #[derive(Debug)]
 pub(super) struct Names {
     own: KeyId,
@@ -21,9 +22,12 @@ pub(super) struct Names {
 impl Names {
     /// As they are now.
     pub(super) async fn read(node: &Node) -> Result<Self, Status> {
-        let peers = node.with_trust(|_, roster| roster.peers()).await.map_err(refuse::store)?;
+        let read = node.with_trust(|trust, roster| Ok((trust.removed_peers()?, roster.peers()?)));
+        let (removed, peers) = read.await.map_err(refuse::store)?;
+        // Who is a peer now comes last, and counts.
+        let all = removed.into_iter().chain(peers);
         let mut known: HashMap<_, _> =
-            peers.into_iter().map(|peer| (peer.key, peer.instance.to_string())).collect();
+            all.map(|peer| (peer.key, peer.instance.to_string())).collect();
         known.insert(node.key(), node.config.current().instance.to_string());
         Ok(Self { own: node.key(), known })
     }

@@ -13,19 +13,21 @@ use tonic::{Code, Status};
 /// How many candidates are looked at and named.
 const CANDIDATES: usize = 8;
 
-/// Whose history is meant: a peer by its name, also this instance by its own, and by its whole key
-/// id whoever's history is still held.
+/// Whose history is meant: a peer by its name, also this instance by its own, else one that was
+/// removed; and by its whole key id whoever's history is still held.
 pub(super) async fn origin(node: &Node, name: &str) -> Result<KeyId, Status> {
     let wanted = name.to_owned();
-    let found = node.with_trust(move |_, roster| roster.find(&wanted)).await;
-    let refused = match found.map_err(refuse::store)? {
-        Ok(peer) => return Ok(peer.key),
-        Err(refused) => refused,
+    let found = node
+        .with_trust(move |_, roster| Ok((roster.find(&wanted)?, roster.find_removed(&wanted)?)));
+    let (refused, removed) = match found.await.map_err(refuse::store)? {
+        (Ok(peer), _) => return Ok(peer.key),
+        (Err(refused), removed) => (refused, removed),
     };
     if name == node.config.current().instance.as_str() {
         return Ok(node.key());
     }
-    let Ok(key) = name.parse::<KeyId>() else { return Err(refuse::no_peer(refused)) };
+    let key = removed.map(|peer| peer.key).ok().or_else(|| name.parse().ok());
+    let Some(key) = key else { return Err(refuse::no_peer(refused)) };
     let held = node.history.read(move |reader| reader.summary(key)).await.map_err(refuse::store)?;
     held.map(|_| key).ok_or_else(|| refuse::no_peer(refused))
 }

@@ -42,17 +42,22 @@ pub(super) fn no_peer(error: NoSuchPeer) -> Status {
 
 /// The config file was not edited.
 pub(super) fn edit(error: EditError) -> Status {
-    let (code, word, remedy) = match &error {
-        EditError::Missing { .. } => (Code::NotFound, "not-found", ""),
-        EditError::Exists { .. } => (Code::AlreadyExists, "exists", ""),
-        EditError::Invalid(_) => (Code::InvalidArgument, "invalid", ""),
-        EditError::ReadOnly { .. } => (Code::FailedPrecondition, "read-only", ""),
-        EditError::Io { .. } => (Code::Internal, "file", ""),
-        EditError::ByHand { .. } => (Code::FailedPrecondition, "by-hand", ""),
-        EditError::Conflict { .. } => (Code::Aborted, "conflict", ""),
-        EditError::Contended { .. } => (Code::Aborted, "changed-meanwhile", "try again"),
+    let (code, word) = match &error {
+        EditError::Missing { .. } => (Code::NotFound, "not-found"),
+        EditError::Exists { .. } => (Code::AlreadyExists, "exists"),
+        EditError::Invalid(_) => (Code::InvalidArgument, "invalid"),
+        EditError::ReadOnly { .. } => (Code::FailedPrecondition, "read-only"),
+        EditError::Io { .. } => (Code::Internal, "file"),
+        EditError::ByHand { .. } => (Code::FailedPrecondition, "by-hand"),
+        EditError::Conflict { .. } => (Code::Aborted, "conflict"),
+        EditError::Contended { .. } => (Code::Aborted, "changed-meanwhile"),
     };
-    Error::new(word, error.to_string(), remedy).into_status(code)
+    let message = error.to_string();
+    let (what, remedy) = match error {
+        EditError::Invalid(_) | EditError::Io { .. } => (message.as_str(), ""),
+        _ => message.rsplit_once("; ").unwrap_or((&message, "")),
+    };
+    Error::new(word, what, remedy).into_status(code)
 }
 
 /// An operation was not started.

@@ -157,6 +157,20 @@ impl Trust {
         Ok(self.lock().execute(sql, [Col(*key)])? > 0)
     }
 
+    /// Remembers when peers were last heard, in one transaction.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn heard_all(&self, peers: &[(KeyId, Timestamp)]) -> Result<()> {
+        self.transact(|tx| {
+            let mut heard = tx.prepare("UPDATE peer SET last_heard = ?2 WHERE key_id = ?1")?;
+            peers
+                .iter()
+                .try_for_each(|(key, at)| heard.execute((Col(*key), Col(*at))).map(drop))?;
+            Ok(())
+        })
+    }
+
     /// Remembers when, and from where, a peer was last heard.
     ///
     /// # Errors

@@ -139,7 +139,12 @@ fn refused(what: &str, error: JobError) -> Status {
     let (code, why, remedy) = match error {
         JobError::Failed(Failure { reason, said }) => {
             let said = if said.is_empty() { said } else { format!(" ({said})") };
-            (word(&reason), format!("{reason}{said}"), reason.remedy())
+            let remedy = match reason {
+                // A storage that was only tried has no operation, and no log.
+                Reason::Unknown { .. } => "restic says so: check the address and the credentials",
+                _ => reason.remedy(),
+            };
+            (word(&reason), format!("{reason}{said}"), remedy)
         }
         JobError::NothingToAdopt { .. } => ("missing", error.to_string(), ""),
         other => ("not-opened", other.to_string(), ""),

@@ -6,7 +6,9 @@
 use super::super::refuse;
 use super::upkeep;
 use crate::api::{AddRepoRequest, EditRepoRequest, PasswordSource};
-use crate::config::{Repo, SecretSource, Template, redact_uri, tune, tuned_values};
+use crate::config::{
+    NO_LOCATION, Repo, SecretSource, Template, check_location, redact_uri, tune, tuned_values,
+};
 use crate::model::Tuning;
 use std::collections::BTreeMap;
 use tonic::Status;
@@ -18,7 +20,7 @@ pub(in crate::daemon::services) fn added(request: AddRepoRequest) -> Result<Repo
         let remedy = "give a password file, a password command or the password";
         return Err(refuse::invalid("password: a repository needs one", remedy));
     };
-    let mut repo = Repo::new(id, template("uri", &request.uri)?, password);
+    let mut repo = Repo::new(id, location("uri", &request.uri)?, password);
     repo.shared = request.shared;
     // Nobody looks now whether there is one to adopt.
     repo.auto_init = !(request.no_test && request.no_init);
@@ -121,7 +123,7 @@ pub(in crate::daemon::services) fn edited(
 ) -> Result<Repo, Status> {
     // Who sends back what was shown, without its credentials, changes nothing.
     if let Some(uri) = request.uri.filter(|given| !is_as_shown(&repo.uri, given)) {
-        repo.uri = template("uri", &uri)?;
+        repo.uri = location("uri", &uri)?;
     }
     if let Some(password) = request.password.map(source).transpose()?.flatten() {
         repo.password = password;
@@ -157,17 +159,19 @@ pub(super) fn with_member(
     uri: Option<String>,
     password_file: Option<String>,
 ) -> Result<Repo, Status> {
-    let given = |name, text: String| match text.as_str() {
-        "" => Ok(None),
-        text => template(name, text).map(Some),
-    };
     let is_new =
         |given: &String| repo.member.uri.as_ref().is_none_or(|stored| !is_as_shown(stored, given));
     if let Some(uri) = uri.filter(is_new) {
-        repo.member.uri = given("member-uri", uri)?;
+        repo.member.uri = match uri.as_str() {
+            "" => None,
+            uri => Some(location("member-uri", uri)?),
+        };
     }
     if let Some(file) = password_file {
-        repo.member.password = given("member-password-file", file)?.map(SecretSource::File);
+        repo.member.password = match file.as_str() {
+            "" => None,
+            file => Some(SecretSource::File(template("member-password-file", file)?)),
+        };
     }
     Ok(repo)
 }
@@ -189,6 +193,13 @@ fn set_variables(repo: &mut Repo, env: BTreeMap<String, String>) -> Result<(), S
 /// Not with the text in the error: a location may carry credentials.
 fn template(name: &str, text: &str) -> Result<Template, Status> {
     text.parse().map_err(|error| refuse::invalid(format!("{name}: {error}"), ""))
+}
+
+fn location(name: &str, text: &str) -> Result<Template, Status> {
+    let uri = template(name, text)?;
+    check_location(&uri)
+        .map_err(|cure| refuse::invalid(format!("{name}: {NO_LOCATION}"), &cure))?;
+    Ok(uri)
 }
 
 fn source(given: PasswordSource) -> Result<Option<SecretSource>, Status> {
