@@ -176,7 +176,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
 /// any thread exists, sets up this very process and becomes another.
 fn become_guarded(arguments: Vec<OsString>) -> Exit {
     let error = guard::exec(arguments.into_iter().skip(2));
-    eprintln!("holdfast {}: {error}", guard::WORD);
+    eprintln!("{error}");
     Exit::NotRun
 }
 

@@ -216,6 +216,19 @@ impl Command {
         }
     }
 
+    /// Whether it changes nothing, and what it says is in the log of no operation.
+    pub(super) const fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Rehearse(_)
+                | Self::Ls(_)
+                | Self::Find(_)
+                | Self::Diff(_)
+                | Self::Dump(_)
+                | Self::Snapshots(_)
+        )
+    }
+
     pub(super) const fn reading(&self) -> Reading {
         match self {
             Self::Backup(_)

@@ -13,6 +13,7 @@ use super::{ssh, tuning};
 use crate::model::{RepoAccess, RepoGuid, Tuning};
 use crate::shutdown::{self, Shutdown};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 
@@ -25,13 +26,19 @@ pub struct Restic {
     tuning: Tuning,
 }
 
-/// Finds restic when it is first needed, and looks again as long as there is none, and when its file
-/// is another than before: a daemon runs, pairs and serves without it, and outlives its upgrade.
-#[derive(Debug)]
+/// Finds restic when it is first needed, and looks again as long as there is none, when another program
+/// is meant, and when its file is another than before: a daemon runs, pairs and serves without it, and
+/// outlives its upgrade.
 pub struct Locator {
-    program: Option<PathBuf>,
+    named: Box<dyn Fn() -> Option<PathBuf> + Send + Sync>,
     guard: Guard,
     found: Mutex<Option<(Stamp, Restic)>>,
+}
+
+impl fmt::Debug for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locator").field("named", &(self.named)()).finish_non_exhaustive()
+    }
 }
 
 /// Which file a program is: another one after an upgrade.
@@ -62,8 +69,17 @@ impl Stamp {
 impl Locator {
     /// Will look for `program`, or for `restic` on `PATH`.
     #[must_use]
-    pub const fn new(program: Option<PathBuf>, guard: Guard) -> Self {
-        Self { program, guard, found: Mutex::const_new(None) }
+    pub fn new(program: Option<PathBuf>, guard: Guard) -> Self {
+        Self::following(move || program.clone(), guard)
+    }
+
+    /// As [`Locator::new`], for whichever program is named when one is needed.
+    #[must_use]
+    pub fn following(
+        named: impl Fn() -> Option<PathBuf> + Send + Sync + 'static,
+        guard: Guard,
+    ) -> Self {
+        Self { named: Box::new(named), guard, found: Mutex::const_new(None) }
     }
 
     /// The restic to use.
@@ -72,13 +88,14 @@ impl Locator {
     /// None there, or too old.
     pub async fn restic(&self) -> Result<Restic, VersionError> {
         let mut found = self.found.lock().await;
-        let stamp = Stamp::of(self.program.as_deref().unwrap_or(Path::new("restic")));
+        let program = (self.named)().unwrap_or_else(|| PathBuf::from("restic"));
+        let stamp = Stamp::of(&program);
         if let (Some(now), Some((before, restic))) = (stamp, found.as_ref())
-            && now == *before
+            && (now, &program) == (*before, &restic.program)
         {
             return Ok(restic.clone());
         }
-        let restic = Restic::locate(self.program.as_deref(), self.guard.clone()).await?;
+        let restic = Restic::locate(Some(&program), self.guard.clone()).await?;
         *found = stamp.map(|stamp| (stamp, restic.clone()));
         Ok(restic)
     }
@@ -180,7 +197,9 @@ impl Restic {
         cancel: &mut shutdown::Guard,
         on_line: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Outcome, Failure> {
-        running.finish(&Redaction::of(access), command.reading(), cancel, on_line).await
+        let redaction = Redaction::of(access);
+        let ended = running.finish(&redaction, command.reading(), cancel, on_line).await;
+        ended.map_err(|failure| failure.of_command(command))
     }
 
     async fn drive(
@@ -191,7 +210,8 @@ impl Restic {
         cancel: &mut shutdown::Guard,
     ) -> Result<Outcome, Failure> {
         let redaction = access.map(Redaction::of).unwrap_or_default();
-        running.finish(&redaction, command.reading(), cancel, &mut |_| {}).await
+        let ended = running.finish(&redaction, command.reading(), cancel, &mut |_| {}).await;
+        ended.map_err(|failure| failure.of_command(command))
     }
 
     /// Runs a command whose lines nobody needs to see.
@@ -281,6 +301,26 @@ pub(super) fn unreadable(document: &str, access: &RepoAccess) -> Failure {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[tokio::test]
+    async fn another_program_that_is_named_is_used_from_then_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let install = |version: &str| {
+            let program = folder.path().join(version);
+            std::fs::write(&program, format!("#!/bin/sh\necho restic {version} compiled\n"))
+                .unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            program
+        };
+        let named = std::sync::Arc::new(std::sync::Mutex::new(folder.path().join("none")));
+        let asked = std::sync::Arc::clone(&named);
+        let locator = Locator::following(move || Some(asked.lock().unwrap().clone()), Guard::None);
+        assert!(locator.restic().await.is_err());
+        for (version, expected) in [("0.14.0", 14), ("0.18.1", 18)] {
+            *named.lock().unwrap() = install(version);
+            assert_eq!(locator.restic().await.unwrap().version().minor, expected);
+        }
+    }
 
     #[tokio::test]
     async fn a_restic_that_was_upgraded_is_found_again() {

@@ -5,7 +5,7 @@
 //! restic that prints it.
 
 use super::redact::Redaction;
-use super::{Feature, Version};
+use super::{Command, Feature, Version};
 use crate::model::RepoAccess;
 use serde::Deserialize;
 use std::fmt;
@@ -38,6 +38,8 @@ pub enum Reason {
     },
     /// The storage is full, or its quota is.
     NoSpace,
+    /// The place that is restored to is full, or its quota is.
+    TargetFull,
     /// The storage was not reached.
     Unreachable,
     /// The storage refuses us.
@@ -77,6 +79,11 @@ pub enum Reason {
         /// restic's exit code.
         code: i32,
     },
+    /// Anything else, of a command that leaves no operation and no log.
+    Unlogged {
+        /// restic's exit code.
+        code: i32,
+    },
 }
 
 impl Reason {
@@ -93,9 +100,10 @@ impl Reason {
                 "It can be used as it is, with the password that it was made with"
             }
             Self::Locked { .. } => {
-                "Wait until that process has ended; if it no longer exists, `holdfast repo unlock` removes its lock"
+                "Wait until that process has ended; once nobody works on the repository any more, `holdfast repo unlock ID --all` removes its lock"
             }
             Self::NoSpace => "Free some space there, or forget and prune old snapshots",
+            Self::TargetFull => "Make room there, or restore to another place",
             Self::Unreachable => "Check the network and the uri; the next run tries again",
             Self::Denied => {
                 "Check the credentials of the repo and the rights of the user that runs holdfast"
@@ -124,6 +132,7 @@ impl Reason {
             }
             Self::Unreadable => "Check that the program is restic, and its version",
             Self::Unknown { .. } => "The operation's log has all that restic said",
+            Self::Unlogged { .. } => "Check what it was asked for; it said no more than this",
         }
     }
 
@@ -137,6 +146,7 @@ impl Reason {
             | Self::AlreadyExists
             | Self::Denied
             | Self::AppendOnly
+            | Self::TargetFull
             | Self::HostKey
             | Self::Lacks { .. }
             | Self::NoIonice
@@ -150,7 +160,8 @@ impl Reason {
             | Self::OutOfMemory
             | Self::Interrupted
             | Self::Killed { .. }
-            | Self::Unknown { .. } => false,
+            | Self::Unknown { .. }
+            | Self::Unlogged { .. } => false,
         }
     }
 
@@ -170,6 +181,7 @@ impl fmt::Display for Reason {
             Self::AlreadyExists => f.write_str("there is a repository at its location already"),
             Self::Locked { holder } => write!(f, "the repository is locked {holder}"),
             Self::NoSpace => f.write_str("the storage of the repository is full"),
+            Self::TargetFull => f.write_str("the place that is restored to is full"),
             Self::Unreachable => f.write_str("the storage of the repository was not reached"),
             Self::Denied => f.write_str("the storage of the repository refuses access"),
             Self::AppendOnly => {
@@ -190,7 +202,9 @@ impl fmt::Display for Reason {
             }
             Self::Damaged => f.write_str("the repository is damaged"),
             Self::Unreadable => f.write_str("restic printed something unexpected"),
-            Self::Unknown { code } => write!(f, "restic failed with exit code {code}"),
+            Self::Unknown { code } | Self::Unlogged { code } => {
+                write!(f, "restic failed with exit code {code}")
+            }
         }
     }
 }
@@ -249,6 +263,22 @@ impl Failure {
             _ => text.unwrap_or(Reason::Unknown { code }),
         };
         Self::raw(reason, line)
+    }
+
+    /// The same as that command has it: a restore writes nothing into the repository but its lock, and
+    /// who only looks has no operation.
+    #[must_use]
+    pub(super) fn of_command(self, command: &Command) -> Self {
+        let reason = match (self.reason, command) {
+            (Reason::NoSpace, Command::Restore(_)) if !speaks_of_lock(&self.said) => {
+                Reason::TargetFull
+            }
+            (Reason::Unknown { code }, command) if command.only_looks() => {
+                Reason::Unlogged { code }
+            }
+            (reason, _) => reason,
+        };
+        Self { reason, ..self }
     }
 
     /// What it is to have interrupted it, with what kept it from its end, if it said so.
@@ -376,6 +406,14 @@ fn of_text(tail: &str) -> Option<(Reason, &str)> {
 #[derive(Deserialize)]
 struct ExitError {
     message_type: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    error: ItemError,
+}
+
+#[derive(Deserialize, Default)]
+struct ItemError {
     message: String,
 }
 
@@ -383,15 +421,26 @@ struct ExitError {
 fn plain(tail: &str) -> String {
     let text = |line: &str| match serde_json::from_str::<ExitError>(line) {
         Ok(error) if error.message_type == "exit_error" => error.message,
+        Ok(error) if error.message_type == "error" => error.error.message,
         Ok(_) | Err(_) => line.to_owned(),
     };
     tail.lines().map(|line| text(line) + "\n").collect()
 }
 
-/// Who holds the lock: `by PID 20175 on other by root (UID 0, GID 0)`, or `exclusively by …`.
+/// Who holds the lock, and since when where it is said: `by PID 20175 on other by root (UID 0, GID 0),
+/// since 2026-11-21 11:17:17 (3s ago)`, or `exclusively by …`.
 fn holder(tail: &str) -> Option<String> {
-    let (_, holder) = tail.split_once("repository is already locked ")?;
-    Some(holder.lines().next().unwrap_or_default().trim().to_owned())
+    let (_, said) = tail.split_once("repository is already locked ")?;
+    let mut lines = said.lines().map(str::trim);
+    let holder = lines.next().unwrap_or_default();
+    let since = lines.next().and_then(|line| line.strip_prefix("lock was created at "));
+    Some(since.map_or_else(|| holder.to_owned(), |since| format!("{holder}, since {since}")))
+}
+
+/// Whether it is the lock that was not written: `unable to create lock in backend: …` (0.18), or
+/// `write /repo/locks/ID-tmp-123: …` (0.14).
+fn speaks_of_lock(said: &str) -> bool {
+    said.contains("create lock in backend") || (said.contains("/locks/") && said.contains("-tmp-"))
 }
 
 /// restic's last `Fatal:` line, or Go's, or else its last line that says something.
@@ -417,129 +466,5 @@ pub(super) fn ignored_item(line: &str) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `exit N` in the first line, standard error in the rest.
-    fn recorded(version: &str, case: &str) -> Option<Failure> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/restic");
-        let fixture = std::fs::read_to_string(format!("{folder}/{version}/{case}.err")).unwrap();
-        let (first, stderr) = fixture.split_once('\n').unwrap();
-        match first.strip_prefix("exit ").unwrap().parse().unwrap() {
-            0 | 3 => Failure::despite_success(stderr),
-            code => Some(Failure::of_exit(code, stderr)),
-        }
-    }
-
-    const VERSIONS: [&str; 2] = ["0.14", "0.18"];
-
-    #[test]
-    fn recorded_failures_are_told_apart_in_both_versions() {
-        for (case, expected) in [
-            ("wrong-password", Reason::WrongPassword),
-            ("empty-password", Reason::WrongPassword),
-            ("missing-local", Reason::RepositoryMissing),
-            ("missing-local-backup", Reason::RepositoryMissing),
-            ("missing-rest", Reason::RepositoryMissing),
-            ("init-exists", Reason::AlreadyExists),
-            ("no-space", Reason::NoSpace),
-            ("out-of-memory", Reason::OutOfMemory),
-            ("refused", Reason::Unreachable),
-            ("no-host", Reason::Unreachable),
-            ("sftp-refused", Reason::Unreachable),
-            ("rest-401", Reason::Denied),
-            ("denied-local", Reason::Denied),
-            ("rest-append-only-forget", Reason::AppendOnly),
-            ("nothing-to-save", Reason::NothingToSave),
-            ("no-snapshot", Reason::NoSuchSnapshot),
-            ("bad-flag", Reason::Unknown { code: 1 }),
-        ] {
-            for version in VERSIONS {
-                let failure = recorded(version, case).unwrap_or_else(|| panic!("{version} {case}"));
-                assert_eq!(failure.reason, expected, "{version} {case}: {}", failure.said);
-                assert!(!failure.said.is_empty() && !failure.said.starts_with('{'), "{failure}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_recorded_check_that_finds_damage_says_so() {
-        let fixture = include_str!("../../tests/fixtures/restic/keep/check-damaged.err");
-        let (_, stderr) = fixture.split_once('\n').unwrap();
-        assert_eq!(Failure::of_exit(1, stderr).reason, Reason::Damaged);
-    }
-
-    #[test]
-    fn a_recorded_lock_names_its_holder_in_both_versions() {
-        for case in ["locked", "locked-check"] {
-            for version in VERSIONS {
-                let failure = recorded(version, case).unwrap();
-                let Reason::Locked { holder } = &failure.reason else { panic!("{failure}") };
-                assert!(holder.starts_with("by PID ") && holder.contains(" on other by root"));
-            }
-        }
-    }
-
-    #[test]
-    fn what_ssh_says_takes_the_place_of_restics_silence() {
-        let silent = Failure::of_exit(1, "Fatal: unable to start the sftp session, error: EOF\n");
-        assert!(silent.lacks_words_of_ssh(), "{silent}");
-        let told = silent.clone().with_words_of_ssh("Host key verification failed.\r\n");
-        assert_eq!(told.reason, Reason::HostKey);
-        assert!(!told.lacks_words_of_ssh());
-        assert_eq!(silent.clone().with_words_of_ssh("Hello\n"), silent);
-        for version in VERSIONS {
-            assert!(!recorded(version, "sftp-refused").unwrap().lacks_words_of_ssh());
-        }
-    }
-
-    #[test]
-    fn what_was_given_up_says_what_it_waited_for() {
-        let stderr = "Stat(<config/>) returned error, retrying after 1s: connection refused\n\
-                      signal interrupt received, cleaning up\n";
-        let interrupted = Failure::interrupted(stderr);
-        assert_eq!(interrupted.reason, Reason::Interrupted);
-        let failure = interrupted.given_up();
-        assert_eq!(failure.reason, Reason::Unreachable);
-        assert!(failure.said.ends_with("connection refused"), "{failure}");
-        assert_eq!(Failure::interrupted("").given_up().reason, Reason::Unreachable);
-    }
-
-    #[test]
-    fn what_ended_well_is_no_failure() {
-        for case in
-            ["init", "backup", "restore", "check", "prune", "forget", "unlock", "unreadable"]
-        {
-            for version in VERSIONS {
-                assert_eq!(recorded(version, case), None, "{version} {case}");
-            }
-        }
-    }
-
-    #[test]
-    fn codes_of_newer_versions_need_no_text() {
-        assert_eq!(Failure::of_exit(10, "").reason, Reason::RepositoryMissing);
-        assert_eq!(Failure::of_exit(11, "").reason, Reason::Locked { holder: String::new() });
-        assert_eq!(Failure::of_exit(12, "").reason, Reason::WrongPassword);
-    }
-
-    #[test]
-    fn could_not_read_is_never_not_there() {
-        let text = "Fatal: unable to open config file: Stat: read /x/config: input/output error\n\
-                    Is there a repository at the following location?\n/x";
-        assert_eq!(Failure::of_exit(1, text).reason, Reason::Unknown { code: 1 });
-        // A pack that is gone is damage, not a missing repository.
-        let text = "Fatal: load data/ab: no such file or directory";
-        assert_eq!(Failure::of_exit(1, text).reason, Reason::Unknown { code: 1 });
-    }
-
-    #[test]
-    fn a_failure_reads_as_what_happened_and_what_to_do() {
-        let failure = Failure::of_exit(1, "noise\nFatal: wrong password or no key found\n");
-        assert_eq!(
-            failure.to_string(),
-            "the password does not open the repository (Fatal: wrong password or no key found). \
-             Check the password of the repo in the configuration"
-        );
-    }
-}
+#[path = "failure_tests.rs"]
+mod tests;

@@ -234,7 +234,7 @@ pub fn literal(path: &str) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::restic::Command;
 
@@ -242,7 +242,7 @@ mod tests {
         digits.repeat(32).parse().unwrap()
     }
 
-    fn restore() -> Restore {
+    pub(in crate::restic) fn restore() -> Restore {
         Restore {
             snapshot: id("ab"),
             target: "--x".to_owned(),

@@ -1,6 +1,6 @@
 //! Runs restic: commands as data, its output and its ends as types.
 //!
-//! Pure parts (`argv`, `look`, `output`, `entries`, `exit`, `failure`, `feature`, `version`) and one
+//! Pure parts (`argv`, `look`, `pattern`, `output`, `entries`, `exit`, `failure`, `feature`, `version`) and one
 //! process part (`process`, `pour`, `guard`, `ssh`). It knows nothing of plans' schedules, of history or of
 //! peers, and decides no retry.
 //!
@@ -23,6 +23,7 @@ mod locks;
 mod look;
 mod maintain;
 mod output;
+mod pattern;
 mod pour;
 mod process;
 mod redact;
@@ -50,5 +51,6 @@ pub use look::{
 };
 pub use maintain::{Choose, Chosen, Measure, Measured};
 pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};
+pub use pattern::pattern_fault;
 pub use process::{Line, Outcome, Running};
 pub use version::{Version, VersionError};

@@ -33,6 +33,8 @@ pub struct Summary {
     pub stats: Stats,
     /// How many files and folders a restore wrote (0.16 and newer say it).
     pub restored: Option<u64>,
+    /// How many files a restore left as they were (0.17 and newer say it); no folders.
+    pub skipped: u64,
 }
 
 /// restic's id of a snapshot, whole or its beginning: 4 to 64 lower-case hexadecimal digits.
@@ -161,6 +163,7 @@ struct SummaryMessage {
     data_added: u64,
     snapshot_id: String,
     files_restored: Option<u64>,
+    files_skipped: u64,
 }
 
 /// How many of the files being read are kept of a status line, and how much of each.
@@ -261,6 +264,7 @@ impl From<SummaryMessage> for Summary {
         Self {
             snapshot: summary.snapshot_id.parse().ok(),
             restored: summary.files_restored,
+            skipped: summary.files_skipped,
             stats: Stats {
                 files_new: summary.files_new,
                 files_changed: summary.files_changed,
@@ -449,7 +453,10 @@ mod tests {
         assert_eq!(error.path, "/src/changed");
         let ended = r#"{"message_type":"summary","total_files":16,"files_restored":16}"#;
         let Event::Summary(summary) = decode_line(ended) else { panic!() };
-        assert_eq!(summary.restored, Some(16));
+        assert_eq!((summary.restored, summary.skipped), (Some(16), 0));
+        let kept = r#"{"message_type":"summary","total_files":1,"files_restored":1,"files_skipped":2,"bytes_skipped":6}"#;
+        let Event::Summary(summary) = decode_line(kept) else { panic!() };
+        assert_eq!((summary.restored, summary.skipped), (Some(1), 2));
     }
 
     #[test]

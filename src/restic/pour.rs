@@ -33,7 +33,8 @@ impl Restic {
         reader: &mpsc::Sender<Vec<u8>>,
     ) -> Result<Completeness, Failure> {
         let running = self.start(Some(access), command).await?;
-        Pour::of(running).run(&Redaction::of(access), cancel, reader).await
+        let poured = Pour::of(running).run(&Redaction::of(access), cancel, reader).await;
+        poured.map_err(|failure| failure.of_command(command))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Version {
 pub enum VersionError {
     /// The program could not be run.
     #[error(
-        "restic could not be run as {program:?}: {failure}. Install restic {} or newer, or say where it is with HOLDFAST_RESTIC",
+        "restic could not be run as {program:?}: {failure}. Install restic {} or newer, or say where it is with `restic` in the config or HOLDFAST_RESTIC",
         Version::OLDEST
     )]
     NotRunnable {
