@@ -319,18 +319,26 @@ async fn an_index_finds_the_snapshot_of_a_lost_run() {
         item_errors: ItemErrors::default(),
         ..done.clone()
     };
-    memory.entries.lock().unwrap().push(running);
+    // Another run of the plan was about to begin.
+    let second = Operation {
+        id: holdfast::model::OperationId::from_bytes([0xff; 16]),
+        started_at: done.started_at.plus(Duration::from_millis(1)),
+        ..running.clone()
+    };
+    memory.entries.lock().unwrap().extend([running, second]);
     let next = engine(&memory);
-    assert_eq!(next.recover().await.unwrap(), [done.id]);
+    assert_eq!(next.recover().await.unwrap().len(), 2);
     let lost = memory.newest().remove(0);
     assert_eq!((lost.status, lost.revision), (Status::Lost, 2));
     next.index(&repo_id(), &plan_id()).await.unwrap();
     let found = memory.newest().remove(0);
     assert_eq!((found.status, found.snapshot), (Status::Lost, done.snapshot));
     assert!(found.message.contains("it was completed"));
-    // Told once.
+    // Told once, and of one run.
     next.index(&repo_id(), &plan_id()).await.unwrap();
     assert_eq!(memory.states(done.id).len(), 3);
+    let second = memory.newest().remove(1);
+    assert_eq!((second.status, second.snapshot), (Status::Lost, None));
 }
 
 const ROLE: &str = "HOLDFAST_TEST_FOLDER";

@@ -17,6 +17,7 @@ use crate::pairing::PeerUrl;
 use crate::reconcile::Shard;
 use crate::session::{Code, DialledBy, Event, Opened, Send as Outgoing};
 use crate::store::StoreError;
+use crate::store::history::{Recorded, Whose};
 use crate::store::trust::Peer;
 use crate::wire::{Notice, RunProgress, ToldGrant};
 use std::sync::Arc;
@@ -63,12 +64,23 @@ impl Attendant {
         // What a run says comes often; what peers are told of it, now and then.
         let mut next_progress = Instant::now();
         let mut has_progress = false;
+        let mut history = self.node.history.changes();
+        let (mut next_look, mut may_have_ended) = (Instant::now(), false);
         loop {
             tokio::select! {
                 event = self.conversation.events.recv() => match event {
-                    Some(event) => self.hear(*event).await,
+                    Some(event) => {
+                        // It may come later than the entry that says how the run ended.
+                        may_have_ended |= matches!(*event, Event::Progress(_));
+                        self.hear(*event).await;
+                    }
                     None => break,
                 },
+                Ok(()) = history.changed(), if !may_have_ended => may_have_ended = true,
+                () = sleep_until(next_look), if may_have_ended => {
+                    self.end_runs().await;
+                    (next_look, may_have_ended) = (Instant::now() + PROGRESS_EVERY, false);
+                }
                 Ok(()) = runs.changed(), if !has_progress => has_progress = true,
                 () = sleep_until(next_progress), if has_progress => {
                     self.tell_progress().await;
@@ -159,6 +171,7 @@ impl Attendant {
                 self.named(instance).await;
                 self.nudge.notify_one();
             }
+            Notice::NameTaken(known) => self.name_is_taken(&known),
             Notice::Removed => {
                 let why = (Code::Removed.as_str().to_owned(), Code::Removed.remedy().to_owned());
                 let refused = |p: &mut Presence| p.becomes(LinkState::Refused, Some(why));
@@ -173,14 +186,23 @@ impl Attendant {
     async fn named(&self, name: InstanceId) {
         let (key, wanted) = (self.peer(), name.clone());
         let own = self.node.config.current().instance.clone();
-        let looked = self.node.with_trust(move |_, roster| {
-            let known = roster.peer(&key)?.map(|peer| peer.instance);
-            let is_news = known.as_ref() != Some(&wanted) || wanted == own;
+        let looked = self.node.with_trust(move |trust, roster| {
+            let Some(known) = roster.peer(&key)? else { return Ok((None, None)) };
+            let is_news = known.instance != wanted || wanted == own;
             let peers = if is_news { roster.peers()? } else { Vec::new() };
-            Ok((known, holder(&peers, &own, &key, &wanted)))
+            let holder = holder(&peers, &own, &key, &wanted);
+            match &holder {
+                // It may have had that name since it was last heard with another.
+                Some(_) => {
+                    let since = known.last_heard.unwrap_or(known.paired_at);
+                    trust.dispute(&wanted, key, since)?;
+                }
+                None => trust.settle_disputes(&key, clock::now())?,
+            }
+            Ok((Some(known.instance), holder))
         });
         match looked.await {
-            Ok((Some(known), Some(holder))) => self.misnamed(&known, &name, &holder),
+            Ok((Some(known), Some(holder))) => self.misnamed(known, &name, &holder).await,
             Ok((_, None)) => {
                 self.well_named();
                 self.learn(move |peer| {
@@ -197,11 +219,26 @@ impl Attendant {
     }
 
     /// Shown with the link, which stands all the same, until it has a name of its own.
-    fn misnamed(&self, known: &InstanceId, name: &InstanceId, holder: &str) {
+    async fn misnamed(&self, known: InstanceId, name: &InstanceId, holder: &str) {
         let reason =
             format!("it calls itself {name}, as {holder} is called; here it stays {known}");
         tracing::warn!(peer = %self.peer(), reason, "the name of a peer is taken");
-        let remedy = "set another `instance` in the config file of one of the two";
+        let remedy = "set another `instance` in the config file of one of the two: snapshots tell their maker by it, and until then none that say so are forgotten here";
+        self.remark(reason, remedy);
+        self.say(Outgoing::Notice(Notice::NameTaken(known))).await;
+    }
+
+    /// The peer goes on calling us what we were called: our name is somebody else's there.
+    fn name_is_taken(&self, known: &InstanceId) {
+        let own = self.node.config.current().instance.clone();
+        let reason =
+            format!("it knows somebody else by the name {own}, and calls this instance {known}");
+        tracing::warn!(peer = %self.peer(), reason, "our name is taken there");
+        self.remark(reason, "set another `instance` in the config file of one of the two");
+    }
+
+    /// Shown with the link, which stands all the same.
+    fn remark(&self, reason: String, remedy: &str) {
         self.node.presences.update(&self.peer(), |presence| {
             if presence.state == LinkState::Connected {
                 presence.becomes(LinkState::Connected, Some((reason, remedy.to_owned())));
@@ -209,7 +246,7 @@ impl Attendant {
         });
     }
 
-    /// A link that stands has nothing else to say than what [`Self::misnamed`] said.
+    /// A link that stands has nothing else to say than [`Self::remark`] does of a name.
     fn well_named(&self) {
         let presence = self.node.presences.of(&self.peer());
         if presence.state == LinkState::Connected && presence.reason.is_some() {
@@ -237,6 +274,33 @@ impl Attendant {
         match learned.await {
             Ok(()) | Err(StoreError::Unknown { .. }) => {}
             Err(error) => tracing::warn!(%error, %peer, "what a peer said was not kept"),
+        }
+    }
+
+    /// Forgets the runs of the peer whose end stands in its log: no message says that one is over.
+    async fn end_runs(&self) {
+        let peer = self.peer();
+        let mut running = self.node.presences.of(&peer).running;
+        if running.is_empty() {
+            return;
+        }
+        let ended = self.node.history.read(move |reader| {
+            let mut ended = Vec::new();
+            while let Some((id, _)) = running.pop_first() {
+                let found = reader.operation(Whose::Peer(peer), id)?;
+                let is_over =
+                    |recorded: &Recorded| recorded.status.is_some_and(Status::is_finished);
+                ended.extend(found.iter().any(is_over).then_some(id));
+            }
+            Ok(ended)
+        });
+        match ended.await {
+            Ok(ended) if !ended.is_empty() => {
+                let forget = |p: &mut Presence| p.running.retain(|id, _| !ended.contains(id));
+                self.node.presences.update(&peer, forget);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, %peer, "which runs are over was not read"),
         }
     }
 
@@ -268,6 +332,8 @@ impl Attendant {
     async fn tell_news(&self, told: &mut (String, Vec<String>)) {
         let settings = self.node.links.settings();
         if settings.local.instance.as_str() != told.0 {
+            // If that one is taken too, the peer says so.
+            self.well_named();
             self.say(Outgoing::Notice(Notice::Renamed(settings.local.instance.clone()))).await;
         }
         if settings.urls != told.1 {

@@ -16,6 +16,7 @@ use crate::model::{
 use crate::restic::{
     Backup, Command, Completeness, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a backup leaves for the index: the plan's snapshots, listed after it.
@@ -215,9 +216,18 @@ impl Engine {
     /// A run whose daemon died may have made its snapshot all the same: restic writes it last.
     async fn find_lost(&self, repo: &RepoId, plan: &PlanId, snapshots: &[Snapshot]) {
         let (repo, plan) = (repo.clone(), plan.clone());
-        let lost = self.inner.ports.call(move |ports| ports.history.lost(&repo, &plan)).await;
-        for operation in lost.unwrap_or_default() {
-            if let Some(found) = found(operation, snapshots) {
+        let read = self.inner.ports.call(move |ports| {
+            let (lost, known) =
+                (ports.history.lost(&repo, &plan), ports.history.with_snapshot(&repo, &plan));
+            lost.and_then(|lost| Ok((lost, known?)))
+        });
+        let (mut lost, known) = read.await.unwrap_or_default();
+        lost.sort_by_key(|operation| operation.started_at);
+        let mut claimed: BTreeSet<_> =
+            known.into_iter().filter_map(|known| known.snapshot).collect();
+        for operation in lost {
+            if let Some(found) = found(operation, snapshots, &claimed) {
+                claimed.extend(found.snapshot.clone());
                 self.inner.record(found).await;
             }
         }
@@ -225,11 +235,17 @@ impl Engine {
 }
 
 /// The lost operation with its snapshot: the first that its plan began between its start and the
-/// time at which it was found lost (restic had died with its daemon by then).
-fn found(mut lost: Operation, snapshots: &[Snapshot]) -> Option<Operation> {
+/// time at which it was found lost (restic had died with its daemon by then), and that no other
+/// operation made.
+fn found(
+    mut lost: Operation,
+    snapshots: &[Snapshot],
+    claimed: &BTreeSet<String>,
+) -> Option<Operation> {
     let until = lost.ended_at.unwrap_or_else(clock::now);
     let snapshot = of_instance(snapshots, &lost.instance)
         .filter(|snapshot| snapshot.time >= lost.started_at && snapshot.time <= until)
+        .filter(|snapshot| !claimed.contains(snapshot.id.as_str()))
         .min_by_key(|snapshot| snapshot.time)?;
     lost.revision += 1;
     lost.snapshot = Some(snapshot.id.to_string());

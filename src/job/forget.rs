@@ -5,7 +5,8 @@
 //! 2. Where a peer has this instance's name, the tags do not tell whose a snapshot is: none is forgotten
 //!    as this instance's, and none by its plans' retention. So it is with a name that two peers have.
 //! 3. What is removed was listed before, by its id; nothing is removed that was set apart.
-//! 4. What is set apart is said before anything is removed, and makes the end a warning.
+//! 4. What is set apart is said before anything is removed, and makes the end a warning where somebody
+//!    should look at it.
 
 use super::board::{Active, Added};
 use super::engine::{About, End};
@@ -132,7 +133,8 @@ impl Engine {
             self.run_unlocked(active, site, (Mode::Alone, &command)).await.1?;
         }
         let apart: Vec<_> = picks.iter().flat_map(|pick| &pick.apart).collect();
-        let status = if apart.is_empty() { Status::Succeeded } else { Status::Warning };
+        let is_told = apart.iter().any(|(_, oddity)| oddity.is_told());
+        let status = if is_told { Status::Warning } else { Status::Succeeded };
         let mut message = summary(&picks, gone.len(), &apart);
         if site.is_nameless() {
             message.push_str(&format!("; none of this instance's: {NAMELESS}"));
@@ -149,7 +151,9 @@ impl Engine {
         let filter = SnapshotFilter { plan: plan.cloned(), ..SnapshotFilter::default() };
         let snapshots = self.listed(site.restic, site.repo, filter, cancel).await?;
         let mut picks = Vec::new();
-        for (pair, pile) in piles(snapshots, clock::now(), |name| site.keeping.maker(name)) {
+        let keeping = site.keeping;
+        let called = |name: &str| keeping.maker(name);
+        for (pair, pile) in piles(snapshots, clock::now(), called, &keeping.disputed) {
             let is_wanted = plan.is_none() || site.keeping.is_own(&pair.1);
             let rules = site.keeping.rules_of(&pair.0, &pair.1).filter(|_| is_wanted);
             if let Some(rules) = rules {

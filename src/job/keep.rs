@@ -4,9 +4,10 @@
 //! some have to be left out the same rules are worked out here as that restic has them; a test holds
 //! the two together.
 //!
-//! 1. A snapshot whose time cannot be, or whose tags name more than one plan or maker, takes no slot of
-//!    a rule and is never forgotten.
+//! 1. A snapshot whose time cannot be, whose tags name more than one plan or maker, or that was made
+//!    while two had its maker's name, takes no slot of a rule and is never forgotten.
 
+use super::Disputed;
 use crate::model::{PlanId, Rules, Timestamp};
 use crate::restic::{Chosen, Snapshot, Version};
 use jiff::civil::DateTime;
@@ -28,6 +29,15 @@ pub enum Oddity {
     Ancient,
     /// Its tags name more than one plan or more than one maker.
     Tags,
+    /// Made while two had its maker's name.
+    Disputed,
+}
+
+impl Oddity {
+    /// Whether somebody should look: a dispute is over, and what was made in it is just kept.
+    pub(super) fn is_told(self) -> bool {
+        self != Self::Disputed
+    }
 }
 
 impl fmt::Display for Oddity {
@@ -36,6 +46,7 @@ impl fmt::Display for Oddity {
             Self::Future => "its time is in the future",
             Self::Ancient => "its time is before the year 2000",
             Self::Tags => "its tags name more than one plan or instance",
+            Self::Disputed => "made while two had its maker's name",
         })
     }
 }
@@ -55,19 +66,21 @@ pub(super) struct Pile {
 pub(super) type Pair = (PlanId, String);
 
 /// Sorts snapshots by plan and maker (`called` says who is meant by a name); those without both tags
-/// belong to nobody and are not in it.
+/// belong to nobody and are not in it. `disputed` says when which names were two's.
 pub(super) fn piles(
     snapshots: Vec<Snapshot>,
     now: Timestamp,
     called: impl Fn(&str) -> String,
+    disputed: &[Disputed],
 ) -> BTreeMap<Pair, Pile> {
     let mut piles: BTreeMap<Pair, Pile> = BTreeMap::new();
     for snapshot in snapshots {
         let maker = tagged(&snapshot, "created-by:").next().map(str::to_owned);
         let (Some(plan), Some(maker)) = (snapshot.plan(), maker) else { continue };
         let pile = piles.entry((plan, called(&maker))).or_default();
+        let is_disputed = disputed.iter().any(|times| times.covers(&maker, snapshot.time));
         pile.names.insert(maker);
-        match oddity(&snapshot, now) {
+        match oddity(&snapshot, now).or_else(|| is_disputed.then_some(Oddity::Disputed)) {
             Some(oddity) => pile.apart.push((snapshot, oddity)),
             None => pile.seen.push(snapshot),
         }
@@ -296,9 +309,16 @@ mod tests {
                 snapshot(6, "2026-11-21T03:00:00Z", &["plan:home"]),
                 snapshot(7, "2026-11-21T03:00:00Z", &["created-by:nas"]),
                 snapshot(8, "2026-11-21T03:00:00Z", &["plan:home", "created-by:laptop"]),
+                snapshot(9, "2026-11-20T03:00:00Z", &tags),
+                snapshot(10, "2026-11-20T03:00:00Z", &["plan:home", "created-by:laptop"]),
             ],
             now,
             str::to_owned,
+            &[Disputed {
+                name: "nas".to_owned(),
+                since: Timestamp::parse("2026-11-20T02:00:00Z").unwrap(),
+                until: Some(Timestamp::parse("2026-11-20T03:00:00Z").unwrap()),
+            }],
         );
         let names: Vec<_> = piles.keys().map(|(_, maker)| maker.as_str()).collect();
         assert_eq!(names, ["laptop", "nas"], "what lacks a tag is nobody's");
@@ -306,7 +326,12 @@ mod tests {
         let first = |snapshot: &Snapshot| snapshot.id.as_str()[..2].to_owned();
         assert_eq!(ours.seen.iter().map(first).collect::<Vec<_>>(), ["01", "02"]);
         let apart: Vec<_> = ours.apart.iter().map(|(s, why)| (first(s), *why)).collect();
-        let expected = [("03", Oddity::Future), ("04", Oddity::Ancient), ("05", Oddity::Tags)];
+        let expected = [
+            ("03", Oddity::Future),
+            ("04", Oddity::Ancient),
+            ("05", Oddity::Tags),
+            ("09", Oddity::Disputed),
+        ];
         assert_eq!(apart, expected.map(|(id, why)| (id.to_owned(), why)));
     }
 }

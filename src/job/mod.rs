@@ -45,8 +45,8 @@ pub use locks::Locked;
 pub use look::{Bytes, Reading};
 pub use maintain::{Task, UnlockScope};
 pub use ports::{
-    Catalogue, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing, StoreFault,
-    Unusable,
+    Catalogue, Disputed, History, Keeping, PlanSpec, Ports, RepoSpec, Run, Runs, Standing,
+    StoreFault, Unusable,
 };
 pub use queue::Priority;
 pub use restore::{Place, RestoreRequest};

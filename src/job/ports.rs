@@ -71,6 +71,8 @@ pub struct Keeping {
     pub own_names: Vec<String>,
     /// The names of peers whose snapshots in it the retention of the repo may see.
     pub peer_names: Vec<String>,
+    /// When any of these names was also another's.
+    pub disputed: Vec<Disputed>,
     /// This instance's plans on it, each with its own retention.
     pub plans: BTreeMap<PlanId, Retention>,
     /// The retention of the repo, for whatever has none of its own.
@@ -87,6 +89,25 @@ pub struct Keeping {
     pub lock_wait: Duration,
     /// How long somebody else's lock may be in the way before hooks are told; `None`: however long.
     pub lock_alarm: Option<Duration>,
+}
+
+/// A time in which two had one name: which of them made a snapshot cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disputed {
+    /// The name.
+    pub name: String,
+    /// From when on.
+    pub since: Timestamp,
+    /// To when; `None`: it is not known that it ended.
+    pub until: Option<Timestamp>,
+}
+
+impl Disputed {
+    /// Whether a snapshot of that name and time may be either's.
+    #[must_use]
+    pub fn covers(&self, name: &str, time: Timestamp) -> bool {
+        self.name == name && time >= self.since && self.until.is_none_or(|until| time <= until)
+    }
 }
 
 impl Keeping {

@@ -8,8 +8,8 @@ use super::queue::Mode;
 use super::{Engine, JobError};
 use crate::model::{OperationId, OperationKind, PlanId, RepoId, Status};
 use crate::restic::{
-    Command, Extra, Feature, Overwrite, Restore, Snapshot, SnapshotFilter, SnapshotId, Verify,
-    Version,
+    Command, Extra, Feature, Overwrite, Restore, Snapshot, SnapshotFilter, SnapshotId, Summary,
+    Verify, Version,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -169,11 +169,7 @@ impl Engine {
         let snapshot = Some(id.to_string());
         match outcome {
             Ok(_) => {
-                let files = journal.summary.as_ref().and_then(|summary| summary.restored);
-                let message = match files {
-                    Some(files) => format!("{files} files and folders restored {}", request.to()),
-                    None => format!("restored {}", request.to()),
-                };
+                let message = restored(journal.summary.as_ref(), &request.to());
                 let item_errors = journal.item_errors;
                 let status = Some(Status::Succeeded);
                 Ok(End { status, message, snapshot, stats: None, item_errors })
@@ -183,6 +179,21 @@ impl Engine {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+}
+
+/// restic counts folders as restored also where they were there, and files only where it wrote them.
+fn restored(summary: Option<&Summary>, to: &str) -> String {
+    let Some((files, skipped)) = summary.and_then(|said| Some((said.restored?, said.skipped)))
+    else {
+        return format!("restored {to}");
+    };
+    let noun = if skipped == 1 { "1 file".to_owned() } else { format!("{skipped} files") };
+    match skipped {
+        0 => format!("{files} files and folders restored {to}"),
+        _ => format!(
+            "{files} files and folders restored {to} (folders that were there count too), {noun} left as before"
+        ),
     }
 }
 
@@ -202,6 +213,7 @@ async fn check_empty(target: &Path) -> Result<(), JobError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::Stats;
 
     fn request() -> RestoreRequest {
         RestoreRequest {
@@ -215,6 +227,26 @@ mod tests {
             extra: Extra::Keep,
             verify: Verify::Skip,
         }
+    }
+
+    #[test]
+    fn what_was_left_as_before_is_not_said_to_be_restored() {
+        let summary = |restored, skipped| Summary {
+            snapshot: None,
+            stats: Stats::default(),
+            restored,
+            skipped,
+        };
+        let said =
+            |restored, skipped| super::restored(Some(&summary(restored, skipped)), "in place");
+        assert_eq!(said(Some(7), 0), "7 files and folders restored in place");
+        let kept = said(Some(7), 6);
+        assert!(
+            kept.ends_with("(folders that were there count too), 6 files left as before"),
+            "{kept}"
+        );
+        assert!(said(Some(7), 1).ends_with(", 1 file left as before"));
+        assert_eq!(said(None, 0), "restored in place");
     }
 
     #[test]

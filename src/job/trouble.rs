@@ -17,6 +17,8 @@ pub enum Trouble {
     },
     /// The storage was not reached.
     Unreachable,
+    /// No key of the repository opens with the password there is.
+    WrongPassword,
 }
 
 impl Trouble {
@@ -30,6 +32,9 @@ impl Trouble {
         }
         if says(Reason::RepositoryMissing) || is_known_but_missing(message) {
             return Some(Self::Missing);
+        }
+        if says(Reason::WrongPassword) {
+            return Some(Self::WrongPassword);
         }
         says(Reason::Unreachable).then_some(Self::Unreachable)
     }
@@ -71,6 +76,8 @@ mod tests {
         assert_eq!(of(missing), Some(Trouble::Missing));
         let unreachable = failed(Reason::Unreachable, "Fatal: dial tcp: connection refused");
         assert_eq!(of(unreachable), Some(Trouble::Unreachable));
+        let password = failed(Reason::WrongPassword, "Fatal: wrong password or no key found");
+        assert_eq!(of(password), Some(Trouble::WrongPassword));
         let holder = "by PID 20175 on other by root (UID 0, GID 0)".to_owned();
         let by = "PID 20175 on other by root".to_owned();
         let locked = failed(Reason::Locked { holder }, "Fatal: unable to create lock");
@@ -79,7 +86,7 @@ mod tests {
 
     #[test]
     fn other_failures_say_nothing_of_the_repo() {
-        for reason in [Reason::WrongPassword, Reason::NothingToSave, Reason::NoSpace] {
+        for reason in [Reason::NothingToSave, Reason::NoSpace] {
             assert_eq!(of(failed(reason, "Fatal: x")), None);
         }
         assert_eq!(of(JobError::Stopping), None);

@@ -108,6 +108,8 @@ pub enum Notice {
     Renamed(InstanceId),
     /// It has removed the receiver as a peer.
     Removed,
+    /// It knows somebody else by the receiver's name, and goes on calling the receiver this.
+    NameTaken(InstanceId),
 }
 
 /// How far a running operation is.
@@ -414,6 +416,7 @@ fn notice_out(notice: &Notice) -> pb::Notice {
         Notice::Urls(urls) => Kind::Urls(pb::Urls { urls: urls.clone() }),
         Notice::Renamed(instance) => Kind::Instance(instance.to_string()),
         Notice::Removed => Kind::Removed(pb::Removed {}),
+        Notice::NameTaken(known) => Kind::NameTaken(known.to_string()),
     };
     pb::Notice { notice: Some(kind) }
 }
@@ -424,6 +427,7 @@ fn notice_in(notice: pb::Notice) -> Result<Option<Notice>, WireError> {
         Some(Kind::Urls(urls)) => Some(Notice::Urls(urls_in(urls.urls)?)),
         Some(Kind::Instance(instance)) => Some(Notice::Renamed(instance_in(&instance)?)),
         Some(Kind::Removed(pb::Removed {})) => Some(Notice::Removed),
+        Some(Kind::NameTaken(known)) => Some(Notice::NameTaken(instance_in(&known)?)),
         None => None,
     })
 }

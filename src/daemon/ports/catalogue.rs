@@ -3,15 +3,20 @@
 use super::place;
 use super::repos::{Named, Obstacle, Repos, unknown};
 use crate::config::{Config, LiveConfig, Plan, Repo, Upkeep};
-use crate::job::{Catalogue, DumpSpec, Keeping, PlanSpec, RepoSpec, Script, Standing, Unusable};
+use crate::job::{
+    Catalogue, Disputed, DumpSpec, Keeping, PlanSpec, RepoSpec, Script, Standing, Unusable,
+};
 use crate::model::{Expectation, InstanceId, KeyId, PlanId, RepoAccess, RepoGuid, RepoId, Tuning};
 use crate::restic::{Caches, Exclusions, FileSystems, Manner, Unchanged};
 use crate::store::Trust;
-use crate::store::trust::{Peer, ReceivedRepo};
-use std::collections::BTreeMap;
+use crate::store::trust::{Dispute, Peer, ReceivedRepo};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+
+/// By how much the clocks of two machines may differ unsaid.
+const CLOCKS: Duration = Duration::from_secs(3600);
 
 /// The configuration in effect, and what was received.
 #[derive(Debug)]
@@ -99,7 +104,26 @@ impl Catalogue for LiveCatalogue {
         // A declaration wins over what is stored under its key: the two are one peer.
         let declared = config.peers.iter().map(|peer| (peer.key, peer.instance.to_string()));
         let names: BTreeMap<KeyId, String> = stored.chain(declared).collect();
-        Ok(keeping(&config, repo, names.into_values().collect()))
+        let disputes = self.trust.disputes().map_err(|error| {
+            Unusable(format!(
+                "which names two had cannot be read, so nothing is forgotten: {error}"
+            ))
+        })?;
+        let (open, over): (Vec<_>, Vec<_>) = disputes
+            .into_iter()
+            .partition(|dispute| dispute.until.is_none() && names.contains_key(&dispute.key));
+        let taken = open.into_iter().map(|dispute| dispute.name.to_string()).collect();
+        let disputed = over.into_iter().map(disputed).collect();
+        Ok(Keeping { disputed, ..keeping(&config, repo, names.into_values().collect(), &taken) })
+    }
+}
+
+/// With the time by which the clocks of two machines may differ.
+fn disputed(dispute: Dispute) -> Disputed {
+    Disputed {
+        name: dispute.name.to_string(),
+        since: dispute.since.minus(CLOCKS),
+        until: dispute.until.map(|until| until.plus(CLOCKS)),
     }
 }
 
@@ -108,13 +132,21 @@ impl Catalogue for LiveCatalogue {
 ///
 /// A tag holds a name and no key: the snapshots of two that have one name cannot be told apart, and
 /// would be forgotten as each other's. So such a name is nobody's here. Without a name of our own
-/// nothing is known to be ours.
-fn keeping(config: &Config, repo: &RepoId, peers: Vec<String>) -> Keeping {
+/// nothing is known to be ours. `taken` are those that a peer gives itself though they are another's.
+fn keeping(
+    config: &Config,
+    repo: &RepoId,
+    peers: Vec<String>,
+    taken: &BTreeSet<String>,
+) -> Keeping {
     let own = config.instance.to_string();
-    let is_once = |name: &&String| peers.iter().filter(|other| other == name).count() == 1;
+    let is_once = |name: &&String| {
+        !taken.contains(*name) && peers.iter().filter(|other| other == name).count() == 1
+    };
+    let is_theirs = |name: &String| peers.contains(name) || taken.contains(name);
     // A name that somebody else has now is not ours any more.
-    let former = config.formerly.iter().filter(|name| !peers.contains(name)).cloned();
-    let own_names: Vec<_> = match peers.contains(&own) {
+    let former = config.formerly.iter().filter(|name| !is_theirs(name)).cloned();
+    let own_names: Vec<_> = match is_theirs(&own) {
         true => Vec::new(),
         false => std::iter::once(own.clone()).chain(former).collect(),
     };
@@ -125,6 +157,7 @@ fn keeping(config: &Config, repo: &RepoId, peers: Vec<String>) -> Keeping {
     Keeping {
         own_names,
         peer_names,
+        disputed: Vec::new(),
         plans,
         rules: upkeep.forget.map(|forget| forget.rules),
         max_unused: upkeep.prune.and_then(|prune| prune.max_unused),

@@ -3,7 +3,7 @@
 
 use super::{LiveCatalogue, Named, Obstacle, Repos, StoredHistory, place};
 use crate::config::{Config, LiveConfig, parse};
-use crate::job::{Catalogue as _, History as _, Standing};
+use crate::job::{Catalogue as _, History as _, Keeping, Standing};
 use crate::model::{
     KeyId, Operation, OperationId, OperationKind, PeerRole, RepoId, Secret, Status, Timestamp,
 };
@@ -230,15 +230,17 @@ fn a_changed_password_in_a_uri_moves_no_repository() {
 
 /// Our names and those of peers whose snapshots a retention may see, with this in the config too.
 fn names(store: &Store, more: &str) -> (Vec<String>, Vec<String>) {
+    let keeping = keeping(store, more);
+    (keeping.own_names, keeping.peer_names)
+}
+
+fn keeping(store: &Store, more: &str) -> Keeping {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let path = store.folder.path().join("config.toml");
     std::fs::write(&path, format!("{CONFIG}{more}")).unwrap();
     let config = Arc::new(LiveConfig::open(path).unwrap());
     let trust = Arc::clone(&store.trust);
-    let keeping =
-        LiveCatalogue::new(config, trust, runtime.handle().clone()).keeping(&id("server"));
-    let keeping = keeping.unwrap();
-    (keeping.own_names, keeping.peer_names)
+    LiveCatalogue::new(config, trust, runtime.handle().clone()).keeping(&id("server")).unwrap()
 }
 
 #[test]
@@ -267,6 +269,23 @@ fn a_name_that_two_keys_have_is_nobodys_to_a_retention() {
     assert_eq!(names(&store, ""), expected(&["laptop"], &["hub"]), "two peers");
     put("laptop");
     assert_eq!(names(&store, ""), expected(&[], &["hub", "nas"]), "ours is a peer's too");
+}
+
+#[test]
+fn a_name_that_a_peer_gives_itself_counts_like_one_that_it_has() {
+    let store = Store::new(&[]);
+    let here =
+        |name: &str| names(&store, "").0.iter().chain(&names(&store, "").1).any(|n| n == name);
+    store.trust.dispute(&"hub".parse().unwrap(), NAS, at(1)).unwrap();
+    assert!(!here("hub") && here("nas") && here("laptop"));
+    store.trust.dispute(&"laptop".parse().unwrap(), NAS, at(1)).unwrap();
+    assert!(!here("laptop"), "our own name too");
+    store.trust.settle_disputes(&NAS, at(9)).unwrap();
+    assert!(here("hub") && here("laptop"));
+    let disputed = keeping(&store, "").disputed;
+    assert_eq!(disputed.len(), 2);
+    assert!(disputed[0].covers("hub", at(5)) && !disputed[0].covers("nas", at(5)));
+    assert!(!disputed[0].covers("hub", at(9).plus(std::time::Duration::from_secs(3601))));
 }
 
 fn backup(n: u8, status: Status) -> Operation {

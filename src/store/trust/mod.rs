@@ -11,6 +11,7 @@
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
 mod api_key;
+mod dispute;
 mod guid;
 mod lock;
 mod offer;
@@ -27,6 +28,7 @@ mod word;
 
 pub use crate::wire::ToldGrant;
 pub use api_key::ApiKey;
+pub use dispute::Dispute;
 pub use guid::Place;
 pub use offer::OfferedRepo;
 pub use outbox::{HookState, MOST_WAITING, NewMessage, Telling, Waiting};

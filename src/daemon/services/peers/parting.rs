@@ -39,6 +39,11 @@ pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, S
         // It is denied already, which it takes for the same.
         tracing::warn!(%error, peer = %key, "what it is to give back was not noted");
     }
+    let settled = node.with_trust(move |trust, _| trust.settle_disputes(&key, clock::now())).await;
+    if let Err(error) = settled {
+        // Who is no peer disputes no name; what it made since is just not forgotten.
+        tracing::warn!(%error, peer = %key, "the end of its other names was not noted");
+    }
     tracing::info!(instance = %peer.instance, %key, "a peer was removed");
     node.shared_changed();
     say_goodbye(&node, &key).await;
