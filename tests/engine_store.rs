@@ -4,7 +4,7 @@
 use holdfast::clock;
 use holdfast::config::{LiveConfig, Reload};
 use holdfast::daemon::expectations::refresh;
-use holdfast::daemon::ports::{StoredHistory, connect, place};
+use holdfast::daemon::ports::{StoredHistory, StoredRuns, connect, place};
 use holdfast::daemon::scheduler::Agenda;
 use holdfast::job::Engine;
 use holdfast::model::{
@@ -90,7 +90,9 @@ impl Machine {
         let trust = Arc::new(Trust::open(&self.path("data")).unwrap());
         let history = History::open(&self.path("data"), Owner { public_key: [1; 32] }).unwrap();
         let journal = Arc::new(StoredHistory::new(history.clone()));
-        let ports = connect(Arc::clone(&config), Arc::clone(&trust), journal, Handle::current());
+        let runs = Arc::new(StoredRuns::new(Arc::clone(&trust)));
+        let ports =
+            connect(Arc::clone(&config), Arc::clone(&trust), journal, runs, Handle::current());
         let guard = Guard::Reexec(PathBuf::from(env!("CARGO_BIN_EXE_holdfast")));
         let engine = Engine::new(Locator::new(None, guard), ports);
         self.daemon = Some(Daemon { config, trust, history, engine });

@@ -38,6 +38,30 @@ async fn a_shared_repo_is_created_by_its_owner_arrives_and_is_backed_up_into() {
 }
 
 #[tokio::test]
+async fn a_run_of_a_peer_is_seen_while_it_goes_on_and_no_longer() {
+    let pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
+    pair.becomes("vault", Taken).await;
+    let reads = format!(
+        "{}, {{ permission = \"read-operations\", scopes = [\"*\"] }}]",
+        sharing::CONSENT.trim_end_matches(']')
+    );
+    pair.laptop.rewrite(|text| text.replace(sharing::CONSENT, &reads));
+    std::fs::create_dir(pair.laptop.folder("home")).unwrap();
+    for n in 0..40 {
+        std::fs::write(pair.laptop.folder(&format!("home/{n}")), vec![n; 1 << 20]).unwrap();
+    }
+    let mut presence = pair.hub.node().presences.watch(&pair.laptop.key);
+    let engine = &pair.laptop.node().engine;
+    let backup = engine.backup(&"home".parse().unwrap()).await.unwrap();
+    let runs = presence.wait_for(|presence| presence.running.contains_key(&backup));
+    drop(tokio::time::timeout(sharing::PATIENCE, runs).await.expect("it is seen").unwrap());
+    assert_eq!(engine.wait(backup).await.unwrap().status, Status::Succeeded);
+    let over = presence.wait_for(|presence| presence.running.is_empty());
+    drop(tokio::time::timeout(sharing::PATIENCE, over).await.expect("it is over").unwrap());
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn a_repo_that_is_not_in_the_scope_does_not_arrive() {
     let other = shared_vault().replace("vault", "other");
     let config = format!("{other}{}", shared_vault());
@@ -226,6 +250,8 @@ async fn a_repo_with_an_id_of_the_config_conflicts_until_that_one_goes() {
     let pair = Pair::new("receive-shared-repos=*", &shared_vault(), &own).await;
     pair.becomes("vault", Conflict).await;
     pair.reports("vault", TakenState::Conflict).await;
+    let shown = pair.laptop.says(&["repo", "show", "vault"]).await;
+    assert!(shown.contains("conflict    repo vault of hub has the id of this one"), "{shown}");
     pair.laptop.rewrite(|text| text.replace(&pair.laptop.own(&own), ""));
     pair.becomes("vault", Taken).await;
     pair.reports("vault", TakenState::Taken).await;
@@ -236,14 +262,20 @@ async fn a_repo_with_an_id_of_the_config_conflicts_until_that_one_goes() {
 async fn a_repository_that_is_here_under_another_id_conflicts() {
     let hub = Pair::dir("hub");
     let own = VAULT.replace("\"vault\"", "\"mine\"").replace("DIR/vault", &hub.join("vault"));
-    let pair = Pair::within(hub, "receive-shared-repos=*", &shared_vault(), &own).await;
+    let pair = Pair::within(hub, "receive-shared-repos=*", &shared_vault(), PLAN).await;
     pair.becomes("vault", Taken).await;
-    // Only now it is known here which repository `mine` is.
-    pair.laptop.node().engine.init(&id("mine")).await.unwrap();
-    pair.laptop.node().roster.changed();
+    // The keeper has looked at that config before it is known here which repository `mine` is.
+    let (mut changes, node) = (pair.laptop.node().sharing.changes(), pair.laptop.node());
+    changes.mark_unchanged();
+    pair.laptop.rewrite(|text| format!("{text}{own}"));
+    tokio::time::timeout(sharing::PATIENCE, changes.changed()).await.expect("it looks").unwrap();
+    node.engine.init(&id("mine")).await.unwrap();
     pair.becomes("vault", Conflict).await;
     let detail = pair.received("vault").await.unwrap().detail;
     assert!(detail.contains("repo mine of the configuration is the same repository"), "{detail}");
+    pair.laptop.rewrite(|text| text.replace(&own, ""));
+    pair.becomes("vault", Taken).await;
+    assert!(node.engine.backup(&"home".parse().unwrap()).await.is_ok(), "its plan runs again");
     pair.stop().await;
 }
 
@@ -295,31 +327,65 @@ async fn an_owner_sees_how_its_repo_stands_with_each_member() {
     let vault = format!("{}member-password-file = \"DIR/member.pass\"\n", shared_vault());
     let pair = Pair::new("receive-shared-repos=*", &vault, "").await;
     let hub = pair.hub.node();
-    let repo = hub.config.current().repo(&id("vault")).unwrap().clone();
     let stands = |wanted: Standing, saying: &'static str| {
-        let repo = repo.clone();
         let is_it =
             move |member: &Member| member.standing == wanted && member.detail.contains(saying);
-        let comes = async move {
-            loop {
-                let mut members = shared::members(hub, &repo).await.unwrap();
-                assert_eq!(members.len(), 1);
-                match members.pop().filter(is_it) {
-                    Some(member) => return member,
-                    None => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            }
-        };
-        tokio::time::timeout(sharing::PATIENCE, comes)
+        pair.members(move |members| members.pop().filter(is_it))
     };
-    stands(Standing::NotSent, "member.pass").await.expect("it is told");
+    let first = stands(Standing::NotSent, "member.pass").await;
+    assert!(!first.detail.contains("before"), "it never took any: {}", first.detail);
     std::fs::write(pair.hub.folder("member.pass"), "theirs\n").unwrap();
     hub.sharing.changed();
-    let taken = stands(Standing::Said(TakenState::Taken), "").await.expect("it is taken");
+    let taken = stands(Standing::Said(TakenState::Taken), "").await;
     assert_eq!((taken.peer.instance.as_str(), taken.detail.as_str()), ("laptop", ""));
     assert!(hub.sharing.unsent(&taken.peer.key).is_empty());
+    std::fs::remove_file(pair.hub.folder("member.pass")).unwrap();
+    hub.sharing.changed();
+    stands(Standing::NotSent, "what the member took before it goes on using").await;
+    assert_eq!(pair.received("vault").await.unwrap().state, Taken, "and so it does");
+    std::fs::write(pair.hub.folder("member.pass"), "theirs\n").unwrap();
+    hub.sharing.changed();
     shared::delete(pair.laptop.node(), pair.hub.key, id("vault")).await.unwrap();
-    stands(Standing::Said(TakenState::Deleted), "").await.expect("it is told");
+    stands(Standing::Said(TakenState::Deleted), "").await;
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_that_withdraws_its_consent_goes_on_with_what_it_took() {
+    let pair = Pair::new("receive-shared-repos=*", &shared_vault(), PLAN).await;
+    pair.becomes("vault", Taken).await;
+    pair.laptop.rewrite(|text| text.replace(sharing::CONSENT, "grants = []"));
+    pair.reports("vault", TakenState::NotGranted).await;
+    assert_eq!(pair.received("vault").await.unwrap().state, Taken);
+    assert!(pair.laptop.node().engine.backup(&"home".parse().unwrap()).await.is_ok());
+    let shown = pair.hub.says(&["repo", "show", "vault"]).await;
+    assert!(shown.contains("laptop not-granted; it does not take repos from here now"), "{shown}");
+    assert!(shown.contains("goes on with what it took before"), "{shown}");
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_that_is_away_stays_listed_until_it_knows_that_the_repo_was_taken_back() {
+    let mut pair = Pair::new("receive-shared-repos=*", &shared_vault(), "").await;
+    pair.becomes("vault", Taken).await;
+    pair.reports("vault", TakenState::Taken).await;
+    pair.laptop.halt().await;
+    let leaves = |members: &mut Vec<Member>| {
+        members.pop().filter(|member| member.standing == Standing::Leaving)
+    };
+    pair.hub.rewrite(|text| text.replace("shared = true", "shared = false"));
+    pair.members(leaves).await;
+    let shown = pair.hub.says(&["repo", "show", "vault"]).await;
+    assert!(shown.contains("laptop leaving; it is told when it connects"), "{shown}");
+    // Shared again before it heard of it: a member as any other.
+    pair.hub.rewrite(|text| text.replace("shared = false", "shared = true"));
+    pair.members(|members| members.pop().filter(|m| m.standing != Standing::Leaving)).await;
+    pair.hub.rewrite(|text| text.replace("scopes = [\"*\"]", "scopes = [\"repo:other\"]"));
+    pair.members(leaves).await;
+    pair.laptop.start().await;
+    pair.acknowledged().await;
+    pair.members(|members| members.is_empty().then_some(())).await;
+    pair.becomes("vault", Disabled).await;
     pair.stop().await;
 }
 

@@ -5,7 +5,7 @@ use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
 use super::logs::LogCalls;
-use super::ports::StoredHistory;
+use super::ports::{StoredHistory, StoredRuns};
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::Scheduler;
@@ -37,6 +37,8 @@ pub struct Node {
     pub accounts: Arc<Accounts>,
     /// Our own log, as the engine writes it.
     pub journal: Arc<StoredHistory>,
+    /// Which repositories our repos are, and what of restic runs, as the engine keeps it.
+    pub runs: Arc<StoredRuns>,
     /// Runs restic.
     pub engine: Engine,
     /// What is due, and when.

@@ -9,6 +9,7 @@ use holdfast::crypto::Identity;
 use holdfast::daemon::links::{Base, Conversation, Links, Settings};
 use holdfast::daemon::presence::Presences;
 use holdfast::daemon::roster::Roster;
+use holdfast::daemon::sharing::{Member, members};
 use holdfast::daemon::{Instance, Node, Options};
 use holdfast::grant::Grants;
 use holdfast::model::{KeyId, PeerRole, RepoGuid, RepoId, SharedRepo};
@@ -133,6 +134,15 @@ impl Machine {
         read.await.unwrap()
     }
 
+    /// What a command prints.
+    pub(crate) async fn says(&self, command: &[&str]) -> String {
+        let mut holdfast = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        holdfast.arg("--config").arg(self.file()).arg("--data-dir").arg(self.dir.data().path());
+        let said = holdfast.args(command).output().await.unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).unwrap()
+    }
+
     /// Waits for what changes with what is shared.
     pub(crate) async fn until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
         let mut changes = self.node().sharing.changes();
@@ -253,6 +263,21 @@ impl Pair {
     pub(crate) async fn reports_anew(&self, mut reports: Reports, name: &str, state: TakenState) {
         tokio::time::timeout(PATIENCE, reports.changed()).await.expect("a report").unwrap();
         self.reports(name, state).await;
+    }
+
+    /// Waits until the hub sees of the members of `vault` what is looked for.
+    pub(crate) async fn members<T>(&self, find: impl Fn(&mut Vec<Member>) -> Option<T>) -> T {
+        let hub = self.hub.node();
+        let repo = hub.config.current().repo(&id("vault")).unwrap().clone();
+        let waiting = async {
+            loop {
+                match find(&mut members(hub, &repo).await.unwrap()) {
+                    Some(found) => return found,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("it is seen")
     }
 
     /// Waits until the laptop has acknowledged every record.

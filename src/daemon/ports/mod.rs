@@ -36,13 +36,10 @@ pub fn connect(
     config: Arc<LiveConfig>,
     trust: Arc<Trust>,
     history: Arc<StoredHistory>,
+    runs: Arc<StoredRuns>,
     runtime: Handle,
 ) -> Ports {
-    Ports {
-        catalogue: Arc::new(LiveCatalogue::new(config, Arc::clone(&trust), runtime)),
-        history,
-        runs: Arc::new(StoredRuns::new(trust)),
-    }
+    Ports { catalogue: Arc::new(LiveCatalogue::new(config, trust, runtime)), history, runs }
 }
 
 fn fault(error: crate::store::StoreError) -> crate::job::StoreFault {

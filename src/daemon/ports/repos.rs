@@ -204,6 +204,23 @@ impl Repos {
         }
     }
 
+    /// The same of what is in conflict with a repo of the config over its id, for whoever looks at that
+    /// one: what else has the id, and what to do. `None`: nothing has.
+    #[must_use]
+    pub fn shadowed(&self, own: &RepoId) -> Option<String> {
+        let is_shadowed = |repo: &&ReceivedRepo| {
+            let obstacle = self.obstacle(repo).filter(|_| repo.id == *own);
+            obstacle.is_some_and(|obstacle| obstacle.is_conflict())
+        };
+        let owners = self.received.iter().filter(is_shadowed);
+        let owners: Vec<_> = owners.map(|repo| self.origin_name(&repo.origin)).collect();
+        let first = owners.first()?;
+        Some(format!(
+            "repo {own} of {all} has the id of this one, which stays and is the one that is used. To use that of {first}, remove this one, and then: `holdfast repo add {own} --from {first}`. To use both, ask there to share it under another id",
+            all = owners.join(" and of ")
+        ))
+    }
+
     fn withdrawn(&self, repo: &ReceivedRepo, reason: Option<RecordReason>) -> String {
         let (id, owner) = (&repo.id, self.origin_name(&repo.origin));
         // What was noted is newer than any record.

@@ -8,18 +8,26 @@ use crate::store::Trust;
 use crate::store::trust::{OpenRun, Place, RunEnd};
 use crate::{clock, freshness};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Guids by repo and place, processes by operation.
 #[derive(Debug)]
 pub struct StoredRuns {
     trust: Arc<Trust>,
+    found: watch::Sender<u64>,
 }
 
 impl StoredRuns {
     /// Over this store.
     #[must_use]
-    pub const fn new(trust: Arc<Trust>) -> Self {
-        Self { trust }
+    pub fn new(trust: Arc<Trust>) -> Self {
+        Self { trust, found: watch::Sender::default() }
+    }
+
+    /// Changes whenever it became known which repository a repo is.
+    #[must_use]
+    pub fn found(&self) -> watch::Receiver<u64> {
+        self.found.subscribe()
     }
 }
 
@@ -41,7 +49,9 @@ impl Runs for StoredRuns {
 
     fn keep_guid(&self, repo: &RepoSpec, guid: &RepoGuid) -> Result<(), StoreFault> {
         let place = place(&repo.access.uri);
-        self.trust.keep_repo_guid(&repo.id, &place, guid, clock::now()).map_err(fault)
+        self.trust.keep_repo_guid(&repo.id, &place, guid, clock::now()).map_err(fault)?;
+        self.found.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(())
     }
 
     fn started(&self, run: &Run) -> Result<(), StoreFault> {
@@ -56,7 +66,13 @@ impl Runs for StoredRuns {
         status: Status,
         at: Timestamp,
     ) -> Result<(), StoreFault> {
-        let run = freshness::PlanRun { status, started_at: at, made_snapshot: false, flow: None };
+        let run = freshness::PlanRun {
+            status,
+            started_at: at,
+            made_snapshot: false,
+            flow: None,
+            gone: None,
+        };
         let end = if run.is_good() { RunEnd::Good } else { RunEnd::NotGood };
         self.trust.run_ended(operation, status, end, at).map_err(fault)
     }

@@ -4,6 +4,7 @@
 //! 2. Nothing here touches what is in a repository, but the creation of one.
 
 mod document;
+mod kept;
 pub(super) mod opening;
 pub(super) mod request;
 mod sizes;
@@ -22,6 +23,9 @@ use crate::model::RepoId;
 use crate::store::StoreError;
 use crate::store::trust::{Peer, ReceivedRepo};
 use document::Known;
+pub(super) use kept::Failing;
+#[cfg(test)]
+pub(super) use kept::failed_check;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -136,7 +140,7 @@ impl RepoService for Service {
 
     async fn password(&self, request: Request<api::RepoRequest>) -> Answer<api::RepoPassword> {
         let id = id(&request.into_inner().repo)?;
-        let password = self.own(&id).await?.password.resolve().await;
+        let password = self.shows(&id).await?.password.resolve().await;
         let password =
             password.map_err(|error| refuse::not_now("secret", error.to_string(), ""))?;
         tracing::info!(repo = %id, "its password was shown on the local socket");
@@ -148,6 +152,11 @@ impl RepoService for Service {
 /// This machine's repos and the received ones.
 pub(super) async fn documents(node: &Node) -> Result<Vec<api::Repo>, Status> {
     Ok(Known::read(node).await?.documents())
+}
+
+/// The same, each with the upkeep that failed.
+pub(super) async fn with_failing(node: &Node) -> Result<Vec<(api::Repo, Vec<Failing>)>, Status> {
+    Ok(Known::read(node).await?.with_failing())
 }
 
 fn id(text: &str) -> Result<RepoId, Status> {
@@ -227,6 +236,19 @@ impl Service {
         }
     }
 
+    /// A repo of the config, whose password is this instance's to show.
+    async fn shows(&self, id: &RepoId) -> Result<Repo, Status> {
+        let repos = self.repos().await?;
+        let (Named::Received(repo) | Named::Unusable(repo, _)) = repos.named(id) else {
+            return self.own(id).await;
+        };
+        let owner = repos.origin_name(&repo.origin);
+        let message =
+            format!("repo {id} is shared by {owner}: its password is the owner's to show");
+        let remedy = format!("ask on {owner}: holdfast repo show {id} --password");
+        Err(refuse::not_now("read-only", message, &remedy))
+    }
+
     /// The document of what an id names.
     async fn shown(&self, id: &RepoId) -> Answer<api::Repo> {
         let known = Known::read(&self.node).await?;
@@ -235,6 +257,7 @@ impl Service {
             Named::Own(repo) => Some(api::Repo {
                 dropped: held_back(repo),
                 members: self.members(repo).await?,
+                conflict: repos.shadowed(id),
                 ..known.own(repo)
             }),
             Named::Received(repo) | Named::Unusable(repo, _) => known.received(repo),

@@ -48,17 +48,16 @@ impl Keeper {
         let mut config = self.node.config.subscribe();
         let mut peers = self.node.roster.changes();
         let mut dismissals = self.node.links.dismissals();
-        let mut runs = self.node.engine.changes();
+        let mut guids = self.node.runs.found();
         let mut is_another_config = false;
         loop {
             tokio::time::sleep(GATHER).await;
             peers.mark_unchanged();
             dismissals.mark_unchanged();
-            runs.mark_unchanged();
+            guids.mark_unchanged();
             self.look(is_another_config).await;
             is_another_config = false;
             let next = self.next_try();
-            let has_unknown = !self.unknown.all.is_empty();
             tokio::select! {
                 changed = config.changed() => {
                     if changed.is_err() {
@@ -70,8 +69,8 @@ impl Keeper {
                 }
                 Ok(()) = peers.changed() => {}
                 Ok(()) = dismissals.changed() => {}
-                // A run may have found out which repository a repo is.
-                Ok(()) = runs.changed(), if has_unknown => {}
+                // It may be one that a peer shares too, or one to be shared.
+                Ok(()) = guids.changed() => {}
                 Some(_) = self.opening.join_next() => {}
                 () = tokio::time::sleep_until(next) => {}
             }

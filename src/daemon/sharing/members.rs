@@ -1,17 +1,18 @@
-//! Who may have a shared repo of ours, and how it stands there.
+//! Who may have a shared repo of ours or has yet to be told that it may not, and how it stands there.
 
 use super::super::areas::Area;
 use super::super::node::Node;
+use super::super::roster::Roster;
 use super::offer::{known_guid, may_have};
 use super::{Sharing, locked};
 use crate::config::Repo;
 use crate::model::{KeyId, RepoId};
-use crate::store::Result;
 use crate::store::trust::Peer;
+use crate::store::{Result, Trust};
 use crate::wire::TakenState;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A peer that may have a repo.
+/// A peer that may have a repo, or that may hold it still.
 pub struct Member {
     /// Who.
     pub peer: Peer,
@@ -34,6 +35,8 @@ pub enum Standing {
     Awaited,
     /// It cannot be sent as things are.
     NotSent,
+    /// It was taken back, and the member has not acknowledged that.
+    Leaving,
 }
 
 impl Standing {
@@ -45,6 +48,7 @@ impl Standing {
             Self::Sent => "sent",
             Self::Awaited => "awaited",
             Self::NotSent => "not-sent",
+            Self::Leaving => "leaving",
         }
     }
 }
@@ -74,37 +78,81 @@ impl Sharing {
     }
 }
 
-/// The members of a repo of the config, by name.
+/// What the store says of a peer and a repo.
+struct Tie {
+    peer: Peer,
+    may_have: bool,
+    was_sent: bool,
+}
+
+/// The members of a repo of the config, and those that were and have yet to acknowledge that they are
+/// no longer; by name.
 ///
 /// # Errors
 /// The store cannot be read.
 pub async fn members(node: &Node, repo: &Repo) -> Result<Vec<Member>> {
     let of = repo.clone();
     let read = node.with_trust(move |trust, roster| {
-        let mut peers = roster.peers()?;
-        peers.retain(|peer| may_have(peer, &of));
-        peers.sort_by(|a, b| a.instance.cmp(&b.instance));
-        let offered = trust.offered_repos()?.into_iter().filter(|offered| offered.repo == of.id);
-        let offered: Vec<_> = offered.map(|offered| offered.peer).collect();
-        Ok((peers, offered, known_guid(trust, &of)?.is_some()))
+        Ok((ties(trust, roster, &of)?, known_guid(trust, &of)?.is_some()))
     });
-    let (peers, offered, is_known) = read.await?;
-    let member = |peer: Peer| {
-        let was_sent = offered.contains(&peer.key);
-        let why_not = node.sharing.unsent(&peer.key).remove(&repo.id);
-        let why_not = match is_known {
-            true => why_not,
-            false => Some("it is not known yet which repository it is".to_owned()),
-        };
-        let report = node.sharing.reported(&peer.key);
-        let said = report.and_then(|r| r.repos.iter().find(|taken| taken.id == repo.id).cloned());
-        let (standing, detail, dropped) = match (said, why_not) {
-            (Some(said), _) => (Standing::Said(said.state), said.detail, said.dropped),
-            (None, Some(why)) => (Standing::NotSent, why, Vec::new()),
-            (None, None) if was_sent => (Standing::Sent, String::new(), Vec::new()),
-            (None, None) => (Standing::Awaited, String::new(), Vec::new()),
-        };
-        Member { peer, standing, detail, dropped }
+    let (ties, is_known) = read.await?;
+    let member = |tie: Tie| match (tie.may_have, is_known) {
+        (false, _) => Member::of(tie.peer, Standing::Leaving, String::new()),
+        (true, true) => {
+            let why_not = node.sharing.unsent(&tie.peer.key).remove(&repo.id);
+            stands(node, repo, tie, why_not)
+        }
+        (true, false) => {
+            let why_not = "it is not known yet which repository it is".to_owned();
+            stands(node, repo, tie, Some(why_not))
+        }
     };
-    Ok(peers.into_iter().map(member).collect())
+    Ok(ties.into_iter().map(member).collect())
+}
+
+fn ties(trust: &Trust, roster: &Roster, repo: &Repo) -> Result<Vec<Tie>> {
+    let offered = trust.offered_repos()?.into_iter().filter(|offered| offered.repo == repo.id);
+    let offered: BTreeSet<_> = offered.map(|offered| offered.peer).collect();
+    let mut ties = Vec::new();
+    for peer in roster.peers()? {
+        let (may_have, was_sent) = (may_have(&peer, repo), offered.contains(&peer.key));
+        // What it was sent is taken back a moment after it may have it no longer.
+        if may_have || was_sent || is_untold(trust, &peer.key, &repo.id)? {
+            ties.push(Tie { peer, may_have, was_sent });
+        }
+    }
+    ties.sort_by(|a, b| a.peer.instance.cmp(&b.peer.instance));
+    Ok(ties)
+}
+
+/// Whether a record says that the repo was taken back, and the peer has not acknowledged it.
+fn is_untold(trust: &Trust, peer: &KeyId, repo: &RepoId) -> Result<bool> {
+    Ok(trust.open_records(peer)?.iter().any(|record| record.repo == *repo))
+}
+
+/// How a repo stands with a peer that may have it.
+fn stands(node: &Node, repo: &Repo, tie: Tie, why_not: Option<String>) -> Member {
+    let Tie { peer, was_sent, .. } = tie;
+    let report = node.sharing.reported(&peer.key);
+    let said = report.and_then(|r| r.repos.iter().find(|taken| taken.id == repo.id).cloned());
+    match (said, why_not) {
+        (Some(said), _) => Member {
+            dropped: said.dropped,
+            ..Member::of(peer, Standing::Said(said.state), said.detail)
+        },
+        // A repo that is missing in a set stays with the member as it is.
+        (None, Some(why)) if was_sent => {
+            let why = format!("{why}; what the member took before it goes on using");
+            Member::of(peer, Standing::NotSent, why)
+        }
+        (None, Some(why)) => Member::of(peer, Standing::NotSent, why),
+        (None, None) if was_sent => Member::of(peer, Standing::Sent, String::new()),
+        (None, None) => Member::of(peer, Standing::Awaited, String::new()),
+    }
+}
+
+impl Member {
+    const fn of(peer: Peer, standing: Standing, detail: String) -> Self {
+        Self { peer, standing, detail, dropped: Vec::new() }
+    }
 }

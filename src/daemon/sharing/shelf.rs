@@ -1,7 +1,8 @@
 //! Every repo of this instance side by side: which received one is in the way of which.
 //!
 //! Pure. The owner's file comes first; among received ones, whoever was here first keeps its place. A
-//! repo that was in conflict does not become by itself what the plans here name: they meant another.
+//! repo that was in conflict over its id does not become by itself what the plans here name: they meant
+//! another.
 
 use super::super::ports::{Obstacle, place};
 use crate::config::Config;
@@ -17,7 +18,9 @@ pub(super) enum Seniority {
     Placed,
     /// It had it, and is offered again.
     Returning,
-    /// It was in conflict.
+    /// It was in conflict as a repository that is here under another id: its own id stood for nothing else.
+    Duplicate,
+    /// It was in conflict over its id.
     Contender,
     /// It is new, or another repository than before.
     Newcomer,
@@ -25,12 +28,14 @@ pub(super) enum Seniority {
 
 impl Seniority {
     /// Of a repo that nobody pushes just now.
-    pub(super) const fn resting(state: ReceivedState) -> Self {
-        match state {
+    pub(super) fn resting(repo: &ReceivedRepo) -> Self {
+        match repo.state {
             ReceivedState::Taken
             | ReceivedState::Disabled
             | ReceivedState::Refused
             | ReceivedState::Deleted => Self::Placed,
+            ReceivedState::Conflict if Rival::is_of_guid(&repo.detail) => Self::Duplicate,
+            // Also where it was noted in other words than ours: plans are not led anywhere on a guess.
             ReceivedState::Conflict => Self::Contender,
         }
     }
@@ -52,15 +57,23 @@ pub(super) enum Rival {
 }
 
 impl Rival {
+    /// How what is told of a conflict by guid ends, and nothing else that is told.
+    const SAME: &str = "is the same repository";
+
     /// For the person here.
     pub(super) fn told_here(&self) -> String {
         match self {
             Self::OwnId => "a repo of the configuration has the same id".to_owned(),
-            Self::OwnGuid(id) => format!("repo {id} of the configuration is the same repository"),
+            Self::OwnGuid(id) => format!("repo {id} of the configuration {}", Self::SAME),
             Self::OtherId => "a repo of another peer has the same id".to_owned(),
-            Self::OtherGuid(id) => format!("the received repo {id} is the same repository"),
+            Self::OtherGuid(id) => format!("the received repo {id} {}", Self::SAME),
             Self::Plans => Obstacle::MEANT_ANOTHER.to_owned(),
         }
+    }
+
+    /// Whether that was told of a conflict by guid.
+    fn is_of_guid(told: &str) -> bool {
+        told.ends_with(Self::SAME)
     }
 }
 
@@ -91,10 +104,11 @@ impl Own {
         Self { repos: own.into_iter().collect(), planned: BTreeSet::new() }
     }
 
-    fn rival(&self, repo: &ReceivedRepo) -> Option<Rival> {
-        if self.repos.contains_key(&repo.id) {
-            return Some(Rival::OwnId);
-        }
+    fn has_id(&self, repo: &ReceivedRepo) -> Option<Rival> {
+        self.repos.contains_key(&repo.id).then_some(Rival::OwnId)
+    }
+
+    fn has_guid(&self, repo: &ReceivedRepo) -> Option<Rival> {
         let same = self.repos.iter().find(|(_, guid)| guid.as_ref() == Some(&repo.guid));
         same.map(|(id, _)| Rival::OwnGuid(id.clone()))
     }
@@ -120,8 +134,10 @@ pub(super) fn settle(
     let mut settled: Vec<ReceivedRepo> = Vec::with_capacity(repos.len());
     for (seniority, mut repo) in repos {
         if matches!(repo.state, ReceivedState::Taken | ReceivedState::Conflict) {
-            let rival = own.rival(&repo).or_else(|| rival_among(&settled, &repo));
+            let rival = own.has_id(&repo).or_else(|| has_id(&settled, &repo));
+            // Before the guid: that plans may mean another is noted until a person says what they mean.
             let rival = rival.or_else(|| waits(seniority, &repo).then_some(Rival::Plans));
+            let rival = rival.or_else(|| own.has_guid(&repo)).or_else(|| has_guid(&settled, &repo));
             (repo.state, repo.detail) = match rival {
                 Some(rival) => (ReceivedState::Conflict, rival.told_here()),
                 None => (ReceivedState::Taken, String::new()),
@@ -132,24 +148,28 @@ pub(super) fn settle(
     settled
 }
 
-/// The ids that plans name and that more than one repo had: whose the plans mean only a person knows.
+/// The ids that plans name and that more than one repo had, or one that has no place just now: whose
+/// the plans mean of those that come only a person knows.
 fn disputed(own: &Own, repos: &[(Seniority, ReceivedRepo)]) -> BTreeSet<RepoId> {
-    let contenders = repos.iter().filter(|(seniority, _)| *seniority == Seniority::Contender);
-    let ids = contenders.map(|(_, repo)| &repo.id);
+    let is_in_conflict =
+        |seniority| matches!(seniority, Seniority::Duplicate | Seniority::Contender);
+    let in_conflict = repos.iter().filter(|(seniority, _)| is_in_conflict(*seniority));
+    let ids = in_conflict.map(|(_, repo)| &repo.id);
     ids.filter(|id| own.planned.contains(*id)).cloned().collect()
 }
 
-fn rival_among(settled: &[ReceivedRepo], repo: &ReceivedRepo) -> Option<Rival> {
-    let is_self = |other: &ReceivedRepo| key(other) == key(repo);
-    let others = || settled.iter().filter(|other| !is_self(other));
+fn has_id(settled: &[ReceivedRepo], repo: &ReceivedRepo) -> Option<Rival> {
     // What was withdrawn or refused keeps its id: plans that name it are not led to another's repo.
-    let holds_id = |other: &&ReceivedRepo| other.id == repo.id && has_place(other.state);
-    if others().any(|other| holds_id(&other)) {
-        return Some(Rival::OtherId);
-    }
+    let holds_id = |other: &ReceivedRepo| other.id == repo.id && has_place(other.state);
+    let is_held = settled.iter().any(|other| key(other) != key(repo) && holds_id(other));
+    is_held.then_some(Rival::OtherId)
+}
+
+fn has_guid(settled: &[ReceivedRepo], repo: &ReceivedRepo) -> Option<Rival> {
     let is_same =
         |other: &&ReceivedRepo| other.guid == repo.guid && other.state == ReceivedState::Taken;
-    others().find(is_same).map(|other| Rival::OtherGuid(other.id.clone()))
+    let mut others = settled.iter().filter(|other| key(other) != key(repo));
+    others.find(is_same).map(|other| Rival::OtherGuid(other.id.clone()))
 }
 
 const fn has_place(state: ReceivedState) -> bool {

@@ -92,7 +92,7 @@ pub(super) fn put_in_order(
     let own = Own::read(config, trust)?;
     let mut repos = BTreeMap::new();
     for repo in &stored {
-        let seniority = Seniority::resting(repo.state);
+        let seniority = Seniority::resting(repo);
         repos.insert((repo.origin, repo.id.clone()), (seniority, repo.clone()));
     }
     for (peer, heard) in pushed {
@@ -153,12 +153,12 @@ pub(super) fn receive(
     }
     let seniority = match kept {
         // Also where it is another repository by now: plans are led to neither.
-        Some(kept) if kept.state == ReceivedState::Conflict => Seniority::Contender,
+        Some(kept) if Seniority::resting(kept) == Seniority::Contender => Seniority::Contender,
         Some(kept) if kept.guid != pushed.guid => Seniority::Newcomer,
         Some(kept) => match kept.state {
             ReceivedState::Disabled | ReceivedState::Refused => Seniority::Returning,
             ReceivedState::Taken | ReceivedState::Conflict | ReceivedState::Deleted => {
-                Seniority::resting(kept.state)
+                Seniority::resting(kept)
             }
         },
         None => Seniority::Newcomer,

@@ -1,7 +1,7 @@
 //! The rules of sharing, each by itself, over a real store.
 #![allow(clippy::unwrap_used)] // a test may fail
 
-use super::super::ports::{Obstacle, Repos};
+use super::super::ports::{Obstacle, Repos, place};
 use super::shelf::{Own, Seniority, settle};
 use super::take::{put_in_order, receive};
 use super::withdraw::due;
@@ -298,6 +298,65 @@ fn a_repository_of_the_config_is_not_taken_under_another_id() {
     let states: Vec<_> = settled.iter().map(|repo| repo.state).collect();
     assert_eq!(states, [ReceivedState::Conflict, ReceivedState::Taken]);
     assert!(settled[0].detail.contains("repo mine of the configuration"));
+}
+
+/// A repo of the config that is known to be that repository.
+fn knows(member: &mut Member, name: &str, digit: char) {
+    let uri = format!("/srv/{name}");
+    let own = OWN_VAULT.replace("vault", name).replace("/srv/own", &uri);
+    let config = parse(&format!("instance = \"laptop\"\n{own}")).unwrap();
+    member.config.repos.extend(config.repos);
+    member.trust.keep_repo_guid(&id(name), &place(&secret(&uri)), &guid(digit), at(1)).unwrap();
+}
+
+#[test]
+fn plans_come_back_by_themselves_after_a_conflict_by_guid() {
+    let mut member = Member::new(PLAN);
+    member.hears(HUB, vec![pushed("vault", 'a', PLACE)]);
+    knows(&mut member, "mine", 'a');
+    member.looks_again();
+    assert_eq!(member.state(HUB, "vault"), ReceivedState::Conflict);
+    // Nobody else's becomes meanwhile what the plans name.
+    member.hears(NAS, vec![pushed("vault", 'b', PLACE)]);
+    assert_eq!(member.repo(NAS, "vault").detail, Obstacle::MEANT_ANOTHER);
+    member.hears(HUB, vec![pushed("vault", 'a', PLACE)]);
+    member.config.repos.clear();
+    member.looks_again();
+    assert_eq!(member.state(HUB, "vault"), ReceivedState::Taken);
+    assert_eq!(member.repo(NAS, "vault").detail, "a repo of another peer has the same id");
+}
+
+#[test]
+fn a_conflict_by_guid_does_not_hide_that_plans_may_mean_another() {
+    let mut member = Member::new(&format!("{OWN_VAULT}{PLAN}"));
+    member.hears(HUB, vec![pushed("vault", 'a', PLACE)]);
+    knows(&mut member, "mine", 'a');
+    member.config.repos.remove(0);
+    member.looks_again();
+    assert_eq!(member.repo(HUB, "vault").detail, Obstacle::MEANT_ANOTHER);
+    // A person says what the plans mean: then only the other id is in the way.
+    member.chooses(HUB, "vault");
+    assert!(member.repo(HUB, "vault").detail.contains("repo mine"));
+    member.config.repos.clear();
+    member.looks_again();
+    assert_eq!(member.state(HUB, "vault"), ReceivedState::Taken);
+}
+
+#[test]
+fn whoever_looks_at_an_own_repo_is_told_of_a_received_one_with_its_id() {
+    let member = Member::new(OWN_VAULT);
+    let told = || {
+        let repos = Repos::read(Arc::new(member.config.clone()), &member.trust).unwrap();
+        repos.shadowed(&id("vault"))
+    };
+    member.hears(HUB, vec![pushed("other", 'b', PLACE)]);
+    assert_eq!(told(), None);
+    member.hears(HUB, vec![pushed("vault", 'a', PLACE)]);
+    let told_now = told().unwrap();
+    assert!(told_now.contains("has the id of this one"), "{told_now}");
+    assert!(told_now.contains("`holdfast repo add vault --from"), "{told_now}");
+    member.sets(HUB, "vault", ReceivedState::Deleted);
+    assert_eq!(told(), None);
 }
 
 #[test]

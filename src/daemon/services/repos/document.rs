@@ -4,6 +4,7 @@
 //! 2. What its newest operation came to stands until the next one: nothing is tried for a list.
 
 use super::super::refuse;
+use super::kept::{self, Failing, Kept};
 use super::upkeep;
 use crate::api;
 use crate::config::{Config, Repo, redact_uri};
@@ -12,10 +13,7 @@ use crate::daemon::ports::{Obstacle, Repos, place};
 use crate::daemon::scheduler::Agenda;
 use crate::daemon::sharing::{Member, Standing};
 use crate::job::Trouble;
-use crate::model::{
-    InstanceId, KeyId, Operation, OperationKind, RepoGuid, RepoId, Status, Timestamp,
-};
-use crate::reconcile::Shard;
+use crate::model::{InstanceId, KeyId, Operation, OperationKind, RepoGuid, RepoId, Status};
 use crate::store::history::HistoryReader;
 use crate::store::trust::ReceivedRepo;
 use crate::store::{self, Trust};
@@ -25,8 +23,6 @@ use std::sync::Arc;
 
 /// How many of a shard's newest operations are looked at for one that has ended.
 const LOOKED_AT: usize = 4;
-/// How many of the newest checks or prunes are looked at for a good one.
-const LOOKED_AT_OF_KIND: usize = 32;
 
 /// Everything about the repos of this instance.
 pub(super) struct Known {
@@ -37,7 +33,7 @@ pub(super) struct Known {
     troubles: BTreeMap<RepoId, (Trouble, String)>,
     /// Those that something waits for now, with who holds them.
     locked: BTreeMap<RepoId, String>,
-    /// When the last check and the last prune ended well.
+    /// What became of their upkeep.
     kept: BTreeMap<RepoId, Kept>,
     /// When their upkeep is due.
     agenda: Agenda,
@@ -45,7 +41,7 @@ pub(super) struct Known {
     unconfirmed: BTreeSet<(KeyId, RepoId)>,
 }
 
-/// A member of a repo of ours; `own` is what this instance is called.
+/// A member of a repo of ours, or one that was; `own` is what this instance is called.
 pub(super) fn member(member: Member, repo: &RepoId, own: &InstanceId) -> api::RepoMember {
     let said = match member.standing {
         Standing::Said(TakenState::Taken) | Standing::Awaited => None,
@@ -56,8 +52,13 @@ pub(super) fn member(member: Member, repo: &RepoId, own: &InstanceId) -> api::Re
             "it was removed there; to take it again, there: `holdfast repo add {repo} --from {own}`"
         )),
         Standing::Said(TakenState::NotGranted) => Some(format!(
-            "it does not take repos from here; there: `holdfast peer grant {own} send-shared-repos`"
+            "it does not take repos from here now, and goes on with what it took before; there: \
+             `holdfast peer grant {own} send-shared-repos`"
         )),
+        Standing::Leaving => Some(
+            "it is told when it connects; until then it goes on with the credentials that it has"
+                .to_owned(),
+        ),
         Standing::Sent => Some("nothing was heard of it since this instance started".to_owned()),
     };
     api::RepoMember {
@@ -68,9 +69,6 @@ pub(super) fn member(member: Member, repo: &RepoId, own: &InstanceId) -> api::Re
         dropped: member.dropped,
     }
 }
-
-/// When the last check and the last prune ended well.
-type Kept = (Option<Timestamp>, Option<Timestamp>);
 
 /// A state with what there is to say about it.
 #[derive(Default)]
@@ -93,10 +91,10 @@ impl Known {
         let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
         let locked = ids.iter().filter_map(|id| Some((id.clone(), node.engine.locked(id)?.by)));
         let locked = locked.collect();
-        let places = guids.clone();
-        let told = node
-            .history
-            .read(move |reader| Ok((troubles(reader, &ids)?, kept_of(reader, &ids, &places)?)));
+        let (places, of_history) = (guids.clone(), Arc::clone(&config));
+        let told = node.history.read(move |reader| {
+            Ok((troubles(reader, &ids)?, kept::read(reader, &of_history, &places)?))
+        });
         let (troubles, kept) = told.await.map_err(refuse::store)?;
         let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
         let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
@@ -110,6 +108,13 @@ impl Known {
         own.chain(self.repos.received().iter().filter_map(|repo| self.received(repo))).collect()
     }
 
+    /// The same, each with the upkeep that failed.
+    pub(super) fn with_failing(&self) -> Vec<(api::Repo, Vec<Failing>)> {
+        let own = self.config.repos.iter().map(|repo| (self.own(repo), self.failing(&repo.id)));
+        let received = self.repos.received().iter().filter_map(|repo| self.received(repo));
+        own.chain(received.map(|repo| (repo, Vec::new()))).collect()
+    }
+
     pub(super) fn own(&self, repo: &Repo) -> api::Repo {
         let guid = self.guids.get(&repo.id);
         let standing = match (guid, self.troubles.get(&repo.id)) {
@@ -119,6 +124,8 @@ impl Known {
                 Shown { state: "uninitialised", reason, ..Shown::default() }
             }
         };
+        let failing = || Some(self.failing(&repo.id).first()?.reason());
+        let standing = Shown { reason: standing.reason.or_else(failing), ..standing };
         standing.on(api::Repo {
             id: repo.id.to_string(),
             guid: guid.map(ToString::to_string),
@@ -131,6 +138,14 @@ impl Known {
         })
     }
 
+    /// The upkeep of a repo of this machine that failed, but for what is told of the repo itself.
+    pub(super) fn failing(&self, id: &RepoId) -> Vec<Failing> {
+        let failing = self.kept.get(id).map_or(&[][..], |kept| &kept.failing);
+        let told = self.troubles.get(id).map(|(_, message)| message.as_str());
+        let is_untold = |failing: &&Failing| told.is_none_or(|told| !failing.is_of(told));
+        failing.iter().filter(is_untold).cloned().collect()
+    }
+
     /// As an operation that waits for a lock says it now.
     fn locked(&self, repo: &RepoId) -> Option<Shown> {
         let by = self.locked.get(repo)?;
@@ -140,7 +155,7 @@ impl Known {
     }
 
     fn dates(&self, repo: &Repo) -> api::Repo {
-        let (check, prune) = self.kept.get(&repo.id).copied().unwrap_or_default();
+        let kept = self.kept.get(&repo.id);
         let tasks: Vec<_> = repo.upkeep.schedules().map(|(kind, _)| kind).collect();
         let next = |kind: OperationKind| {
             let due = self.agenda.next_upkeep(&repo.id, kind).filter(|_| tasks.contains(&kind));
@@ -151,8 +166,8 @@ impl Known {
             next_prune: next(OperationKind::Prune),
             next_check: next(OperationKind::Check),
             next_stats: next(OperationKind::Stats),
-            last_check: check.map(|at| at.to_string()),
-            last_prune: prune.map(|at| at.to_string()),
+            last_check: kept.and_then(|kept| kept.check).map(|at| at.to_string()),
+            last_prune: kept.and_then(|kept| kept.prune).map(|at| at.to_string()),
             ..api::Repo::default()
         }
     }
@@ -212,6 +227,8 @@ impl Shown {
             Trouble::Missing => ("missing", None),
             Trouble::Locked { by } => ("locked", Some(by.clone())),
             Trouble::Unreachable => ("unreachable", None),
+            // The states are a fixed list: the storage is as it should be, and what to mend is told.
+            Trouble::WrongPassword => ("ready", None),
         };
         let reason = Some(message.clone());
         Self { state, reason, locked_by: locked_by.filter(|by| !by.is_empty()), conflict: None }
@@ -253,29 +270,6 @@ fn troubles(
     Ok(troubles)
 }
 
-/// When each repo was last checked and pruned with success: the repository that it is now, not one
-/// that had its id before.
-fn kept_of(
-    reader: &HistoryReader<'_>,
-    ids: &[RepoId],
-    guids: &BTreeMap<RepoId, RepoGuid>,
-) -> store::Result<BTreeMap<RepoId, Kept>> {
-    let last = |id: &RepoId, kind| {
-        let shard = Shard { repo: id.to_string(), plan: String::new() };
-        let newest = reader.newest(reader.owner(), &shard, Some(kind), LOOKED_AT_OF_KIND)?;
-        let is_of_it = |operation: &Operation| {
-            operation.status == Status::Succeeded && operation.repo_guid.as_ref() == guids.get(id)
-        };
-        let states = newest.into_iter().filter_map(|recorded| recorded.state);
-        store::Result::Ok(states.filter(is_of_it).find_map(|operation| operation.ended_at))
-    };
-    let dates = |id: &RepoId| {
-        let dates = (last(id, OperationKind::Check)?, last(id, OperationKind::Prune)?);
-        Ok((id.clone(), dates))
-    };
-    ids.iter().map(dates).collect()
-}
-
 /// The operation on a repo that ended last and says something of it.
 fn newest_ended(reader: &HistoryReader<'_>, repo: &RepoId) -> store::Result<Option<Operation>> {
     let mut ended = Vec::new();
@@ -286,7 +280,7 @@ fn newest_ended(reader: &HistoryReader<'_>, repo: &RepoId) -> store::Result<Opti
     Ok(ended.into_iter().max_by_key(|operation| operation.ended_at))
 }
 
-const fn says_something(operation: &Operation) -> bool {
+pub(super) const fn says_something(operation: &Operation) -> bool {
     match operation.status {
         Status::Succeeded | Status::Warning | Status::Failed => true,
         Status::Pending | Status::Running | Status::Cancelled | Status::Skipped | Status::Lost => {

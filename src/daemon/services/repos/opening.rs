@@ -141,7 +141,9 @@ fn refused(what: &str, error: JobError) -> Status {
             let said = if said.is_empty() { said } else { format!(" ({said})") };
             let remedy = match reason {
                 // A storage that was only tried has no operation, and no log.
-                Reason::Unknown { .. } => "restic says so: check the address and the credentials",
+                Reason::Unknown { .. } | Reason::Unlogged { .. } => {
+                    "restic says so: check the address and the credentials"
+                }
                 _ => reason.remedy(),
             };
             (word(&reason), format!("{reason}{said}"), remedy)
@@ -160,7 +162,7 @@ const fn word(reason: &Reason) -> &'static str {
         Reason::Unreachable => "unreachable",
         Reason::Denied | Reason::AppendOnly => "denied",
         Reason::HostKey => "host-key",
-        Reason::NoSpace => "no-space",
+        Reason::NoSpace | Reason::TargetFull => "no-space",
         Reason::NotStarted
         | Reason::AlreadyExists
         | Reason::OutOfMemory
@@ -172,7 +174,8 @@ const fn word(reason: &Reason) -> &'static str {
         | Reason::Killed { .. }
         | Reason::Damaged
         | Reason::Unreadable
-        | Reason::Unknown { .. } => "not-opened",
+        | Reason::Unknown { .. }
+        | Reason::Unlogged { .. } => "not-opened",
     }
 }
 
