@@ -171,6 +171,13 @@ fn what_is_wrong_is_refused_by_name_and_changes_nothing() {
         (Some("paused"), Some(false))
     );
     assert!(plan[0]["disabled_reason"].as_str().unwrap().contains("no repo vault"), "{plan}");
+    for repo in [&[][..], &["--repo", "vault"]] {
+        let edit = [&["plan", "edit", "home", "--max-age", "2d"], repo].concat();
+        assert_eq!(nas.ask(&edit)["allowed_age_s"], 172_800, "it can be edited all the same");
+    }
+    let elsewhere = nas.cli(&["plan", "edit", "home", "--repo", "valt"]);
+    assert!(elsewhere.error()["message"].as_str().unwrap().contains("repo \"valt\""));
+    assert_eq!(elsewhere.refused(), "invalid");
     assert!(nas.folder().join("vault/config").exists(), "the repository stays");
 }
 

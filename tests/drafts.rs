@@ -220,10 +220,27 @@ async fn what_is_written_reads_back_and_an_edit_of_an_older_state_is_a_conflict(
     let check = api::CheckPlanRequest { plan: Some(form), existing: true };
     let checked = api.drafts.check_plan(check).await.unwrap().into_inner();
     assert_eq!((checked.problems, checked.toml), (vec![], second.toml));
+    a_repo_that_is_gone_is_a_problem_where_it_is_chosen(&nas, &mut api).await;
     // Changed by hand, and perhaps not noticed yet.
     fs::write(nas.config(), text.replace("window = \"22:00-06:00\"", "network = true")).unwrap();
     let late = api::EditPlanRequest { revision: Some(second.revision), ..request };
     assert_eq!(code(api.plans.edit(late).await), "conflict");
+}
+
+/// Leaves the file as it was.
+async fn a_repo_that_is_gone_is_a_problem_where_it_is_chosen(nas: &Machine, api: &mut Api) {
+    let text = fs::read_to_string(nas.config()).unwrap();
+    fs::write(nas.config(), text.replace("repo = \"vault\"", "repo = \"gone\"")).unwrap();
+    nas.until(&["plan", "list"], |plans| plans[0]["repo"] == "gone");
+    let form = api.written_plan("home").await.plan.unwrap();
+    for (repo, wanted) in [("gone", &[][..]), ("also-gone", &["repo"])] {
+        let plan = Some(api::AddPlanRequest { repo: repo.to_owned(), ..form.clone() });
+        let check = api::CheckPlanRequest { plan, existing: true };
+        let checked = api.drafts.check_plan(check).await.unwrap().into_inner();
+        assert_eq!(fields(&checked.problems), wanted, "{repo}");
+    }
+    fs::write(nas.config(), text).unwrap();
+    nas.until(&["plan", "list"], |plans| plans[0]["repo"] == "vault");
 }
 
 #[tokio::test(flavor = "multi_thread")]

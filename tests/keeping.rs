@@ -55,6 +55,13 @@ fn a_received_repo_is_kept_in_order_by_its_owner_and_a_members_retention_is_said
     ] {
         assert_eq!(laptop.cli(&refused).refused(), "read-only", "{refused:?}");
     }
+    let password = ["repo", "show", "vault", "--password"];
+    let hidden = laptop.cli(&password);
+    let said = hidden.error();
+    assert!(said["message"].as_str().unwrap().contains("the owner's to show"), "{said}");
+    assert_eq!(said["remedy"], "ask on hub: holdfast repo show vault --password");
+    assert_eq!(hidden.refused(), "read-only");
+    assert_eq!(hub.ask(&password)["password"], "correct horse");
     assert_eq!(hub.ask(&["repo", "check", "vault"])["status"], "succeeded");
 }
 

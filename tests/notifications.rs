@@ -343,7 +343,12 @@ fn hook_test_sends_at_once_and_says_what_the_service_answers() {
     assert_eq!(refused.code, 1);
     assert!(refused.json[0]["error"].as_str().unwrap().contains("403"), "{refused:?}");
     assert_eq!(nas.cli(&["hook", "test", "fone"]).refused(), "not-found");
-    assert_eq!(hooks(&nas).len(), 3);
+    let kept = hooks(&nas);
+    assert_eq!(kept.len(), 3);
+    for operation in &kept {
+        let message = operation["message"].as_str().unwrap();
+        assert!(message.starts_with("test: phone (ntfy): backup-failed of "), "{message}");
+    }
     let shown = nas.cli(&["config", "show"]);
     assert!(!shown.stdout.contains("hunter22"), "{}", shown.stdout);
 }
@@ -403,18 +408,25 @@ fn a_hub_is_told_of_its_peers_runs_once_also_across_its_restarts_and_of_their_ab
 fn a_snoozed_channel_is_told_at_the_end_of_its_silence() {
     let service = Service::start();
     let top = format!(
-        "hook = [{{ on = [\"backup-succeeded\", \"backup-failed\"], channel = \"phone\", repeat = \"always\" }}]\n\
-         [[channel]]\nid = \"phone\"\nslack = {{ url = \"{}\" }}\n",
-        service.url
+        "hook = [\n{{ on = [\"backup-succeeded\", \"backup-failed\"], channel = \"phone\", repeat = \"always\" }},\n\
+         {{ on = [\"backup-succeeded\"], channel = \"program\" }},\n]\n\
+         [[channel]]\nid = \"phone\"\nslack = {{ url = \"{url}\" }}\n\
+         [[channel]]\nid = \"program\"\nwebhook = {{ url = \"{url}/w\" }}\n",
+        url = service.url
     );
     let nas = machine("nas", &top, "");
-    nas.ask(&["hook", "snooze", "phone", "--for", "20s"]);
+    nas.ask(&["hook", "snooze", "--for", "20s"]);
     nas.ask(&["plan", "backup", "home"]);
     nas.ask(&["plan", "backup", "home"]);
     assert!(service.heard().is_empty());
-    let heard = service.until(&nas, |heard| !heard.is_empty());
-    let text = heard[0].json()["text"].as_str().unwrap().to_owned();
+    let heard = service.until(&nas, |heard| heard.len() >= 2);
+    let all: Vec<_> = heard.iter().map(Heard::json).collect();
+    let text = all.iter().find_map(|body| body["text"].as_str()).unwrap();
     assert!(text.starts_with("2 messages"), "{text}");
+    let document = all.iter().find(|body| body["text"].is_null()).unwrap();
+    assert_eq!(document["event"], "backup-succeeded");
+    assert_eq!(document["messages"].as_array().unwrap().len(), 2, "{document}");
+    assert_eq!(service.heard().len(), 2, "one each");
     assert_eq!(nas.cli(&["hook", "snooze", "fone", "--for", "1h"]).refused(), "not-found");
 }
 

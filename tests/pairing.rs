@@ -447,3 +447,31 @@ async fn verify_finds_damage_in_what_is_held_and_has_it_sent_again() {
     let nothing = nas.ask(&["peer", "verify", "hub"]);
     assert_eq!((&nothing["ok"], &nothing["shards"]), (&json!(true), &json!(0)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_peer_is_named_with_who_replaced_it_and_its_history_is_found_by_its_name() {
+    let (hub, mut old) = (Machine::start("hub"), Machine::start("nasy"));
+    let identity = old.ask(&["identity", "show"]);
+    old.kill9();
+    backed_up(&old, &identity, 3).await;
+    old.restart();
+    old.joins(&hub, &["--ask", "read-operations=*"], &["--accept-asks"]);
+    hub.until(&["peer", "show", "nasy"], |peer| peer["log"]["operations"] == 3);
+    let before = hub.cli(&["ops", "--peer", "nasy"]).lines();
+
+    let text = hub.token(&["--replaces", "nasy"]);
+    let listed = hub.told(&["token", "list"]).stdout;
+    assert!(listed.contains("all of nasy"), "{listed}");
+    let new = Machine::start("nas");
+    new.ask(&["join", &text, "--url", &hub.url]);
+    let after = hub.cli(&["ops", "--peer", "nasy"]).lines();
+    assert_eq!((before.len(), after.len()), (3, 3), "{after:?}");
+    assert!(after.iter().all(|one| one["origin"] == new.key()), "{after:?}");
+    assert_eq!(hub.cli(&["ops", "--peer", &old.key()]).lines().len(), 3);
+
+    let listed = hub.told(&["token", "list"]).stdout;
+    assert!(listed.contains("all of nasy"), "also once it is used: {listed}");
+    let peers = hub.told(&["peer", "list"]).stdout;
+    let line = peers.lines().find(|line| line.contains(&old.key())).unwrap();
+    assert!(line.starts_with("replaced by nas ") && !line.contains("allow"), "{peers}");
+}

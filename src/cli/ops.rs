@@ -70,7 +70,7 @@ struct Filter {
     #[arg(long, value_parser = parse::since)]
     since: Option<Timestamp>,
     /// The newest N only [default: 50 for people, all with --json]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Go on with what happens from now
     #[arg(long)]
@@ -305,7 +305,7 @@ pub(super) async fn log(
         }
     }
     if is_empty {
-        output.note("restic has said nothing: see holdfast op show");
+        output.note("nothing was said: see holdfast op show");
     }
     Ok(stdout.flush()?)
 }
@@ -391,6 +391,16 @@ mod tests {
         assert_eq!(document["status"], "failed");
         assert_eq!(document["item_errors"][0]["path"], "/x");
         assert!(shown(&detail, Timestamp::EPOCH).ends_with("/x: denied\n  and 6 more, in its log"));
+    }
+
+    #[test]
+    fn a_list_of_no_operations_is_not_asked_for() {
+        use clap::Parser as _;
+        let parsed =
+            |limit: &str| crate::cli::Cli::try_parse_from(["holdfast", "ops", "--limit", limit]);
+        assert!(parsed("1").is_ok());
+        let refused = parsed("0").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("0 is not in 1.."), "{refused}");
     }
 
     #[test]

@@ -250,8 +250,12 @@ fn refused(refused: &RefusedApplicant, now: Timestamp) -> String {
 
 /// Somebody whose key is refused by a decision made here.
 fn removed(removed: &RemovedKey, now: Timestamp) -> String {
-    let RemovedKey { instance, key_id, removed_at } = removed;
+    let RemovedKey { instance, key_id, removed_at, replaced_by } = removed;
     let when = words::relative(removed_at, now);
+    if let Some(new) = replaced_by {
+        // To let it in again would be to have both.
+        return format!("replaced by {new} {when}: {instance} ({key_id})");
+    }
     format!(
         "removed {when}: {instance} ({key_id}); let it in again: holdfast peer allow {instance}"
     )
@@ -465,10 +469,13 @@ mod tests {
             instance: "laptop".to_owned(),
             key_id: "ed25519.y".to_owned(),
             removed_at: "2026-11-18T04:00:00.000Z".to_owned(),
+            replaced_by: None,
         };
         let line =
             "removed 3 d ago: laptop (ed25519.y); let it in again: holdfast peer allow laptop";
         assert_eq!(removed(&laptop, now()), line);
+        let replaced = RemovedKey { replaced_by: Some("desk".to_owned()), ..laptop };
+        assert_eq!(removed(&replaced, now()), "replaced by desk 3 d ago: laptop (ed25519.y)");
     }
 
     #[test]

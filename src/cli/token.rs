@@ -2,12 +2,13 @@
 
 use super::{Client, Context, Exit, Failure, Output, parse, words};
 use crate::api::{
-    CreateTokenRequest, CreatedToken, GetStatusRequest, ListTokensRequest, RevokeTokenRequest,
-    Token,
+    CreateTokenRequest, CreatedToken, GetStatusRequest, ListPeersRequest, ListTokensRequest,
+    PeerList, RevokeTokenRequest, Token,
 };
 use crate::clock;
 use crate::model::Timestamp;
 use crate::pairing::Ttl;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// Tokens that other machines pair with
@@ -70,11 +71,14 @@ impl Command {
                     None if !output.is_json() => listening(&client).await,
                     Some(_) | None => Vec::new(),
                 };
-                output.show(&created, || rendered(&created, &listen, clock::now()))?;
+                let names = Names::read(&client, output, &created.replaces).await;
+                output.show(&created, || rendered(&created, &listen, &names, clock::now()))?;
             }
             Self::List => {
                 let list = tokens.list(ListTokensRequest {}).await?.into_inner().tokens;
-                output.show(&list, || listed(output, &list, clock::now()))?;
+                let replaced = list.iter().flat_map(|token| &token.replaces);
+                let names = Names::read(&client, output, replaced).await;
+                output.show(&list, || listed(output, &list, &names, clock::now()))?;
             }
             Self::Revoke { token } => {
                 let revoked = tokens.revoke(RevokeTokenRequest { token }).await?.into_inner();
@@ -100,6 +104,38 @@ impl Create {
             replaces: self.replaces,
             urls: self.url.iter().map(ToString::to_string).collect(),
         }
+    }
+}
+
+/// What the peers are called whose keys tokens replace, also once they are replaced.
+#[derive(Debug, Default)]
+struct Names(HashMap<String, String>);
+
+impl Names {
+    /// Asked for only where people read and there is a key to name. The answer they want is here
+    /// already: that the names are not known must not hide it.
+    async fn read<'a>(
+        client: &Client,
+        output: Output,
+        replaced: impl IntoIterator<Item = &'a String>,
+    ) -> Self {
+        if output.is_json() || replaced.into_iter().next().is_none() {
+            return Self::default();
+        }
+        let list = client.peers().list(ListPeersRequest {}).await;
+        list.map_or_else(|_| Self::default(), |list| Self::of_list(list.into_inner()))
+    }
+
+    /// Who is a peer now counts, where a key is in both lists.
+    fn of_list(list: PeerList) -> Self {
+        let removed = list.removed.into_iter().map(|one| (one.key_id, one.instance));
+        let peers = list.peers.into_iter().map(|one| (one.key_id, one.instance));
+        Self(removed.chain(peers).collect())
+    }
+
+    /// Its name, else the key itself.
+    fn of<'a>(&'a self, key: &'a str) -> &'a str {
+        self.0.get(key).map_or(key, String::as_str)
     }
 }
 
@@ -131,7 +167,7 @@ fn unreached(listen: &[String]) -> String {
     )
 }
 
-fn rendered(token: &CreatedToken, listen: &[String], now: Timestamp) -> String {
+fn rendered(token: &CreatedToken, listen: &[String], names: &Names, now: Timestamp) -> String {
     let expires = match &token.expires_at {
         Some(at) => format!("expires {}", words::relative(at, now)),
         None => "never expires".to_owned(),
@@ -147,7 +183,8 @@ fn rendered(token: &CreatedToken, listen: &[String], now: Timestamp) -> String {
     };
     let instead = match &token.replaces {
         Some(key) => {
-            format!("\ninstead of {key}, whose grants, history and repos go to who uses it")
+            let name = names.of(key);
+            format!("\ninstead of {name}, whose grants, history and repos go to who uses it")
         }
         None => String::new(),
     };
@@ -161,7 +198,14 @@ fn rendered(token: &CreatedToken, listen: &[String], now: Timestamp) -> String {
     )
 }
 
-fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
+fn gives_all_of(token: &Token, replaced: &str) -> String {
+    match token.grants.is_empty() {
+        true => format!("all of {replaced}"),
+        false => format!("{}, and all of {replaced}", words::grants(&token.grants)),
+    }
+}
+
+fn listed(output: Output, tokens: &[Token], names: &Names, now: Timestamp) -> String {
     if tokens.is_empty() {
         return "no tokens yet: holdfast token create --ask 'read-operations=*'".to_owned();
     }
@@ -174,7 +218,7 @@ fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
             token.expires_at.as_ref().map_or("never".to_owned(), |at| words::relative(at, now)),
             format!("{} of {limit}", token.uses),
             match &token.replaces {
-                Some(key) => format!("{}, and all of {key}", words::grants(&token.grants)),
+                Some(key) => gives_all_of(token, names.of(key)),
                 None => words::grants(&token.grants),
             },
             words::grants(&token.asks),
@@ -190,6 +234,7 @@ fn listed(output: Output, tokens: &[Token], now: Timestamp) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::api::{Peer, RemovedKey};
 
     #[test]
     fn a_new_token_is_one_line_to_copy() {
@@ -202,20 +247,22 @@ mod tests {
             ..CreatedToken::default()
         };
         let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
-        let text = rendered(&token, &[], now);
+        let text = rendered(&token, &[], &Names::default(), now);
         assert!(text.contains("\n  holdfast join TOKEN --url https://nas.example\n"), "{text}");
-        assert!(text.contains("one machine may use it, expires in 1 d; shown only now"), "{text}");
+        assert!(text.contains("one machine may use it, expires in 24 h; shown only now"), "{text}");
         let end = "\nid        1a2b3c\nit gives  nothing\nit asks   nothing";
         assert!(text.ends_with(end) && !text.contains("HOST"), "{text}");
         let instead = CreatedToken { replaces: Some("ed25519.K".to_owned()), ..token };
-        assert!(rendered(&instead, &[], now).contains("\ninstead of ed25519.K, whose grants"));
+        let said = |names: &Names| rendered(&instead, &[], names, now);
+        assert!(said(&Names::default()).contains("\ninstead of ed25519.K, whose grants"));
+        assert!(said(&names()).contains("\ninstead of nas, whose grants"));
     }
 
     #[test]
     fn a_line_without_an_address_says_what_it_lacks() {
         let said = |listen: &[&str]| {
             let listen: Vec<_> = listen.iter().map(|&at| at.to_owned()).collect();
-            rendered(&CreatedToken::default(), &listen, Timestamp::EPOCH)
+            rendered(&CreatedToken::default(), &listen, &Names::default(), Timestamp::EPOCH)
         };
         let loopback = said(&["127.0.0.1:9898", "[::1]:9898"]);
         assert!(loopback.contains("Replace HOST with"), "{loopback}");
@@ -228,6 +275,38 @@ mod tests {
 
     #[test]
     fn no_tokens_says_the_next_step() {
-        assert!(listed(Output::plain(), &[], Timestamp::EPOCH).contains("holdfast token create"));
+        let said = listed(Output::plain(), &[], &Names::default(), Timestamp::EPOCH);
+        assert!(said.contains("holdfast token create"));
+    }
+
+    fn names() -> Names {
+        let removed = |key_id: &str, instance: &str| RemovedKey {
+            instance: instance.to_owned(),
+            key_id: key_id.to_owned(),
+            ..RemovedKey::default()
+        };
+        let again =
+            Peer { instance: "nas".to_owned(), key_id: "ed25519.K".to_owned(), ..Peer::default() };
+        let removed = vec![removed("ed25519.K", "as it was called"), removed("ed25519.O", "old")];
+        Names::of_list(PeerList { peers: vec![again], removed, ..PeerList::default() })
+    }
+
+    #[test]
+    fn whom_a_token_replaces_is_named() {
+        let replacing = |key: &str| Token { replaces: Some(key.to_owned()), ..Token::default() };
+        let grants = vec![crate::api::Grant {
+            permission: "send-shared-repos".to_owned(),
+            ..crate::api::Grant::default()
+        }];
+        let tokens = [
+            replacing("ed25519.K"),
+            Token { grants, ..replacing("ed25519.O") },
+            replacing("ed25519.X"),
+        ];
+        let table = listed(Output::plain(), &tokens, &names(), Timestamp::EPOCH);
+        let rows: Vec<_> = table.lines().collect();
+        assert!(rows[1].contains("  all of nas  "), "{table}");
+        assert!(rows[2].contains("  send repos, and all of old  "), "{table}");
+        assert!(rows[3].contains("  all of ed25519.X  "), "who is not known: {table}");
     }
 }

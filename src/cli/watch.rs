@@ -350,7 +350,7 @@ mod tests {
             seconds_remaining: Some(75),
             ..Progress::default()
         };
-        assert_eq!(measured(&progress), "1.0 KiB of 4.0 KiB, 1 min left, 3 of 10 files");
+        assert_eq!(measured(&progress), "1.0 KiB of 4.0 KiB, 1 min 15 s left, 3 of 10 files");
         let uncounted = Progress { files_done: 1, bytes_done: 0, ..Progress::default() };
         assert_eq!(measured(&uncounted), "0 B, 1 files so far");
     }

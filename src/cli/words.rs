@@ -7,19 +7,34 @@ use crate::grant::{Grants, Permission, Scope};
 use crate::model::Timestamp;
 use std::time::Duration;
 
-/// Two units at most: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Hours are told up to two days: `28 h` says more than `1 d 4 h`.
+const DAYS_FROM: u64 = 2 * DAY;
+
+/// Of a duration: the unit it is told in, its word, and the next smaller one.
+type Unit = (u64, &'static str, Option<(u64, &'static str)>);
+
+const fn unit(seconds: u64) -> Unit {
+    match seconds {
+        0..MINUTE => (1, "s", None),
+        MINUTE..HOUR => (MINUTE, "min", Some((1, "s"))),
+        HOUR..DAYS_FROM => (HOUR, "h", Some((MINUTE, "min"))),
+        DAYS_FROM.. => (DAY, "d", Some((HOUR, "h"))),
+    }
+}
+
+/// Two units, one from 10 of the larger on, as in the web interface: `45 s`, `1 min 30 s`, `37 min`,
+/// `4 h 27 min`, `23 h`, `6 d 3 h`. Rounded down, so that nothing looks older than it is.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    let two = |big: u64, unit: &str, small: u64, small_unit: &str| match small {
-        0 => format!("{big} {unit}"),
-        _ => format!("{big} {unit} {small} {small_unit}"),
-    };
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{minutes} min"),
-        3_600..86_400 => two(hours, "h", minutes, "min"),
-        _ => two(days, "d", hours, "h"),
+    let (big, word, smaller) = unit(seconds);
+    let first = seconds / big;
+    match smaller.map(|(small, word)| (seconds % big / small, word)) {
+        Some((rest @ 1.., small)) if first < 10 => format!("{first} {word} {rest} {small}"),
+        _ => format!("{first} {word}"),
     }
 }
 
@@ -34,18 +49,27 @@ pub(crate) fn relative(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// What was set to 24 h a moment ago is a day away, not 23 h 59 min.
-const fn rounded(time: Duration) -> Duration {
-    match time.as_secs() {
-        0..60 => time,
-        60..86_400 => time.saturating_add(Duration::from_secs(30)),
-        _ => time.saturating_add(Duration::from_secs(1_800)),
-    }
+/// What was set to 24 h a moment ago is 24 h away, not 23 h: to the nearest of the smallest unit told.
+fn rounded(time: Duration) -> Duration {
+    let (big, _, smaller) = unit(time.as_secs());
+    let told = match smaller {
+        Some((small, _)) if time.as_secs() / big < 10 => small,
+        _ => big,
+    };
+    time.saturating_add(Duration::from_secs(told) / 2)
 }
 
 /// [`relative`] of a time that may be absent.
 pub(crate) fn maybe_relative(at: Option<&str>, now: Timestamp) -> String {
     at.map_or_else(|| "–".to_owned(), |at| relative(at, now))
+}
+
+/// [`relative`] of what is to come: what has not come by its time is due.
+pub(crate) fn due(at: &str, now: Timestamp) -> String {
+    match Timestamp::parse(at) {
+        Some(time) if time <= now => "due".to_owned(),
+        _ => relative(at, now),
+    }
 }
 
 /// `1.5 MiB`, powers of 1024.
@@ -234,10 +258,30 @@ mod tests {
         let of = |seconds| duration(Duration::from_secs(seconds));
         assert_eq!(of(0), "0 s");
         assert_eq!(of(59), "59 s");
-        assert_eq!(of(720), "12 min");
-        assert_eq!(of(12_000), "3 h 20 min");
-        assert_eq!(of(86_400), "1 d");
-        assert_eq!(of(187_300), "2 d 4 h");
+        assert_eq!([of(60), of(90), of(97)], ["1 min", "1 min 30 s", "1 min 37 s"]);
+        assert_eq!(of(599), "9 min 59 s");
+        assert_eq!([of(639), of(37 * 60 + 9)], ["10 min", "37 min"]);
+        assert_eq!([of(12_000), of(16_020), of(86_399)], ["3 h 20 min", "4 h 27 min", "23 h"]);
+        assert_eq!([of(86_400), of(130_000)], ["24 h", "36 h"], "hours up to two days");
+        assert_eq!([of(172_800), of(187_300), of(529_200)], ["2 d", "2 d 4 h", "6 d 3 h"]);
+        assert_eq!(of(u64::MAX), "213503982334601 d");
+    }
+
+    #[test]
+    fn what_was_just_set_is_as_far_away_as_it_was_set() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        for (seconds, said) in [
+            (60, "in 1 min"),
+            (900, "in 15 min"),
+            (7_200, "in 2 h"),
+            (86_400, "in 24 h"),
+            (172_800, "in 2 d"),
+            (604_800, "in 7 d"),
+            (2_592_000, "in 30 d"),
+        ] {
+            let at = now.plus(Duration::from_millis(seconds * 1_000 - 400));
+            assert_eq!(relative(&at.to_string(), now), said);
+        }
     }
 
     #[test]

@@ -224,7 +224,8 @@ pub(super) fn plan(section: Section<'_>, place: &mut Place) -> Option<Plan> {
     let id = name(&section, "id", place);
     let repo = section.required("repo", "\"REPO\"").and_then(|f| f.parse());
     let stdin = stdin(&section);
-    let paths = match stdin {
+    // One that has a fault is still in place of paths.
+    let paths = match section.field("stdin-command") {
         Some(_) => Some(Vec::new()),
         None => section.required("paths", "[\"/path\"]").map(|f| paths(&f)),
     };

@@ -4,13 +4,14 @@
 //! 1. Only what changed is appended.
 //! 2. A good backup counts for the repository that its repo is now. One that is in another, of before
 //!    the repo's location was changed, meets nothing: what was met goes back with it.
-//! 3. A plan that was taken out of the config, or moved to another repo, promises nothing more: it
+//! 3. One whose snapshot is known to be gone meets nothing either.
+//! 4. A plan that was taken out of the config, or moved to another repo, promises nothing more: it
 //!    would go stale for ever.
 
 use super::ports::{Home, Repos, disabled_reason};
 use super::scheduler::Agenda;
 use crate::config::{Config, Plan};
-use crate::freshness::{self, allowed_age};
+use crate::freshness::{PlanRun, allowed_age, newest_there};
 use crate::model::{Expectation, OperationKind, PlanId, RepoGuid, RepoId, Timestamp, Timing};
 use crate::reconcile::Shard;
 use crate::store::history::{HistoryReader, HistoryTx, Recorded, Whose};
@@ -22,8 +23,8 @@ use std::sync::Arc;
 /// remembered by `trust.db` and by the expectation before.
 const LOOKED_AT: usize = 16;
 /// The same where its repo was another repository before: neither memory says into which one it was,
-/// and backups into the other may be many.
-const LOOKED_AT_OF_MOVED: usize = 512;
+/// and backups into the other may be many. Also where the snapshots of the newest ones are gone.
+const LOOKED_AT_FAR: usize = 512;
 
 /// Appends the expectations that changed, and says how many did. To be called at the start, when
 /// the config or a received repo changed, and after each operation.
@@ -85,20 +86,20 @@ pub(super) fn promise(
 
 fn append(tx: &HistoryTx<'_>, mut promises: Promises) -> Result<usize> {
     let reader = tx.reader()?;
+    let mut met_before = BTreeMap::new();
     for (_, before) in reader.expectations(Whose::Own)? {
         let key = (before.repo.clone(), before.plan.clone());
-        match promises.get_mut(&key) {
-            Some((now, Home::Anywhere)) => now.last_met = now.last_met.max(before.last_met),
-            // It may have been met elsewhere.
-            Some((_, Home::Only(_))) => {}
-            None => drop(promises.insert(key, (given_up(before), Home::Anywhere))),
-        }
+        met_before.insert(key.clone(), before.last_met);
+        promises.entry(key).or_insert_with(|| (given_up(before), Home::Anywhere));
     }
     let mut own = tx.own()?;
     let mut changed = 0;
-    for (promise, home) in promises.values_mut() {
+    for (key, (promise, home)) in &mut promises {
+        // Of a repo that was another one before, it may have been met elsewhere.
+        let before = met_before.get(key).copied().flatten().filter(|_| *home == Home::Anywhere);
         let shard = Shard { repo: promise.repo.to_string(), plan: promise.plan.to_string() };
-        promise.last_met = promise.last_met.max(newest_good(&reader, &shard, home)?);
+        let runs = runs(&reader, &shard, home)?;
+        promise.last_met = newest_there(&runs, promise.last_met.into_iter().chain(before));
         changed += usize::from(own.append_expectation(promise)?);
     }
     Ok(changed)
@@ -115,22 +116,35 @@ fn given_up(before: Expectation) -> Expectation {
     Expectation { schedule, timing, allowed_age: None, enabled: false, disabled_reason, ..before }
 }
 
-/// When the newest good backup of a plan that the history knows, and that is in its repository, began.
+/// When the newest good backup of a plan that the history knows, and that is in its repository, began;
+/// not one whose snapshot is known to be gone.
 pub(super) fn newest_good(
     reader: &HistoryReader<'_>,
     shard: &Shard,
     home: &Home,
 ) -> Result<Option<Timestamp>> {
-    let limit = match home {
-        Home::Anywhere => LOOKED_AT,
-        // Nothing is in a repository that was not found yet.
-        Home::Only(None) => return Ok(None),
-        Home::Only(Some(_)) => LOOKED_AT_OF_MOVED,
+    Ok(newest_there(&runs(reader, shard, home)?, None))
+}
+
+/// The newest backups of a plan that are in its repository.
+fn runs(reader: &HistoryReader<'_>, shard: &Shard, home: &Home) -> Result<Vec<PlanRun>> {
+    let newest = |limit| -> Result<Vec<PlanRun>> {
+        let newest = reader.newest(reader.owner(), shard, Some(OperationKind::Backup), limit)?;
+        let here = newest.iter().filter(|recorded| home.has(guid(recorded)));
+        Ok(here.filter_map(plan_run).collect())
     };
-    let newest = reader.newest(reader.owner(), shard, Some(OperationKind::Backup), limit)?;
-    let here = newest.iter().filter(|recorded| home.has(guid(recorded)));
-    let good = here.filter_map(plan_run).filter(freshness::PlanRun::is_good);
-    Ok(good.map(|run| run.started_at).max())
+    match home {
+        // Nothing is in a repository that was not found yet.
+        Home::Only(None) => Ok(Vec::new()),
+        Home::Only(Some(_)) => newest(LOOKED_AT_FAR),
+        Home::Anywhere => {
+            let runs = newest(LOOKED_AT)?;
+            let is_any_gone = runs.iter().any(|run| run.gone.is_some());
+            // What is left then lies further back, and no memory tells of it.
+            let is_left_further = is_any_gone && newest_there(&runs, None).is_none();
+            if is_left_further { newest(LOOKED_AT_FAR) } else { Ok(runs) }
+        }
+    }
 }
 
 /// The repository that an operation was on, where that is known.
@@ -140,11 +154,14 @@ pub(super) fn guid(recorded: &Recorded) -> Option<&RepoGuid> {
 
 /// A backup as far as the state of its plan is concerned; `None` where its status is not known.
 #[must_use]
-pub fn plan_run(recorded: &Recorded) -> Option<freshness::PlanRun> {
+pub fn plan_run(recorded: &Recorded) -> Option<PlanRun> {
     let status = recorded.status?;
-    let made_snapshot = recorded.state.as_ref().is_some_and(|state| state.snapshot.is_some());
-    let flow = recorded.state.as_ref().map(|state| state.flow);
-    Some(freshness::PlanRun { status, started_at: recorded.started_at, made_snapshot, flow })
+    let (state, started_at) = (recorded.state.as_ref(), recorded.started_at);
+    let made_snapshot = state.is_some_and(|state| state.snapshot.is_some());
+    let flow = state.map(|state| state.flow);
+    let gone = state.filter(|state| state.snapshot_gone.is_some());
+    let gone = gone.map(|state| state.ended_at.unwrap_or(started_at));
+    Some(PlanRun { status, started_at, made_snapshot, flow, gone })
 }
 
 #[cfg(test)]
@@ -252,6 +269,56 @@ mod tests {
             machine.record(backup(n, Status::Failed)).await;
         }
         assert_eq!(machine.refresh(&config).await, 0, "what lies far back stays met");
+    }
+
+    #[tokio::test]
+    async fn a_backup_whose_snapshot_is_gone_meets_nothing_whatever_remembers_it() {
+        let (machine, config) = (Machine::new(), config("vault", ""));
+        let saved = |n: u8| Operation {
+            snapshot: Some("ab".repeat(32)),
+            ended_at: Some(at(i64::from(n) + 5)),
+            ..backup(n, Status::Succeeded)
+        };
+        let gone = |n| Operation { snapshot_gone: Some(at(200)), revision: 9, ..saved(n) };
+        machine.record(saved(10)).await;
+        machine.record(saved(20)).await;
+        // restic began a moment after its operation.
+        machine.run(22, RunEnd::Good);
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(22)));
+        machine.record(gone(10)).await;
+        assert_eq!(machine.refresh(&config).await, 0, "as retention does it");
+        machine.record(gone(20)).await;
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, None, "nothing is left");
+        for n in 30..60 {
+            machine.record(gone(n)).await;
+        }
+        machine.record(saved(15)).await;
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(15)), "far back");
+
+        let shard = Shard { repo: "vault".to_owned(), plan: "home".to_owned() };
+        let read = machine.history.read(move |reader| reader.own_backups(&shard, 2));
+        let (_, indexed) = read.await.unwrap();
+        let told: Vec<_> = indexed.iter().map(|one| (one.started_at, one.gone)).collect();
+        let expected = [(at(59), Some(at(64))), (at(58), Some(at(63))), (at(15), None)];
+        assert_eq!(told, expected, "what is left stands behind the newest");
+    }
+
+    #[tokio::test]
+    async fn what_is_only_remembered_is_not_known_to_be_gone() {
+        let (machine, config) = (Machine::new(), config("vault", ""));
+        machine.run(50, RunEnd::Good);
+        let gone = Operation {
+            snapshot: Some("ab".repeat(32)),
+            ended_at: Some(at(15)),
+            snapshot_gone: Some(at(99)),
+            ..backup(10, Status::Succeeded)
+        };
+        machine.record(gone).await;
+        machine.refresh(&config).await;
+        assert_eq!(machine.promised("vault").await.last_met, Some(at(50)));
     }
 
     fn keep_guid(machine: &Machine, location: &str, guid: &RepoGuid) {

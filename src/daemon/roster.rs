@@ -13,6 +13,10 @@ use crate::store::{StoreError, Trust};
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// How many machines that replaced each other are followed: keys that name each other in a ring, as
+/// two that were each made to replace the other, end as well.
+const REPLACEMENTS: usize = 32;
+
 /// Every peer of this instance.
 pub struct Roster {
     config: Arc<LiveConfig>,
@@ -134,6 +138,22 @@ impl Roster {
         Ok(pick(self.trust.removed_peers()?, name))
     }
 
+    /// Who took a removed peer's entry over, and its history with it: the last of a row of
+    /// replacements, else the peer itself.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn heir(&self, removed: &KeyId) -> Result<KeyId, StoreError> {
+        let mut heir = *removed;
+        for _ in 0..REPLACEMENTS {
+            // Who is a peer again took its own entry back.
+            let peer = self.peer(&heir)?.filter(|peer| peer.removed_at.is_some());
+            let Some(next) = peer.and_then(|peer| peer.replaced_by) else { break };
+            heir = next;
+        }
+        Ok(heir)
+    }
+
     /// Keeps what was learned of a peer, whoever it is (also a declared one).
     ///
     /// # Errors
@@ -238,6 +258,29 @@ mod tests {
         assert!(matches!(pick(peers(), "na"), Err(NoSuchPeer::Ambiguous { .. })));
         assert!(matches!(pick(peers(), "x"), Err(NoSuchPeer::Unknown(_))));
         assert!(matches!(pick(peers(), ""), Err(NoSuchPeer::Unknown(_))));
+    }
+
+    #[test]
+    fn the_heir_of_a_replaced_peer_is_the_last_of_the_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let roster = roster("instance = \"hub\"\n", folder.path());
+        let key = |seed| peer(seed, "nas").key;
+        let replaced = |seed, by: Option<u8>| Peer {
+            removed_at: Some(clock::now()),
+            replaced_by: by.map(key),
+            ..peer(seed, "nas")
+        };
+        for one in [replaced(1, Some(2)), replaced(2, Some(3)), peer(3, "nas")] {
+            roster.trust.put_peer(&one).unwrap();
+        }
+        let heir = |seed| roster.heir(&key(seed)).unwrap();
+        assert_eq!([heir(1), heir(2), heir(3)], [key(3); 3]);
+        assert_eq!(heir(4), key(4), "whom nobody knows nobody replaced");
+        for one in [replaced(5, None), replaced(6, Some(7)), replaced(7, Some(6))] {
+            roster.trust.put_peer(&one).unwrap();
+        }
+        assert_eq!(heir(5), key(5));
+        assert!([key(6), key(7)].contains(&heir(6)), "a ring ends");
     }
 
     fn roster(text: &str, folder: &std::path::Path) -> Roster {

@@ -7,7 +7,7 @@ use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
 use super::logs::LogCalls;
 use super::node::Node;
-use super::ports::{self, StoredHistory};
+use super::ports::{self, StoredHistory, StoredRuns};
 use super::presence::Presences;
 use super::roster::Roster;
 use super::scheduler::{self, PlanTasks, RepoTasks, Scheduler, Tasks};
@@ -425,10 +425,12 @@ fn connect(
     let (links, conversations) = Links::new(settings, base);
     let dialing = Dialing::new(Arc::clone(&links), Arc::clone(&roster), Arc::clone(&presences));
     let journal = Arc::new(StoredHistory::new(history.clone()));
+    let runs = Arc::new(StoredRuns::new(Arc::clone(&trust)));
     let ports = ports::connect(
         Arc::clone(&config),
         Arc::clone(&trust),
         Arc::clone(&journal),
+        Arc::clone(&runs),
         Handle::current(),
     );
     let herald = Herald::new(
@@ -440,7 +442,7 @@ fn connect(
     );
     let herald = Arc::new(herald);
     let engine = Engine::with_hooks(
-        Locator::new(options.restic.or_else(|| config.current().restic.clone()), guard),
+        locator(options.restic, Arc::clone(&config), guard),
         ports,
         Arc::<Herald>::clone(&herald),
     );
@@ -454,6 +456,7 @@ fn connect(
         trust,
         history,
         journal,
+        runs,
         engine,
         scheduler,
         roster,
@@ -469,6 +472,11 @@ fn connect(
         ui_url: bound.ui_url,
     };
     (Arc::new(node), conversations, lock)
+}
+
+/// restic as the command line names it, else as the config does at the time.
+fn locator(given: Option<PathBuf>, config: Arc<LiveConfig>, guard: restic::Guard) -> Locator {
+    Locator::following(move || given.clone().or_else(|| config.current().restic.clone()), guard)
 }
 
 /// Carries every change of the configuration to where it counts.

@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn run(status: Status, at: i64) -> PlanRun {
-        PlanRun { status, started_at: hour(at), made_snapshot: false, flow: None }
+        PlanRun { status, started_at: hour(at), made_snapshot: false, flow: None, gone: None }
     }
 
     fn edges(count: i64) -> Vec<Timestamp> {

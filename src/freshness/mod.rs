@@ -5,7 +5,8 @@
 //!
 //! 1. Exactly one state holds for a plan: the worst of those that apply.
 //! 2. Without an allowed age a plan is never `stale` and never `never`.
-//! 3. No data is never `fresh`.
+//! 3. No data is never `fresh`: a backup whose snapshot is known to be gone is no data, whoever removed
+//!    it. It stays a run that went well.
 //! 4. Without a due time a plan is never `late`; what a person paused is not late either.
 //! 5. A first backup that was due and is not there makes a plan `never`, whatever became of its runs;
 //!    while the first one runs it has the allowed age.
@@ -56,6 +57,8 @@ pub struct PlanRun {
     pub made_snapshot: bool,
     /// Which operations it belongs to: the attempts of one run have one flow. `None` if not known.
     pub flow: Option<FlowId>,
+    /// When it ended, where its snapshot is known to be gone.
+    pub gone: Option<Timestamp>,
 }
 
 /// What is known of a plan when its state is told.
@@ -116,6 +119,29 @@ impl PlanRun {
         matches!(self.status, Status::Failed)
             || matches!(self.status, Status::Lost) && !self.made_snapshot
     }
+
+    /// Whether what it saved is there, as far as anybody knows.
+    const fn is_there(&self) -> bool {
+        self.is_good() && self.gone.is_none()
+    }
+
+    /// Whether a success that is remembered was this one, and nothing is left of it. What is remembered
+    /// is when restic began, a moment after its operation.
+    fn took_along(&self, remembered: Timestamp) -> bool {
+        self.gone.is_some_and(|ended| self.started_at <= remembered && remembered <= ended)
+    }
+}
+
+/// When the newest good backup that is not known to be gone began: one of these, or one that is
+/// `remembered` longer than its entries are kept. Of that nothing is known to be gone.
+#[must_use]
+pub fn newest_there(
+    runs: &[PlanRun],
+    remembered: impl IntoIterator<Item = Timestamp>,
+) -> Option<Timestamp> {
+    let listed = runs.iter().filter(|run| run.is_there()).map(|run| run.started_at);
+    let is_gone = |at: Timestamp| runs.iter().any(|run| run.took_along(at));
+    listed.chain(remembered.into_iter().filter(|at| !is_gone(*at))).max()
 }
 
 /// How old the newest good backup of a plan may be: what the plan says, else what the class of its
@@ -139,9 +165,8 @@ pub fn allowed_age(
 /// The state of a plan.
 #[must_use]
 pub fn of(known: Known<'_>) -> Freshness {
-    let good = known.runs.iter().filter(|run| run.is_good()).map(|run| run.started_at).max();
     // The expectation outlives the entries that it sums up.
-    let newest_good = good.max(known.expectation.last_met);
+    let newest_good = newest_there(known.runs, known.expectation.last_met);
     let allowed = known.expectation.allowed_age;
     let fresh_until = newest_good.zip(allowed).map(|(good, age)| good.plus(age));
     let (failures, failing_since) = failures(known.runs);
@@ -241,7 +266,8 @@ mod tests {
     }
 
     fn run(status: Status, hours: u32) -> PlanRun {
-        PlanRun { status, started_at: hours_ago(hours), made_snapshot: false, flow: None }
+        let started_at = hours_ago(hours);
+        PlanRun { status, started_at, made_snapshot: false, flow: None, gone: None }
     }
 
     /// The state of a plan known for 100 hours.
@@ -377,6 +403,55 @@ mod tests {
         assert_eq!(freshness.state, State::Fresh);
         assert_eq!(freshness.fresh_until, Some(NOW.plus(HOUR * 4)));
         assert_eq!(state(&met, &[run(Status::Failed, 2), run(Status::Failed, 1)]), State::Failing);
+    }
+
+    #[test]
+    fn a_backup_whose_snapshot_is_gone_is_no_data() {
+        use Status::{Failed, Lost, Succeeded};
+        let gone = |status, hours| PlanRun {
+            made_snapshot: true,
+            gone: Some(hours_ago(hours).plus(HOUR / 2)),
+            ..run(status, hours)
+        };
+        // What is remembered began a moment after the operation did.
+        let remembers = |hours| Expectation {
+            last_met: Some(hours_ago(hours).plus(HOUR / 4)),
+            ..expectation(Some(24))
+        };
+        type Row<'a> = (&'a str, Expectation, &'a [PlanRun], State);
+        let table: &[Row<'_>] = &[
+            ("all gone", remembers(2), &[gone(Succeeded, 9), gone(Succeeded, 2)], State::Never),
+            ("lost, found and gone", remembers(2), &[gone(Lost, 2)], State::Never),
+            ("all gone, no limit", expectation(None), &[gone(Succeeded, 2)], State::NotYet),
+            (
+                "retention took the older ones",
+                remembers(2),
+                &[gone(Succeeded, 9), run(Succeeded, 2)],
+                State::Fresh,
+            ),
+            (
+                "only the newest is gone",
+                remembers(2),
+                &[run(Succeeded, 9), gone(Succeeded, 2)],
+                State::Fresh,
+            ),
+            (
+                "what is left is old",
+                remembers(2),
+                &[run(Succeeded, 25), gone(Succeeded, 2)],
+                State::Stale,
+            ),
+            ("remembered alone", remembers(2), &[gone(Succeeded, 9)], State::Fresh),
+            (
+                "it was no failure",
+                expectation(None),
+                &[run(Failed, 9), gone(Succeeded, 2)],
+                State::NotYet,
+            ),
+        ];
+        for (what, expectation, runs, expected) in table {
+            assert_eq!(state(expectation, runs), *expected, "{what}");
+        }
     }
 
     #[test]

@@ -183,6 +183,23 @@ impl Action {
         }
     }
 
+    /// Whether it takes several messages as one; to the others each event means something by itself.
+    #[must_use]
+    pub const fn takes_several(self) -> bool {
+        match self {
+            Self::Command | Self::Healthchecks | Self::UptimeKuma => false,
+            Self::Webhook
+            | Self::Slack
+            | Self::Discord
+            | Self::Telegram
+            | Self::Gotify
+            | Self::Ntfy
+            | Self::Pushover
+            | Self::Matrix
+            | Self::Email => true,
+        }
+    }
+
     /// Whether it is for a person, who is told of changes; a program is told each time.
     #[must_use]
     pub const fn is_for_people(self) -> bool {

@@ -79,6 +79,27 @@ impl From<Stats> for StatsContext {
     }
 }
 
+impl StatsContext {
+    /// The same for a person.
+    pub(super) fn sentence(&self) -> String {
+        let files = self.files_new + self.files_changed + self.files_unmodified;
+        let (added, processed) = (size(self.bytes_added), size(self.bytes_processed));
+        format!("{files} files, {processed} looked at, {added} added")
+    }
+}
+
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut value = bytes as f64;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
 /// No sentence of an event is longer here: what is longer is in the operation's log.
 const MAX_MESSAGE: usize = 4_000;
 
@@ -162,12 +183,21 @@ impl Context {
         all
     }
 
+    /// What happened: of what has no message, such as a good backup, what it did.
+    #[must_use]
+    pub(super) fn sentence(&self) -> String {
+        match &self.stats {
+            Some(stats) if self.message.is_empty() => stats.sentence(),
+            Some(_) | None => self.message.clone(),
+        }
+    }
+
     /// The document that a webhook is sent by default.
     #[must_use]
     pub fn document(&self) -> serde_json::Value {
         serde_json::json!({
             "event": self.event, "instance": self.instance, "plan": self.plan, "repo": self.repo,
-            "state": self.state, "message": self.message, "remedy": self.remedy, "at": self.at,
+            "state": self.state, "message": self.sentence(), "remedy": self.remedy, "at": self.at,
             "operation": self.operation,
         })
     }
@@ -215,6 +245,17 @@ mod tests {
             ["at", "event", "instance", "message", "operation", "plan", "remedy", "repo", "state"];
         assert_eq!(fields, contract);
         assert!(document["plan"].is_null());
+    }
+
+    #[test]
+    fn a_good_backup_says_in_the_document_what_people_are_told() {
+        let mut good = Context::new(Event::BackupSucceeded, "nas", Timestamp::EPOCH);
+        good.stats = Some(StatsContext { files_new: 2, bytes_added: 1536, ..Default::default() });
+        let said = crate::notify::Message::new(good.clone(), &Default::default(), "1").unwrap();
+        assert_eq!(good.document()["message"], "2 files, 0 B looked at, 1.5 KiB added");
+        assert_eq!(good.document()["message"], said.body);
+        good.message = "one file could not be read".to_owned();
+        assert_eq!(good.document()["message"], good.message);
     }
 
     #[test]

@@ -26,6 +26,19 @@ pub struct Message {
     pub id: String,
     /// The end of the operation's log, for services that keep one.
     pub log: String,
+    /// Whose words the text is in.
+    pub words: Words,
+    /// What each of several is about; of one message nothing.
+    pub parts: Vec<Context>,
+}
+
+/// Whose words a text is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Ours.
+    Ours,
+    /// The owner's: a template.
+    Owners,
 }
 
 impl Message {
@@ -46,7 +59,8 @@ impl Message {
         // A title with two lines would be two headers of a mail.
         let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
         let (severity, id, log) = (context.severity(), id.into(), String::new());
-        Ok(Self { title, body, severity, context, id, log })
+        let words = if wording.body.is_some() { Words::Owners } else { Words::Ours };
+        Ok(Self { title, body, severity, context, id, log, words, parts: Vec::new() })
     }
 }
 
@@ -64,7 +78,8 @@ pub fn digest(messages: Vec<Message>) -> Option<Message> {
     };
     let body = messages.iter().map(paragraph).collect::<Vec<_>>().join("\n\n");
     let title = format!("{count} messages, the worst: {}", worst.title);
-    Some(Message { title, body, log: String::new(), ..worst })
+    let parts = messages.into_iter().map(|message| message.context).collect();
+    Some(Message { title, body, log: String::new(), parts, ..worst })
 }
 
 fn title(context: &Context) -> String {
@@ -85,9 +100,7 @@ fn body(context: &Context) -> String {
         lines.push(context.message.clone());
     }
     if let Some(stats) = &context.stats {
-        let files = stats.files_new + stats.files_changed + stats.files_unmodified;
-        let (added, processed) = (size(stats.bytes_added), size(stats.bytes_processed));
-        lines.push(format!("{files} files, {processed} looked at, {added} added"));
+        lines.push(stats.sentence());
     }
     if let Some(since) = &context.since {
         lines.push(format!("Since {since}."));
@@ -96,18 +109,6 @@ fn body(context: &Context) -> String {
         lines.push(remedy.clone());
     }
     lines.join("\n")
-}
-
-/// Bytes as a person reads them.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut value = bytes as f64;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use action::{Action, Given, Need, Setting, Settings, Shape};
 pub use anomaly::{Anomaly, LOOKED_AT, Size, anomaly};
 pub use context::{Context, StatsContext};
 pub use event::{Event, Severity};
-pub use message::{Message, Wording, digest};
+pub use message::{Message, Wording, Words, digest};
 pub use request::{Request, request};
 pub use send::{Answer, SendError, Sender};
 pub use template::{TemplateError, check as check_template, render};

@@ -4,7 +4,8 @@
 //!
 //! 1. Who is told of changes is told once for each: the same state again is no news, and after
 //!    another one it is news again, also where that other one is not heard of.
-//! 2. Nothing is dropped for quiet hours, a snooze or a digest: it comes when they end, as one.
+//! 2. Nothing is dropped for quiet hours, a snooze or a digest: it comes when they end, as one; to
+//!    what counts events (a command, a monitor) one after another.
 //! 3. What cannot be delivered is given up after a day, and some tries at least.
 
 use super::{Event, Severity};

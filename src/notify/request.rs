@@ -1,7 +1,7 @@
 //! Which request tells a service: addresses, headers, bodies, and what each service limits or would
 //! take for markup.
 
-use super::{Action, Event, Message, Settings, Severity, TemplateError, render};
+use super::{Action, Context, Event, Message, Settings, Severity, TemplateError, Words, render};
 use serde_json::{Value, json};
 
 /// What is sent. C2: there is no `Debug`; address, headers and body may each hold a secret.
@@ -80,10 +80,7 @@ impl Request {
 }
 
 fn webhook(settings: &Settings, message: &Message) -> Result<Request, TemplateError> {
-    let body = match settings.get("body") {
-        Some(template) => render(template, &message.context)?,
-        None => message.context.document().to_string(),
-    };
+    let (body, content) = webhook_body(settings, message)?;
     let method = settings.get("method").unwrap_or("POST").to_owned();
     let mut request =
         Request { method, url: settings.text("url").to_owned(), headers: Vec::new(), body };
@@ -94,12 +91,43 @@ fn webhook(settings: &Settings, message: &Message) -> Result<Request, TemplateEr
     if !request.body.is_empty()
         && !given.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"))
     {
-        request = request.with("content-type", "application/json");
+        request = request.with("content-type", content);
     }
     for (name, value) in given {
         request = request.with(name, value);
     }
     Ok(request)
+}
+
+/// By the webhook's own template, else in the words of its channel or hook, else our document; with
+/// what it is.
+fn webhook_body(
+    settings: &Settings,
+    message: &Message,
+) -> Result<(String, &'static str), TemplateError> {
+    const JSON: &str = "application/json";
+    if let Some(template) = settings.get("body") {
+        return Ok((render(template, &together(message))?, JSON));
+    }
+    if message.words == Words::Owners {
+        let is_json = serde_json::from_str::<Value>(&message.body).is_ok();
+        let content = if is_json { JSON } else { "text/plain; charset=utf-8" };
+        return Ok((message.body.clone(), content));
+    }
+    let mut document = together(message).document();
+    if !message.parts.is_empty() {
+        document["messages"] = message.parts.iter().map(Context::document).collect();
+    }
+    Ok((document.to_string(), JSON))
+}
+
+/// What a message is about; of several, the worst with the text of all.
+fn together(message: &Message) -> Context {
+    let context = message.context.clone();
+    match message.parts.is_empty() {
+        true => context,
+        false => Context { message: message.body.clone(), remedy: None, ..context },
+    }
 }
 
 fn slack(settings: &Settings, message: &Message) -> Request {
@@ -382,6 +410,36 @@ mod tests {
         assert_eq!((own.method.as_str(), own.body.as_str()), ("PUT", "home="));
         assert_eq!((header(&own, "Content-Type"), own.headers.len()), (Some("text/plain"), 1));
         assert!(made(Action::Webhook, &[URL, ("method", "GET")], &failed).body.is_empty());
+    }
+
+    #[test]
+    fn a_webhook_without_a_body_of_its_own_has_that_of_its_channel() {
+        let of = |body: &str, pairs: &[(&'static str, &str)]| {
+            let context = message(Event::BackupFailed, "no space").context;
+            let wording = Wording { title: None, body: Some(body.to_owned()) };
+            made(Action::Webhook, pairs, &Message::new(context, &wording, "m1").unwrap())
+        };
+        let text = of("{{ plan }}: {{ message }}", &[URL]);
+        assert_eq!(text.body, "home: no space");
+        assert_eq!(header(&text, "content-type"), Some("text/plain; charset=utf-8"));
+        let json = of(r#"{"what": {{ message|tojson }}}"#, &[URL]);
+        assert_eq!(header(&json, "content-type"), Some("application/json"));
+        assert_eq!(of("{{ plan }}", &[URL, ("body", "own")]).body, "own");
+    }
+
+    #[test]
+    fn several_messages_are_one_document_with_the_worst_above_and_each_in_it() {
+        let both =
+            vec![message(Event::BackupSucceeded, "good"), message(Event::BackupFailed, "full")];
+        let one = crate::notify::digest(both).unwrap();
+        let document = json_of(&made(Action::Webhook, &[URL], &one));
+        assert_eq!(document["event"], "backup-failed");
+        let said = document["message"].as_str().unwrap();
+        assert!(said.contains("good") && said.contains("full"), "{said}");
+        assert_eq!(document["messages"][0]["message"], "good");
+        assert_eq!(document["messages"][1]["event"], "backup-failed");
+        let own = made(Action::Webhook, &[URL, ("body", "{{ message }}")], &one);
+        assert!(own.body.contains("good") && own.body.contains("full"), "{}", own.body);
     }
 
     #[test]

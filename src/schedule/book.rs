@@ -310,8 +310,8 @@ impl Page<'_> {
     }
 
     fn every(&mut self, period: Duration) {
-        if self.record.pending.is_some() {
-            // The next one is counted from the start of this one.
+        // The next one is counted from the start of this one; another attempt gives way to it.
+        if self.record.pending.is_some_and(|pending| pending.attempt == 1) {
             self.record.next_due = None;
             return;
         }

@@ -20,7 +20,7 @@ use holdfast::net::{
 };
 use holdfast::pairing::{PairingSecret, PeerUrl, Token, TokenRow};
 use holdfast::reconcile::Quota;
-use holdfast::session::{Code, Local, Timing};
+use holdfast::session::{Code, Ending, Local, Timing};
 use holdfast::shutdown::Shutdown;
 use holdfast::store::history::{Filter, Owner, Whose};
 use holdfast::store::trust::Peer;
@@ -261,6 +261,18 @@ async fn s2_of_two_machines_with_one_key_the_connected_one_is_refused_as_well() 
     assert_eq!(returned.code(), "clone", "its boot id was seen before the other's");
     let ending = tokio::time::timeout(PATIENCE, connected).await.unwrap().unwrap();
     assert_eq!(ending.code(), "clone", "nobody knows which of them is real");
+
+    let probe = async |one: &Instance| {
+        let mut ladder = Ladder::default();
+        one.links.probe(&url, hub.key, &mut ladder).await.unwrap().ending
+    };
+    assert_eq!(probe(&nas).await, Ending::Theirs(Code::Clone.reason()));
+    assert_eq!(probe(&twin).await, Ending::Theirs(Code::Clone.reason()));
+    assert_eq!(hub.links.refusals().all(), [], "its peer's own line tells of it");
+    hub.links.forget_clone(&nas.key);
+    for one in [&nas, &twin, &nas] {
+        assert_eq!(probe(one).await.code(), "done", "a probe is no boot that was seen");
+    }
     shutdown.complete().await;
 }
 

@@ -40,7 +40,7 @@ pub(super) fn shown(output: Output, (plan, written): (&Plan, &str), now: Timesta
     let table = listed(output, std::slice::from_ref(plan), now);
     let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
     let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
-    let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::relative(at, now)));
+    let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::due(at, now)));
     lines.extend(runs);
     lines.push(format!("\nin the config file:\n{}", indented(written)));
     lines.join("\n")
@@ -71,7 +71,7 @@ fn inactive(plan: &Plan) -> Option<String> {
 
 fn next(plan: &Plan, now: Timestamp) -> String {
     match &plan.next_run {
-        Some(at) => words::relative(at, now),
+        Some(at) => words::due(at, now),
         None => plan.schedule.clone(),
     }
 }
@@ -104,7 +104,7 @@ fn paused(until: &str, now: Timestamp) -> String {
 /// The retry that runs, or that waits.
 fn retry(plan: &Plan, now: Timestamp) -> String {
     let Some(attempt) = &plan.attempt else { return String::new() };
-    let at = plan.retry_at.as_ref().map(|at| format!(" {}", words::relative(at, now)));
+    let at = plan.retry_at.as_ref().map(|at| format!(" {}", words::due(at, now)));
     format!(", attempt {} of {}{}", attempt.number, attempt.of, at.unwrap_or_default())
 }
 
@@ -147,7 +147,9 @@ pub(in crate::cli) mod tests {
             ..plan("failing")
         };
         assert_eq!(state(&seen, now), "failing, 3 in a row, as of 1 h ago");
-        assert_eq!(age(&seen), "2 h of 1 d");
+        assert_eq!(age(&seen), "2 h of 24 h");
+        let stale = Plan { age_s: Some(97), allowed_age_s: Some(90), ..seen };
+        assert_eq!(age(&stale), "1 min 37 s of 1 min 30 s");
     }
 
     #[test]
@@ -159,6 +161,19 @@ pub(in crate::cli) mod tests {
         let retry_at = Some("2026-11-21T04:05:00.000Z".to_owned());
         let waits = Plan { attempt, retry_at, failures: 1, ..plan("failing") };
         assert_eq!(state(&waits, now), "failing, attempt 2 of 3 in 5 min");
+    }
+
+    #[test]
+    fn a_next_run_whose_time_is_past_is_due() {
+        let now = Timestamp::parse("2026-11-21T04:00:00.000Z").unwrap();
+        let at = |at: &str| Plan { next_run: Some(at.to_owned()), ..plan("waiting") };
+        assert_eq!(next(&at("2026-11-21T03:52:00.000Z"), now), "due");
+        assert_eq!(next(&at("2026-11-21T04:00:00.000Z"), now), "due");
+        assert_eq!(next(&at("2026-11-21T04:08:00.000Z"), now), "in 8 min");
+        let attempt = Some(crate::api::Attempt { number: 2, of: 3 });
+        let retry_at = Some("2026-11-21T03:59:00.000Z".to_owned());
+        let waits = Plan { attempt, retry_at, ..plan("failing") };
+        assert_eq!(state(&waits, now), "failing, attempt 2 of 3 due");
     }
 
     #[test]

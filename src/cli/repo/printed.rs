@@ -94,7 +94,7 @@ pub(super) fn shown(repo: &Repo, now: Timestamp) -> String {
         ("stats ", &repo.next_stats),
     ];
     let due = next.into_iter().filter_map(|(what, at)| Some((what, at.as_deref()?)));
-    lines.extend(due.map(|(what, at)| format!("next {what} {}", words::relative(at, now))));
+    lines.extend(due.map(|(what, at)| format!("next {what} {}", words::due(at, now))));
     lines.extend(repo.upkeep.iter().flat_map(kept));
     lines.extend(repo.members.iter().map(member));
     let dropped = if repo.origin.is_some() { "not taken" } else { "not sent " };
@@ -199,6 +199,17 @@ mod tests {
         let repo = Repo { id: "vault".to_owned(), dropped: vec![dropped], ..Repo::default() };
         let text = shown(&repo, Timestamp::EPOCH);
         assert!(text.contains("\nnot sent    env AWS_ACCESS_KEY_ID: members have"), "{text}");
+    }
+
+    #[test]
+    fn upkeep_whose_time_is_past_is_due() {
+        let repo = Repo {
+            next_prune: Some("1970-01-01T00:00:00.000Z".to_owned()),
+            next_check: Some("1970-01-01T00:16:00.000Z".to_owned()),
+            ..Repo::default()
+        };
+        let text = shown(&repo, Timestamp::from_millis(480_000));
+        assert!(text.contains("\nnext prune  due\nnext check  in 8 min"), "{text}");
     }
 
     #[test]

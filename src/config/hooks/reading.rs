@@ -1,5 +1,6 @@
 //! The readers of `[[channel]]` and `hook`.
 
+use super::super::encode::HIDDEN;
 use super::super::problem::{nearest, quoted};
 use super::super::secret::{SecretSource, Template};
 use super::super::tables::secret_file;
@@ -192,6 +193,8 @@ fn check_together(section: &Section<'_>, deed: &Deed) -> bool {
         let said = "without TLS a password would be sent in clear; \
                     write security = \"starttls\" or \"tls\"";
         Some(said)
+    } else if literal("url").is_some_and(is_no_web_address) {
+        Some("the url begins with neither http:// nor https://")
     } else {
         None
     };
@@ -199,6 +202,13 @@ fn check_together(section: &Section<'_>, deed: &Deed) -> bool {
         section.report(problem, None);
     }
     problem.is_none()
+}
+
+/// What begins with a variable is known only once there is a message, and a config as it is shown reads
+/// back.
+fn is_no_web_address(url: &str) -> bool {
+    let begins = |with: &str| url.get(..with.len()).is_some_and(|b| b.eq_ignore_ascii_case(with));
+    url != HIDDEN && !["http://", "https://", "${"].into_iter().any(begins)
 }
 
 /// The value of a setting; an error has been reported.

@@ -142,6 +142,11 @@ fn what_is_wrong_with_a_hook_is_said_where_it_is() {
             "9 is not between 1 and 5",
         ),
         ("{ on = [\"late\"], ntfy = { url = \"https://n/t\", user = \"u\" } }", "go together"),
+        ("{ on = [\"late\"], webhook = { url = \"ftp://n/t\" } }", "neither http:// nor https://"),
+        (
+            "{ on = [\"late\"], slack = { url = \"hooks.example/x\" } }",
+            "neither http:// nor https://",
+        ),
         ("{ on = [\"late\"], command = { script = \"x\", file = \"/x\" } }", "exactly one of"),
         ("{ on = [\"late\"], command = { file = \"x\" } }", "no absolute path"),
         ("{ on = [\"late\"], command = \"x\", on-error = \"cancel\" }", "what has ended"),
@@ -217,5 +222,6 @@ fn a_plan_saves_paths_or_the_output_of_a_command() {
     ] {
         let said = plan(more).unwrap_err().to_string();
         assert!(said.contains(expected), "{more}: {said}");
+        assert!(!more.contains("stdin-command") || !said.contains("is missing"), "{more}: {said}");
     }
 }

@@ -25,6 +25,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How much of the end of a log goes with a message.
 const LOG_TAIL: usize = 60_000;
 
+/// Before what an operation says of a test.
+pub(in crate::daemon) const TEST: &str = "test: ";
+
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::daemon) enum Delivered {
@@ -125,7 +128,7 @@ async fn deliver_in_order(
     listener: &Listener,
     waiting: Vec<Waiting>,
 ) -> Result<(), StoreError> {
-    let mut left = parcels(listener, waiting).into_iter();
+    let mut left = parcels(listener.deed.action, waiting).into_iter();
     while let Some(parcel) = left.next() {
         let Some(until) = deliver_parcel(node, sender, listener, parcel).await? else { continue };
         let ids: Vec<_> = left.flatten().map(|waiting| waiting.id).collect();
@@ -134,9 +137,9 @@ async fn deliver_in_order(
     Ok(())
 }
 
-/// What was held back goes together, unless a program is told, which would not understand.
-fn parcels(listener: &Listener, waiting: Vec<Waiting>) -> Vec<Vec<Waiting>> {
-    if !listener.deed.action.is_for_people() {
+/// What was held back goes together, to whom that means the same.
+fn parcels(action: Action, waiting: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    if !action.takes_several() {
         return waiting.into_iter().map(|one| vec![one]).collect();
     }
     let (held, mut single): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.held);
@@ -227,7 +230,7 @@ fn hook_run(
     Some(HookRun { flow, repo, plan, started_at, status, message, log })
 }
 
-/// `phone (ntfy): backup-failed of plan home of nas`.
+/// `phone (ntfy): backup-failed of plan home of nas`, and `test: ` before it if nothing has happened.
 fn describe(listener: &Listener, contexts: &[Context]) -> String {
     let action = listener.deed.action;
     let who = match &listener.channel {
@@ -235,6 +238,7 @@ fn describe(listener: &Listener, contexts: &[Context]) -> String {
         None => action.to_string(),
     };
     match contexts {
+        [one] if one.test => format!("{TEST}{who}: {} of {}", one.event, one.about()),
         [one] => format!("{who}: {} of {}", one.event, one.about()),
         several => format!("{who}: {} messages as one", several.len()),
     }

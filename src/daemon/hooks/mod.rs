@@ -20,7 +20,7 @@ mod command;
 mod deliver;
 mod watch;
 
-pub(super) use deliver::{Delivered, deliver_now, run as deliver};
+pub(super) use deliver::{Delivered, TEST, deliver_now, run as deliver};
 pub(super) use watch::{peers_operations, states};
 
 use crate::clock;

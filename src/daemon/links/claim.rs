@@ -8,7 +8,8 @@ use crate::clock;
 use crate::grant::Grants;
 use crate::model::KeyId;
 use crate::net::drive::Standing;
-use crate::session::{Claim, Code, DialledBy, Ending, Event, Opened, Send as Outgoing};
+use crate::session::{Applicant, Claim, Code, DialledBy, Ending, Event, Opened, Send as Outgoing};
+use crate::wire::handshake::Purpose;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, watch};
@@ -67,6 +68,13 @@ impl Links {
             }
             Claim::SelfDial => Err(Code::SelfDial),
         }
+    }
+
+    /// Why a session of whoever probes would be refused though its key is known. Claims nothing: a
+    /// probe is no boot that was seen, and finds no clone by itself.
+    pub(super) fn refuses_probe(&self, applicant: &Applicant) -> Option<Code> {
+        let is_cloned = || locked(&self.pairs).is_cloned(&applicant.key);
+        (applicant.purpose == Purpose::Probe && is_cloned()).then_some(Code::Clone)
     }
 
     pub(super) fn take_lane(

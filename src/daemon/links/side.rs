@@ -58,7 +58,13 @@ impl Host for Side {
         let here = Here { instance: settings.local.instance.clone(), urls: settings.urls.clone() };
         let decided = self.links.admissions.decide(applicant, here, self.address.clone()).await;
         self.links.refusals.note(applicant, &decided.0, self.address.as_deref());
-        decided
+        match self.links.refuses_probe(applicant) {
+            // Whom nobody would let in anyway hears that.
+            Some(code) if matches!(decided.0, Admission::Accept { .. }) => {
+                (Admission::Refuse(code.reason()), None)
+            }
+            _ => decided,
+        }
     }
 
     fn stand(&self, opened: &Opened) -> Result<Standing, Code> {

@@ -4,8 +4,10 @@ use super::describe::{self, Names};
 use super::refuse;
 use crate::api::{Error, Operation as Document, OperationRequest};
 use crate::daemon::Node;
+use crate::daemon::roster::Roster;
 use crate::job::Live;
 use crate::model::{KeyId, Operation, OperationId};
+use crate::store::StoreError;
 use crate::store::history::{Presence, Recorded, Whose};
 use std::ops::RangeInclusive;
 use tonic::{Code, Status};
@@ -14,11 +16,11 @@ use tonic::{Code, Status};
 const CANDIDATES: usize = 8;
 
 /// Whose history is meant: a peer by its name, also this instance by its own, else one that was
-/// removed; and by its whole key id whoever's history is still held.
+/// removed, or whoever took its history over; and by its whole key id whoever's history is still held.
 pub(super) async fn origin(node: &Node, name: &str) -> Result<KeyId, Status> {
     let wanted = name.to_owned();
-    let found = node
-        .with_trust(move |_, roster| Ok((roster.find(&wanted)?, roster.find_removed(&wanted)?)));
+    let found =
+        node.with_trust(move |_, roster| Ok((roster.find(&wanted)?, removed(roster, &wanted)?)));
     let (refused, removed) = match found.await.map_err(refuse::store)? {
         (Ok(peer), _) => return Ok(peer.key),
         (Err(refused), removed) => (refused, removed),
@@ -26,10 +28,16 @@ pub(super) async fn origin(node: &Node, name: &str) -> Result<KeyId, Status> {
     if name == node.config.current().instance.as_str() {
         return Ok(node.key());
     }
-    let key = removed.map(|peer| peer.key).ok().or_else(|| name.parse().ok());
+    let key = removed.or_else(|| name.parse().ok());
     let Some(key) = key else { return Err(refuse::no_peer(refused)) };
     let held = node.history.read(move |reader| reader.summary(key)).await.map_err(refuse::store)?;
     held.map(|_| key).ok_or_else(|| refuse::no_peer(refused))
+}
+
+/// Whose history the name of a removed peer means now.
+fn removed(roster: &Roster, name: &str) -> Result<Option<KeyId>, StoreError> {
+    let removed = roster.find_removed(name)?.ok();
+    removed.map(|peer| roster.heir(&peer.key)).transpose()
 }
 
 /// One operation of one origin.

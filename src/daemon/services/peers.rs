@@ -5,6 +5,7 @@ mod ladder;
 mod parting;
 mod verify;
 
+use super::describe::Names;
 use super::{addresses, grants, refuse};
 use crate::api::peer_service_server::PeerService;
 use crate::api::{
@@ -121,7 +122,8 @@ impl PeerService for Service {
         let peers = documents(&self.node).await?;
         let refused = self.node.links.refusals().all().iter().map(refused).collect();
         let removed = self.node.with_trust(|trust, _| trust.removed_peers()).await;
-        let removed = removed.map_err(refuse::store)?.iter().filter_map(removed_key).collect();
+        let (removed, names) = (removed.map_err(refuse::store)?, Names::read(&self.node).await?);
+        let removed = removed.iter().filter_map(|peer| removed_key(peer, &names)).collect();
         Ok(Response::new(PeerList { peers, refused, removed }))
     }
 
@@ -238,11 +240,12 @@ fn refused(refused: &Refused) -> RefusedApplicant {
     }
 }
 
-fn removed_key(peer: &Peer) -> Option<RemovedKey> {
+fn removed_key(peer: &Peer, names: &Names) -> Option<RemovedKey> {
     Some(RemovedKey {
         instance: peer.instance.to_string(),
         key_id: peer.key.to_string(),
         removed_at: peer.removed_at?.to_string(),
+        replaced_by: peer.replaced_by.map(|key| names.of(&key)),
     })
 }
 

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::{Edit, Plan, Same};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
-use crate::model::PlanId;
+use crate::model::{PlanId, RepoId};
 use crate::schedule::TaskKey;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -61,8 +61,9 @@ impl PlanService for Service {
         let id = refuse::field("plan", &request.plan)?;
         let before = self.known(&id)?;
         let same = revision::same_plan(&self.node, &before, request.revision.as_deref())?;
+        let repo = before.repo.clone();
         let plan = request::edited(before, request)?;
-        check(&self.node, &plan).await?;
+        check_change(&self.node, &repo, &plan).await?;
         let same = same.map(|plan| Edit::If(Box::new(Same::Plan(plan))));
         self.write(same.into_iter().chain([Edit::ReplacePlan(plan)]).collect()).await?;
         self.shown(&id).await
@@ -151,6 +152,12 @@ impl Service {
         let gone = || refuse::not_found(format!("plan {id} was removed meanwhile"), "");
         plan.map(Response::new).ok_or_else(gone)
     }
+}
+
+/// As [`check`], where the plan's repo is another than before. A plan whose repo was taken back can
+/// still be edited: its state says that it is disabled, and why.
+pub(super) async fn check_change(node: &Node, before: &RepoId, plan: &Plan) -> Result<(), Status> {
+    if plan.repo == *before { Ok(()) } else { check(node, plan).await }
 }
 
 /// What the file cannot say of a plan: whether its repo can be used.

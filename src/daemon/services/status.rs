@@ -1,5 +1,6 @@
 //! This instance at a glance.
 
+use super::repos::Failing;
 use super::{hooks, peers, plans, repos};
 use crate::api::status_service_server::StatusService;
 use crate::api::{
@@ -50,7 +51,7 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
     let mut attention: Vec<_> = config_trouble(node).into_iter().collect();
     let peers = readable("peers", peers::documents(node).await, &mut attention);
     let plans = readable("plans", plans, &mut attention);
-    let repos = readable("repos", repos::documents(node).await, &mut attention);
+    let repos = readable("repos", repos::with_failing(node).await, &mut attention);
     let store = node.history.state().borrow().clone();
     attention.extend(store_trouble(&store));
     let backlog = node.journal.backlog();
@@ -58,7 +59,7 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
     attention.extend(book_trouble(node));
     attention.extend(restic_trouble(node).await);
     attention.extend(plans.iter().filter_map(plan_trouble));
-    attention.extend(repos.iter().filter_map(repo_trouble));
+    attention.extend(repos.iter().flat_map(|(repo, failing)| repo_troubles(repo, failing)));
     attention.extend(node.engine.live().iter().filter_map(run_trouble));
     attention.extend(peers.iter().flat_map(|peer| sharing_troubles(node, peer)));
     attention.extend(peers.iter().filter_map(link_trouble));
@@ -72,7 +73,7 @@ pub(super) async fn gather(node: &Node, plans: Result<Vec<Plan>, Status>) -> Doc
         ui_url: node.ui_url.clone(),
         store: Some(Store { state: store_state(&store, backlog.is_some()).to_owned() }),
         plans,
-        repos,
+        repos: repos.into_iter().map(|(repo, _)| repo).collect(),
         peers,
         attention,
     }
@@ -214,6 +215,18 @@ fn run_trouble(live: &Live) -> Option<Attention> {
         since: Some(operation.started_at.to_string()),
         ..row("operation", operation.id.to_string(), live.attention.clone()?)
     })
+}
+
+/// How a repo is, and each kind of its upkeep that failed: what keeps it usable may be damaged.
+fn repo_troubles(repo: &Repo, failing: &[Failing]) -> Vec<Attention> {
+    let is_told = failing.iter().any(|one| repo.reason.as_ref() == Some(&one.reason()));
+    let standing = repo_trouble(repo).filter(|_| repo.state != "ready" || !is_told);
+    let failed = |one: &Failing| Attention {
+        remedy: Some(one.remedy()),
+        since: one.since.map(|at| at.to_string()),
+        ..row("repo", &repo.id, one.what())
+    };
+    standing.into_iter().chain(failing.iter().map(failed)).collect()
 }
 
 fn repo_trouble(repo: &Repo) -> Option<Attention> {
@@ -445,6 +458,43 @@ mod tests {
         assert_eq!(row.message, "its owner does not offer it now");
         assert_eq!(row.remedy.as_deref(), Some("Backups go on; ask there"));
         assert_eq!(repo_trouble(&repo("ready", None)), None);
+    }
+
+    #[test]
+    fn a_failed_check_is_told_once_with_where_its_words_stand() {
+        let failing = repos::failed_check("the repository is damaged (x). See what is damaged");
+        let repo = |state: &str, reason: Option<&str>| Repo {
+            id: "vault".to_owned(),
+            state: state.to_owned(),
+            reason: reason.map(str::to_owned),
+            ..Repo::default()
+        };
+        let told = repo("ready", Some(&failing.reason()));
+        let rows = repo_troubles(&told, std::slice::from_ref(&failing));
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.kind.as_str(), row.subject.as_str()), ("repo", "vault"));
+        assert_eq!(row.message, "the newest check failed: the repository is damaged (x)");
+        assert!(row.remedy.as_ref().unwrap().starts_with("holdfast op log "), "{row:?}");
+        assert_eq!(row.since.as_deref(), Some("1970-01-01T00:00:00.002Z"));
+        let away = repo("unreachable", Some("the storage was not reached"));
+        assert_eq!(repo_troubles(&away, &[failing]).len(), 2, "the one does not hide the other");
+        assert_eq!(repo_troubles(&told, &[]).len(), 1, "a reason alone is told as it is");
+    }
+
+    #[test]
+    fn a_repo_whose_password_does_not_open_it_says_what_to_mend() {
+        let reason = "the password does not open the repository (Fatal: x). \
+                      Check the password of the repo in the configuration";
+        let repo = Repo {
+            id: "vault".to_owned(),
+            state: "ready".to_owned(),
+            reason: Some(reason.to_owned()),
+            ..Repo::default()
+        };
+        let row = repo_trouble(&repo).unwrap();
+        assert_eq!(row.message, "the password does not open the repository (Fatal: x)");
+        let remedy = "Check the password of the repo in the configuration";
+        assert_eq!(row.remedy.as_deref(), Some(remedy));
     }
 
     #[test]

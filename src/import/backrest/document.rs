@@ -77,6 +77,13 @@ impl Block {
         }
     }
 
+    /// A line that is missing because it was refused is so for the reason of that.
+    fn first_cause(&self, why: &str) -> String {
+        let is_it = |line: &&Line| why == format!("{:?} is missing", line.key);
+        let refused = self.lines.iter().find(is_it).and_then(|line| line.refused.clone());
+        refused.unwrap_or_else(|| why.to_owned())
+    }
+
     fn refuse_line(&mut self, at: usize, why: &str, report: &mut Report) {
         let Some(line) = self.lines.get_mut(at).filter(|line| line.refused.is_none()) else {
             return;
@@ -135,7 +142,10 @@ impl Document {
         match owner.line {
             Some(line) => block.refuse_line(line, why, report),
             None if block.header.is_empty() => return false,
-            None => block.refuse(why, report),
+            None => {
+                let why = block.first_cause(why);
+                block.refuse(&why, report);
+            }
         }
         true
     }

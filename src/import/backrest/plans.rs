@@ -32,11 +32,7 @@ pub(super) fn plan(plan: &Object<'_>, names: &Names, draft: &mut Draft) -> Optio
     why.iter().for_each(|why| block.comment(why));
     block.set("id", id.as_str());
     repo(plan, names, draft, &mut block);
-    let paths = plan.texts("paths", Shown::Yes);
-    let paths: Vec<_> =
-        paths.iter().map(|(_, path)| *path).filter(|path| !path.is_empty()).collect();
-    let was = Was::shown(plan.at("paths"), paths.join(", "));
-    draft.put(&mut block, "paths", list(paths.iter().copied()), was);
+    paths(plan, draft, &mut block);
     patterns(plan, draft, &mut block);
     if let Some(told) = plan.object("schedule").and_then(|found| schedule(&found)) {
         draft.put_told(&mut block, "schedule", plan.at("schedule"), told);
@@ -85,6 +81,26 @@ fn repo(plan: &Object<'_>, names: &Names, draft: &mut Draft, block: &mut Block) 
             draft.put_other(block, ("repo", old.into()), was, why);
         }
     }
+}
+
+/// The paths; a relative one is left out, unless there is no other: then the plan cannot be in use.
+fn paths(plan: &Object<'_>, draft: &mut Draft, block: &mut Block) {
+    let all = plan.texts("paths", Shown::Yes);
+    let mut paths: Vec<_> = all.into_iter().filter(|(_, path)| !path.is_empty()).collect();
+    if paths.iter().any(|(_, path)| path.starts_with('/')) {
+        paths.retain(|(at, path)| {
+            let is_absolute = path.starts_with('/');
+            if !is_absolute {
+                let why =
+                    "it is relative, and paths begin with / here; add it as it is on this machine";
+                draft.report.left_out(at.clone(), Some(path), why);
+            }
+            is_absolute
+        });
+    }
+    let texts: Vec<_> = paths.iter().map(|(_, path)| *path).collect();
+    let was = Was::shown(plan.at("paths"), texts.join(", "));
+    draft.put(block, "paths", list(texts.iter().copied()), was);
 }
 
 /// The patterns of the plan, and those that were given as options.

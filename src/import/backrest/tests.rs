@@ -224,6 +224,34 @@ fn what_the_config_does_not_take_is_a_comment_and_its_secrets_are_not_written() 
 }
 
 #[test]
+fn a_relative_path_is_left_out_alone_and_what_cannot_do_without_says_why() {
+    let made = of(&json!({ "instance": "nas", "repos": [
+        { "id": "good", "uri": "/srv", "password": "other" },
+        { "id": "near", "uri": "backups/near", "password": "pw" },
+    ], "plans": [
+        { "id": "p", "repo": "good", "paths": ["/home", "Music"] },
+        { "id": "q", "repo": "good", "paths": ["Music"], "excludes": ["*.tmp"] },
+    ] }));
+    let config = config::parse(&made.text).unwrap();
+    assert_eq!(config.plans.len(), 1, "{}", made.text);
+    assert_eq!(config.plans[0].paths, ["/home"]);
+    let left_out = remark(&made, "plans[0].paths[1]");
+    assert_eq!((left_out.kind, left_out.from.as_deref()), (Fate::LeftOut, Some("Music")));
+    assert_eq!(remark(&made, "plans[0].paths").kind, Fate::Translated);
+    for (what, said) in [
+        ("plans[1].id", "absolute path"),
+        ("plans[1].paths", "absolute path"),
+        ("plans[1].excludes", "absolute path"),
+        ("repos[1].id", "uri: "),
+        ("repos[1].uri", "uri: "),
+    ] {
+        let why = remark(&made, what).why.clone().unwrap_or_default();
+        assert!(why.contains(said), "{what}: {why}");
+    }
+    assert!(!written(&made.report).contains("is missing"), "{}", written(&made.report));
+}
+
+#[test]
 fn an_instance_without_a_name_gets_that_of_the_machine() {
     let made = of(&json!({ "repos": [], "plans": [], "auth": { "disabled": true } }));
     assert!(config::parse(&made.text).unwrap().formerly.is_empty());

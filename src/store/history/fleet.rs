@@ -27,7 +27,7 @@ pub struct ShardLog {
     pub is_trimmed: bool,
     /// Its newest backup that has ended.
     pub newest_ended: Option<Operation>,
-    /// Its newest backup that is a good one.
+    /// Its newest backup that is a good one, and whose snapshot is not known to be gone.
     pub newest_good: Option<Operation>,
     place: (u64, u64, Hash),
 }
@@ -139,6 +139,7 @@ impl HistoryReader<'_> {
             let older = self.backups(row, least)?;
             backups.extend(older.into_iter().filter(|backup| backup.started_at < from));
         }
+        self.tell_gone(row, &mut backups)?;
         let newest = |is_it: fn(&Backup) -> bool| -> Result<Option<Operation>> {
             let found = backups.iter().filter(|backup| is_it(backup));
             let Some(found) = found.max_by_key(|backup| backup.started_at) else { return Ok(None) };
@@ -146,7 +147,7 @@ impl HistoryReader<'_> {
         };
         let newest_ended = newest(|backup| backup.status.is_some_and(Status::is_finished))?;
         let newest_good = newest(|backup| match backup.status {
-            Some(Status::Succeeded | Status::Warning) => true,
+            Some(Status::Succeeded | Status::Warning) => backup.gone.is_none(),
             Some(Status::Lost) => backup.has_snapshot,
             _ => false,
         })?;

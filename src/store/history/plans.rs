@@ -1,16 +1,17 @@
 //! What the logs tell of plans: what each promises, and its newest backups.
 //!
-//! Read from the index of operations alone: of a thousand peers no payload but the expectations.
+//! Read from the index of operations: of a thousand peers no payloads but the expectations and, of each
+//! plan, those of the newest backups whose snapshot the index does not have.
 
 use super::query::Whose;
 use super::rows::{self, ShardRow};
 use super::tx::HistoryReader;
 use crate::model::{Expectation, FlowId, KeyId, OperationId, OperationKind, Status, Timestamp};
 use crate::reconcile::Shard;
-use crate::store::column::{maybe, noun};
+use crate::store::column::{Col, maybe, noun};
 use crate::store::error::Result;
-use crate::wire::log::decode_expectation;
-use rusqlite::Row;
+use crate::wire::log::{decode_expectation, decode_operation};
+use rusqlite::{OptionalExtension, Row};
 
 /// A plan as a log tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,9 @@ pub struct Backup {
     pub has_snapshot: bool,
     /// Which operations it belongs to; `None` where no payload has told it.
     pub flow: Option<FlowId>,
+    /// When it ended, where its snapshot is known to be gone. Told from the newest backup down to the
+    /// first whose snapshot is not: further back it is not looked at.
+    pub gone: Option<Timestamp>,
 }
 
 impl HistoryReader<'_> {
@@ -94,7 +98,8 @@ impl HistoryReader<'_> {
     }
 
     fn known(&self, shard: &ShardRow, limit: usize) -> Result<(Option<Timestamp>, Vec<Backup>)> {
-        let backups = self.backups(shard, limit)?;
+        let mut backups = self.backups(shard, limit)?;
+        self.tell_gone(shard, &mut backups)?;
         let oldest = backups.iter().map(|backup| backup.started_at).min();
         Ok((shard.known_at.or(oldest), backups))
     }
@@ -108,6 +113,58 @@ impl HistoryReader<'_> {
         let rows = select.query_map((shard.id, OperationKind::Backup.as_str(), limit), backup)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+
+    /// Tells which of a plan's newest backups, newest first, have lost their snapshot. Where all have,
+    /// the newest one before them that has one is added: it is what the plan still has.
+    pub(super) fn tell_gone(&self, shard: &ShardRow, backups: &mut Vec<Backup>) -> Result<()> {
+        let mut is_any_gone = false;
+        for backup in backups.iter_mut().filter(|backup| may_be_good(backup.status)) {
+            backup.gone = match backup.has_snapshot {
+                true => None,
+                false => self.gone(shard, backup.id)?,
+            };
+            match (backup.gone, backup.status) {
+                (Some(_), _) => is_any_gone = true,
+                // It never had one.
+                (None, Some(Status::Lost)) if !backup.has_snapshot => {}
+                (None, _) => return Ok(()),
+            }
+        }
+        if is_any_gone {
+            backups.extend(self.newest_with_snapshot(shard)?);
+        }
+        Ok(())
+    }
+
+    /// The index has no snapshot where it is gone, and where there never was one: the payload tells
+    /// them apart.
+    fn gone(&self, shard: &ShardRow, id: OperationId) -> Result<Option<Timestamp>> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT seq FROM operation WHERE shard = ?1 AND id = ?2 AND seq > 0")?;
+        let seq = select.query_row((shard.id, Col(id)), |row| rows::seq_out(row, "seq"));
+        let Some(seq) = seq.optional()? else { return Ok(None) };
+        let stored = rows::entry_at(self.conn, shard.id, seq)?;
+        let payload = stored.and_then(|stored| stored.entry.payload);
+        let state = payload.and_then(|bytes| decode_operation(id, &shard.shard, &bytes).ok());
+        let gone = state.filter(|state| state.snapshot_gone.is_some());
+        Ok(gone.map(|state| state.ended_at.unwrap_or(state.started_at)))
+    }
+
+    fn newest_with_snapshot(&self, shard: &ShardRow) -> Result<Option<Backup>> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT id, status, started_at, flow, 1 AS has_snapshot FROM operation \
+             WHERE shard = ?1 AND seq > 0 AND NOT removed AND kind = ?2 AND snapshot IS NOT NULL \
+             AND status IN ('succeeded', 'warning', 'lost') ORDER BY id DESC LIMIT 1",
+        )?;
+        let found = select.query_row((shard.id, OperationKind::Backup.as_str()), backup);
+        Ok(found.optional()?)
+    }
+}
+
+/// Whether such a backup leaves a snapshot, or may have.
+const fn may_be_good(status: Option<Status>) -> bool {
+    matches!(status, Some(Status::Succeeded | Status::Warning | Status::Lost))
 }
 
 pub(super) fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
@@ -117,5 +174,6 @@ pub(super) fn backup(row: &Row<'_>) -> rusqlite::Result<Backup> {
         started_at: noun(row, "started_at")?,
         has_snapshot: row.get("has_snapshot")?,
         flow: maybe(row, "flow")?,
+        gone: None,
     })
 }

@@ -56,8 +56,12 @@ pub(super) async fn plan(
         problems.extend(stale(form.revision.as_deref(), &revision::of_plan(node, before)));
     }
     let Some(plan) = plan else { return Ok(CheckedDraft { problems, toml: String::new() }) };
+    let usable = match &before {
+        Some(before) => plans::check_change(node, &before.repo, &plan).await,
+        None => plans::check(node, &plan).await,
+    };
     if !problems.iter().any(|problem| problem.field == "repo")
-        && let Err(refused) = plans::check(node, &plan).await
+        && let Err(refused) = usable
     {
         problems.push(problem(&refused, "repo"));
     }

@@ -351,6 +351,7 @@ fn with_live(mut backups: Vec<Backup>, plan: &Plan, live: &[Live]) -> Vec<Backup
             started_at: operation.started_at,
             has_snapshot: false,
             flow: Some(operation.flow),
+            gone: None,
         })
         .collect();
     backups.extend(missed);
@@ -446,8 +447,9 @@ impl Facts<'_> {
 }
 
 pub(in crate::daemon) fn plan_run(backup: &Backup) -> Option<PlanRun> {
-    let Backup { status, started_at, has_snapshot: made_snapshot, flow, .. } = *backup;
-    Some(PlanRun { status: status?, started_at, made_snapshot, flow })
+    let Backup { status, started_at, has_snapshot, flow, gone, .. } = *backup;
+    let made_snapshot = has_snapshot || gone.is_some();
+    Some(PlanRun { status: status?, started_at, made_snapshot, flow, gone })
 }
 
 #[cfg(test)]
@@ -475,6 +477,7 @@ mod tests {
             started_at: NOW.minus(HOUR * hours),
             has_snapshot: false,
             flow: None,
+            gone: None,
         };
         let expectation = Expectation {
             repo: "vault".parse().unwrap(),

@@ -4,6 +4,7 @@ use crate::api::{Channel as ChannelDocument, Hook as HookDocument, Settings};
 use crate::clock;
 use crate::config::{Channel, Config, Hook, Level, Recipient, Tls};
 use crate::daemon::Node;
+use crate::daemon::hooks::TEST;
 use crate::model::{Operation, OperationKind, Status, Timestamp};
 use crate::store::history::{Filter, Whose};
 use std::collections::{BTreeMap, HashMap};
@@ -178,9 +179,10 @@ async fn ended(node: &Node) -> BTreeMap<String, Told> {
     read.await.unwrap_or_default()
 }
 
-/// A hook operation begins with `CHANNEL (ACTION): `.
+/// A hook operation begins with `CHANNEL (ACTION): `, of a test too.
 fn result(operation: &Operation) -> Option<(String, Told)> {
-    let (channel, rest) = operation.message.split_once(" (")?;
+    let message = operation.message.strip_prefix(TEST).unwrap_or(&operation.message);
+    let (channel, rest) = message.split_once(" (")?;
     let at = operation.ended_at.unwrap_or(operation.started_at);
     let told = match operation.status {
         Status::Succeeded | Status::Warning => Told { result: "sent", error: None, at },

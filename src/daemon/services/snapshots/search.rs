@@ -8,7 +8,7 @@ use crate::api::{FindRequest, Match as Document};
 use crate::daemon::Node;
 use crate::job::JobError;
 use crate::model::RepoId;
-use crate::restic::{Entry, Letters, Match, Search, Snapshot, SnapshotId};
+use crate::restic::{Entry, Letters, Match, Search, Snapshot, SnapshotId, pattern_fault};
 use std::sync::Arc;
 use tonic::{Response, Status};
 
@@ -28,6 +28,10 @@ pub(super) async fn find(
             "pattern: none is given",
             "such as '*.odt' or /home/ada/letter",
         ));
+    }
+    if let Some(fault) = pattern_fault(&request.pattern) {
+        let pattern = format!("pattern {:?}: it cannot be read", request.pattern);
+        return Err(refuse::invalid(pattern, fault));
     }
     let limit = request.limit.unwrap_or(MATCHES);
     if limit == 0 || limit > MOST {
