@@ -74,6 +74,7 @@ const plan = [
   page('plan-stale', 'home:/m/laptop/plan/home'),
   page('plan-running', 'home:/m/desktop/plan/home'),
   page('plan-last-seen', 'home:/m/cabin/plan/cameras'),
+  page('plan-away', 'limited:/m/pi/plan/homeassistant'),
   page('plan-not-yet', 'alone:/m/nas/plan/photos'),
   { ...page('plan-partial', 'partial:/m/nas/plan/photos', 'see Retry'), odd: 'failed' },
   page('plan-viewer', 'viewer:/m/nas/plan/photos'),
@@ -117,6 +118,7 @@ const repo = [
   page('repo-received', 'home:/m/nas/repo/offsite-web'),
   page('repo-conflict', 'home:/m/nas/repo/archive'),
   page('repo-uninitialised', 'home:/m/nas/repo/usb'),
+  page('repo-wrong-password', 'limited:/m/nas/repo/usb'),
   page('repo-unknown', 'empty:/m/nas/repo/vault'),
   page('repo-viewer', 'viewer:/m/nas/repo/vault'),
   { ...page('repo-failed', 'broken:/m/nas/repo/vault', 'see Retry'), odd: 'failed' },
@@ -129,6 +131,14 @@ const repo = [
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
   main('repo-edit', 'home:/m/nas/repo/vault/edit'),
   page('repo-new', 'home:/m/nas/repo/new'),
+  page(
+    'repo-new-failed',
+    'home:/m/nas/repo/new',
+    'type Name = attic',
+    'type Address = sftp:no-route:/backups',
+    'press Add repo',
+    'see was not reached',
+  ),
   page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
 ];
 
@@ -137,6 +147,7 @@ const operations = [
   page('ops-one-by-one', 'home:/ops?view=one'),
   page('ops-failed', 'home:/ops?state=failed'),
   page('ops-open', 'home:/ops?state=failed', 'press Backup'),
+  page('ops-none-runs', 'alone:/ops?state=running'),
   page('ops-no-match', 'home:/ops?q=nothing-like-it'),
   page('ops-empty', 'empty:/ops'),
   page('ops-menu', 'home:/ops', 'menu Export'),
@@ -150,6 +161,7 @@ const operations = [
 
 const restore = [
   main('restore', 'home:/restore'),
+  page('restore-partial', 'limited:/restore'),
   page('restore-empty', 'empty:/restore'),
   page('restore-no-match', 'home:/restore?q=nothing-like-it'),
   main('browser', `home:${PHOTOS}`),

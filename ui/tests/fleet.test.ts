@@ -1,8 +1,14 @@
+import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { entrance } from '$/app/firstRun';
 import { candidates, find } from '$/app/palette';
 import { counts } from '$/app/counts';
 import { railRows } from '$/app/machines';
 import { machineOf, machineParam } from '$/app/urls';
+import { showsPlans, showsSettings } from '$/components/grants';
+import type { PlanState } from '$/components/states';
+import { OperationSchema, RepoSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { WhoAmISchema } from '$/gen/holdfast/api/v1/session_pb';
 import { alone, empty } from '$/fixtures/few';
 import { fleetPlan, home, machine, NOW } from '$/fixtures/home';
 import { large } from '$/fixtures/large';
@@ -11,6 +17,8 @@ import { causes, others, watched } from '$/pages/fleet/needs';
 import { nextRun, soonest } from '$/pages/fleet/nextrun';
 import { filtered, filterOf, rows } from '$/pages/fleet/rows';
 import { verdict } from '$/pages/fleet/verdict';
+import { reasonOf } from '$/pages/plan/lede';
+import { repoHere } from '$/pages/plan/near';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 const said = (overview: ReturnType<typeof home>) => {
@@ -28,11 +36,34 @@ describe('the verdict', () => {
   test('is good only where every plan has a backup in time', () => {
     const good = home();
     good.plans = good.plans.filter(({ plan }) => plan?.state === 'fresh');
+    good.machines = good.machines.filter(({ here, keyId }) =>
+      here ? true : good.plans.some((plan) => plan.keyId === keyId),
+    );
     expect(said(good)).toMatch(/^Everything is backed up, everywhere\. All 7 plans/);
+    good.machines.push(machine(NOW, 'attic'));
+    expect(said(good)).toMatch(/^Everything is backed up, everywhere this machine can see\. All 7/);
     expect(said(alone(NOW))).toMatch(
       /^2 of 3 plans are backed up\. 2 plans are backed up in time; 1 plan has its first run/,
     );
     expect(said(empty(NOW))).toMatch(/^Nothing is backed up yet\./);
+  });
+
+  test('is not good where something else needs somebody', () => {
+    const overview = home();
+    const need = (kind: string) =>
+      overview.attention.push({
+        $typeName: 'holdfast.api.v1.Attention',
+        kind,
+        subject: 'vault',
+        message: 'm',
+      });
+    overview.plans = overview.plans.filter(({ plan }) => plan?.state === 'fresh');
+    need('plan');
+    expect(said(overview)).toMatch(/^Everything is backed up/);
+    need('repo');
+    expect(said(overview)).toMatch(/^Every plan in sight is backed up; 1 thing needs you\. All 7/);
+    need('config');
+    expect(said(overview)).toMatch(/^Every plan in sight is backed up; 2 things need you\./);
   });
 
   test('what is snoozed needs nobody, and is not called backed up', () => {
@@ -182,9 +213,74 @@ describe('the palette', () => {
     expect(words('run photos')).toContain('Run photos now');
   });
 
+  test('a repo of a peer that is not here leads nowhere, and says so', () => {
+    const overview = home();
+    const found = () =>
+      candidates(overview, () => true, NOW).find(({ word }) => word === 'pi / vault');
+    expect(found()).toMatchObject({ href: '/m/pi/repo/vault' });
+    for (const plan of overview.plans) if (plan.plan?.instance === 'pi') plan.copies = undefined;
+    expect(found()).toMatchObject({ blocked: 'Repo, not on nas' });
+    expect(found()?.href).toBeUndefined();
+  });
+
   test('takes ids', () => {
     expect(words('0193aaaa')).toEqual(['Open operation 0193aaaa', 'Open snapshot 0193aaaa']);
   });
+});
+
+describe('the repo of a plan', () => {
+  const repos = [
+    create(RepoSchema, { id: 'vault', guid: 'aa' }),
+    create(RepoSchema, { id: 'web-vault', guid: 'bb' }),
+  ];
+  const row = (instance: string) =>
+    rows(home(), NOW).find(({ plan }) => plan.instance === instance && plan.repo === 'vault')!;
+  const run = (repoGuid?: string) => create(OperationSchema, { repoGuid });
+
+  test('of a peer is known by its guid, not by its name', () => {
+    expect(repoHere(row('nas'), repos, [])?.id).toBe('vault');
+    expect(repoHere(row('pi'), repos, [run(), run('bb')])?.id).toBe('web-vault');
+    expect(repoHere(row('pi'), repos, [run('cc')])).toBeUndefined();
+    expect(repoHere(row('pi'), repos, [])?.id).toBe('vault');
+    const apart = row('pi');
+    apart.fleet.copies = undefined;
+    expect(repoHere(apart, repos, [])).toBeUndefined();
+  });
+});
+
+describe('why a plan is not fresh', () => {
+  test('is not told again where the sentence above has it, and has no raw times', () => {
+    const row = rows(home(), NOW)[0]!;
+    const why = (state: PlanState, reason: string) =>
+      reasonOf({ ...row, state, fleet: { ...row.fleet, reason } }, NOW);
+    expect(why('paused', 'paused until 2026-11-23T08:39:11.592Z')).toBeUndefined();
+    const late = plain(why('late', 'the run due 2026-11-20T08:39:11.592Z has not begun') ?? '');
+    expect(late).toMatch(/^the run due Fri 20 Nov \d\d:\d\d has not begun$/);
+  });
+});
+
+describe('what a peer lets this machine see', () => {
+  const grant = (permission: string, ...scopes: string[]) => ({ permission, scopes });
+  test('a machine that shows all and has no plan hides none', () => {
+    expect(showsPlans([])).toBe('none');
+    expect(showsPlans([grant('read-operations', '*')])).toBe('all');
+    expect(showsPlans([grant('read-operations', 'plan:a')])).toBe('some');
+    expect(showsPlans([grant('read-operations', '*', '!repo:private')])).toBe('some');
+    expect(showsPlans([{ ...grant('read-operations', '*'), withExceptions: true }])).toBe('some');
+  });
+  test('changing settings includes seeing them', () => {
+    expect(showsSettings([grant('read-operations', '*')])).toBe(false);
+    expect(showsSettings([grant('write-config', '*')])).toBe(true);
+    expect(showsSettings([grant('read-config', '*')])).toBe(true);
+  });
+});
+
+test('who is nobody comes in by the login only', () => {
+  const me = (role: string, usersExist: boolean) => create(WhoAmISchema, { role, usersExist });
+  expect(entrance(undefined)).toBeUndefined();
+  expect(entrance(me('viewer', true))).toBeUndefined();
+  expect(entrance(me('none', true))).toBe('login');
+  expect(entrance(me('none', false))).toBe('welcome');
 });
 
 test('a plan without a machine is left out rather than shown without a name', () => {

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { age, ahead, bytes, count, exact, exactBytes, moment, percent, rate } from '$/format';
+import {
+  age,
+  ahead,
+  bytes,
+  count,
+  exact,
+  exactBytes,
+  moment,
+  percent,
+  rate,
+  sentence,
+} from '$/format';
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -68,6 +79,13 @@ describe('bytes', () => {
     [1.31 * 2 ** 40, '1.31 TiB'],
     [999.6 * 2 ** 20, '0.98 GiB'],
   ])('%d', (amount, text) => expect(plain(bytes(amount))).toBe(text));
+
+  test('a machine before its address keeps its case', () => {
+    expect(sentence('nas at http://10.0.0.2:7717 does not know this token')).toBe(
+      'nas at http://10.0.0.2:7717 does not know this token.',
+    );
+    expect(sentence('the token has ended')).toBe('The token has ended.');
+  });
 
   test('exact, rates, counts, percent', () => {
     expect(plain(exactBytes(50603228160n))).toBe('50\u202f603\u202f228\u202f160 bytes');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OperationSchema } from '../src/gen/holdfast/api/v1/api_pb';
 import { again, happened } from '../src/pages/operations/explain';
 import { csv, json } from '../src/pages/operations/exporting';
-import { filterOf, isFiltering, question } from '../src/pages/operations/filters';
+import { filterOf, isFiltering, isOnlyRunning, question } from '../src/pages/operations/filters';
 import { flowsOf, singles, took } from '../src/pages/operations/flows';
 
 const NOW = Date.parse('2026-11-21T06:42:00Z');
@@ -111,4 +111,14 @@ describe('an explanation', () => {
       'It failed. No snapshot was made. It took 10\u00a0s.',
     );
   });
+});
+
+it('what runs of everything is told apart from what runs of something', () => {
+  const only = (query: string) => isOnlyRunning(filterOf(new URLSearchParams(query)));
+  expect([only('state=running'), only('state=running&time=day')]).toEqual([true, true]);
+  expect([only('state=running&plan=photos'), only('state=failed'), only('')]).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });

@@ -1,10 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { MatchSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { Failure, partly } from '$/api';
+import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
 import { grouped, named } from '$/pages/browser/groups';
 import { byName, versions } from '$/pages/browser/matches';
 import { absolute, downloadUrl, literal, parentOf, pattern, shown } from '$/pages/browser/paths';
 import { newFolder, Restoring, sizeOf } from '$/pages/browser/restoring.svelte';
+import { problemOf } from '$/pages/repo/standing';
+import { without } from '$/pages/restore/choices';
 import { changed, editRequest, fieldsOf, merged } from '$/pages/repo-editor/form';
 
 describe('paths of a snapshot', () => {
@@ -97,8 +101,52 @@ describe('a restore', () => {
     const row = (type: string, size?: number) => ({ path: '/a', type, size, mtime: undefined });
     expect(sizeOf([row('file', 2), row('file', 3)])).toBe(5);
     expect(sizeOf([row('file', 2), row('dir')])).toBeUndefined();
-    expect(newFolder(['/tank/photos'], 'ab')).toBe('/tank/restored-ab');
-    expect(newFolder(['/etc'], 'ab')).toBe('/restored-ab');
+    const at = new Date(2026, 10, 21, 7, 42, 5).getTime();
+    expect(newFolder(['/tank/photos'], 'ab', at)).toBe('/tank/restored-ab-2026-11-21-074205');
+    expect(newFolder(['/etc'], 'ab', at + 1000)).toBe('/restored-ab-2026-11-21-074206');
+  });
+});
+
+describe('what there is to restore', () => {
+  async function* stream(failure: Error | undefined, ...ids: string[]) {
+    for (const id of ids)
+      yield create(SnapshotSchema, { id, instance: 'nas', plan: id, repo: 'v' });
+    if (failure) throw failure;
+  }
+  const unreadable = new Failure('refused', 'unreadable', 'Repo w: it does not answer.');
+  const plans = ['photos', 'other'].map((id) =>
+    create(FleetPlanSchema, { plan: { id, instance: 'nas', repo: id === 'other' ? 'w' : 'v' } }),
+  );
+
+  it('is what came, and what is missing of it', async () => {
+    expect(await partly(stream(undefined, 'a'))).toMatchObject({ all: [{ id: 'a' }] });
+    expect(await partly(stream(unreadable, 'a'))).toMatchObject({
+      all: [{ id: 'a' }],
+      unread: unreadable,
+    });
+    await expect(partly(stream(unreadable))).rejects.toBe(unreadable);
+    const lost = new Failure('unreachable', '', 'gone');
+    await expect(partly(stream(lost, 'a'))).rejects.toBe(lost);
+  });
+  it('is not called missing where its repo was not read', async () => {
+    const ids = async (failure?: Error) =>
+      without(plans, await partly(stream(failure, 'photos'))).map(({ plan }) => plan?.id);
+    expect(await ids()).toEqual(['other']);
+    expect(await ids(unreadable)).toEqual([]);
+  });
+});
+
+describe('a repo that cannot be read', () => {
+  const repo = (more: object) => create(RepoSchema, { id: 'v', state: 'uninitialised', ...more });
+  const wrong = 'The password does not open the repository (Fatal: wrong password).';
+  it('is not made anew where its password is what is wrong', () => {
+    expect(problemOf(repo({}))).toBeUndefined();
+    expect(problemOf(repo({ reason: wrong }))).toBe('password');
+    expect(problemOf(repo({}), new Failure('refused', 'unreadable', wrong))).toBe('password');
+    expect(problemOf(repo({ reason: 'ssh does not know the key' }))).toBe('unopened');
+    expect(problemOf(repo({ reason: 'there is no repository at its location' }))).toBeUndefined();
+    expect(problemOf(repo({ reason: wrong, origin: 'ed25519.x' }))).toBeUndefined();
+    expect(problemOf(repo({ state: 'unreachable', reason: 'no route' }))).toBeUndefined();
   });
 });
 

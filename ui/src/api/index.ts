@@ -30,3 +30,4 @@ export const api = {
 
 export { Failure, failure } from './failure';
 export type { FailureKind } from './failure';
+export { partly, type Partly } from './partly';

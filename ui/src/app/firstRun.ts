@@ -12,6 +12,12 @@ export function welcomed(): void {
   }
 }
 
+/** Whoever is nobody is let in nowhere else: to the login, or to make the first user. */
+export function entrance(me: WhoAmI | undefined): 'login' | 'welcome' | undefined {
+  if (me?.role !== 'none') return undefined;
+  return me.usersExist ? 'login' : 'welcome';
+}
+
 /** Nobody, nothing and no peer yet, and not been told so before. */
 export function isFirstRun(me: WhoAmI | undefined, overview: Overview | undefined): boolean {
   if (!me || me.usersExist || me.role === 'none' || !overview) return false;

@@ -15,6 +15,8 @@ export interface Found {
   href?: string;
   /** A plan of this instance that would be run. */
   run?: string;
+  /** Why it leads nowhere here. */
+  blocked?: string;
 }
 
 /** Shown at once; more would not be read. */
@@ -58,6 +60,7 @@ function fleetThings(
     });
   }
   const repos = new Set<string>();
+  const near = reposHere(overview);
   for (const { plan, keyId } of overview.plans) {
     if (!plan) continue;
     const at = param.get(keyId) ?? plan.instance;
@@ -71,8 +74,9 @@ function fleetThings(
         id: repo,
         word: `${plan.instance} / ${plan.repo}`,
         kind: words.palette.repo,
-        icon: 'folder',
-        href: repo,
+        ...(near.has(`${keyId} ${plan.repo}`)
+          ? { icon: 'folder', href: repo }
+          : { icon: 'lock', blocked: words.palette.notHere(overview.instance) }),
       });
     }
     if (plan.instance === overview.instance && may('operator')) {
@@ -86,6 +90,13 @@ function fleetThings(
     }
   }
   return found;
+}
+
+/** Machine and repo of plans whose repo this machine has: those of a peer are told by their copies. */
+function reposHere({ plans, machines }: Overview): Set<string> {
+  const here = machines.find((machine) => machine.here)?.keyId;
+  const near = plans.filter(({ keyId, copies }) => keyId === here || copies !== undefined);
+  return new Set(near.map(({ keyId, plan }) => `${keyId} ${plan?.repo}`));
 }
 
 function actions(overview: Overview | undefined, may: (role: Role) => boolean): Found[] {

@@ -19,6 +19,21 @@ export function givesNothing({ permission, scopes }: Given): boolean {
   return isScoped(permission) && !scopes.some((scope) => !scope.startsWith('!'));
 }
 
+/** How much of a machine's plans it lets this one see. */
+export function showsPlans(received: (Given & { withExceptions?: boolean })[]) {
+  const sees = received.find(({ permission }) => permission === 'read-operations');
+  if (!sees || givesNothing(sees)) return 'none';
+  const excepts = sees.withExceptions || sees.scopes.some((scope) => scope.startsWith('!'));
+  return sees.scopes.includes('*') && !excepts ? 'all' : 'some';
+}
+
+/** Whether it lets this one see its settings: changing them includes it. */
+export function showsSettings(received: Given[]): boolean {
+  return received.some(
+    (grant) => ['read-config', 'write-config'].includes(grant.permission) && !givesNothing(grant),
+  );
+}
+
 /** `see all operations but repo private` */
 export function grantSentence(grant: Given & { withExceptions?: boolean }): string {
   const words = permissionWords[grant.permission];

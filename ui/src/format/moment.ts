@@ -98,6 +98,13 @@ export function moment(at: string | Date, now: number, zone?: string): string {
   return `${day(at, now, zone)}${NBSP}${then.hour}:${then.minute}`;
 }
 
+const STAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)/g;
+
+/** A sentence of the daemon with the times in it as they are written everywhere. */
+export function withMoments(text: string, now: number): string {
+  return text.replace(STAMP, (stamp) => moment(stamp, now).replace(/^Today/, 'today'));
+}
+
 /** What is ahead: `in 23 min`, `Sun 03:15`, `Fri 4 Dec 01:00`; `now` for what is due. */
 export function ahead(at: string | Date, now: number, zone?: string): string {
   const left = new Date(at).getTime() - now;

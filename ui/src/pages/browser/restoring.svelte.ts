@@ -1,5 +1,6 @@
 // What is to be restored, and how: filled in by the panel or, on a phone, by its sheet.
 import { SvelteMap } from 'svelte/reactivity';
+import { exact } from '$/format';
 import type { Row } from './listing.svelte';
 import { nameOf, parentOf } from './paths';
 
@@ -75,12 +76,16 @@ export function sizeOf(rows: Iterable<Row>): number | undefined {
   return sum;
 }
 
-/** A new folder beside what was saved: its first path says on which disk there is room. */
-export function newFolder(paths: string[], shortId: string): string {
+/**
+ * A new folder beside what was saved: its first path says on which disk there is room. The time makes
+ * it another one for each restore.
+ */
+export function newFolder(paths: string[], shortId: string, now: number): string {
   const first = paths[0];
   const beside = first && first.startsWith('/') ? parentOf(first) : '/tmp';
   const base = beside === '/' ? '' : beside;
-  return `${base}/restored-${shortId}`;
+  const time = exact(new Date(now)).slice(0, 19).replaceAll(':', '').replace(' ', '-');
+  return `${base}/restored-${shortId}-${time}`;
 }
 
 /** `photos` or `3 items`: what is named on the buttons. */

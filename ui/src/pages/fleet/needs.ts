@@ -50,6 +50,11 @@ export function watched(all: Row[], overview: Overview): Watched {
 /** Notices are above the page, plans have rows of their own. */
 const ELSEWHERE = ['plan', 'config', 'store'];
 
+/** Whatever beside plans needs somebody, wherever it is told. */
+export function things(overview: Overview): Attention[] {
+  return overview.attention.filter(({ kind }) => kind !== 'plan');
+}
+
 /** Repos, peers and runs that need somebody. */
 export function others(overview: Overview): Attention[] {
   return overview.attention.filter(({ kind }) => !ELSEWHERE.includes(kind));

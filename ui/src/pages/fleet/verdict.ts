@@ -1,7 +1,7 @@
 // Is everything backed up, everywhere? The answer in a heading and a sentence.
 import { PLAN_STATES, type PlanState } from '$/components/states';
 import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
-import { causes } from './needs';
+import { causes, things } from './needs';
 import { isOutOfSight, type Row } from './rows';
 import { fleet } from './words';
 
@@ -22,12 +22,21 @@ export function verdict(all: Row[], overview: Overview): Verdict {
 function heading(all: Row[], needing: number, overview: Overview): string {
   const words = fleet.verdict;
   if (needing > 0) return all.length === 1 ? words.oneNeeds : words.needYou(needing, all.length);
+  const others = things(overview).length;
   const snoozed = all.filter((row) => row.snoozed && isRed(row)).length;
-  if (snoozed > 0) return words.snoozed(snoozed);
+  if (snoozed > 0) return words.snoozed(snoozed, others);
   const saved = all.filter(hasBackup).length;
   if (saved === 0) return words.nothing;
   if (saved < all.length) return words.some(saved, all.length);
-  return overview.machines.length > 1 ? words.good : words.goodAlone;
+  if (others > 0) return words.goodBut(others);
+  if (overview.machines.length < 2) return words.goodAlone;
+  return isAllShown(all, overview) ? words.good : words.goodInSight;
+}
+
+/** A machine of which no plan is seen may have some that are not. */
+function isAllShown(all: Row[], { machines }: Overview): boolean {
+  const seen = new Set(all.map(({ machine }) => machine.keyId));
+  return machines.every(({ here, keyId }) => here || seen.has(keyId));
 }
 
 function about(needing: Row[], all: Row[]): string {

@@ -3,6 +3,7 @@ import { NBSP } from '$/format';
 import { form, plural, words } from '$/messages';
 
 const { plans, machines } = words;
+const thingsNeed = (n: number) => plural(n, { one: 'thing needs', other: 'things need' });
 
 export const fleet = {
   verdict: {
@@ -10,9 +11,11 @@ export const fleet = {
       `${n} of ${plans(all)} ${form(n, { one: 'needs', other: 'need' })} you.`,
     oneNeeds: 'Your one plan needs you.',
     good: 'Everything is backed up, everywhere.',
+    goodInSight: 'Everything is backed up, everywhere this machine can see.',
+    goodBut: (n: number) => `Every plan in sight is backed up; ${thingsNeed(n)} you.`,
     goodAlone: 'Everything is backed up.',
-    snoozed: (n: number) =>
-      `Nothing needs you; ${plural(n, { one: 'plan is', other: 'plans are' })} snoozed.`,
+    snoozed: (n: number, things: number) =>
+      `${things > 0 ? thingsNeed(things) : 'Nothing needs'} you; ${plural(n, { one: 'plan is', other: 'plans are' })} snoozed.`,
     some: (n: number, all: number) =>
       `${n} of ${plans(all)} ${form(n, { one: 'is', other: 'are' })} backed up.`,
     nothing: 'Nothing is backed up yet.',
@@ -130,6 +133,7 @@ export const fleet = {
     nothing: 'No plan matches',
     clear: 'Clear filters',
     showsNone: (machine: string, here: string) => `${machine} shows ${here} none of its plans.`,
+    hasNone: (machine: string) => `${machine} has no plan yet.`,
   },
   groups: {
     title: 'All machines',

@@ -75,7 +75,12 @@ export const machine = {
     empty: 'No plan yet',
     emptyWhat: 'A plan says what is saved, where to and when.',
     unseen: (peer: string) => `${peer} shows no plan here.`,
-    unseenWhat: (here: string) => `To see them, ${here} needs read-operations there.`,
+    unseenWhat: (here: string, some: boolean) =>
+      some
+        ? `If it has any, they are not among what ${here} may see there.`
+        : `To see them, ${here} needs read-operations there.`,
+    noneThere: (peer: string) => `${peer} has no plan yet`,
+    noneThereWhat: (here: string) => `What it backs up one day is shown here: ${here} may see it.`,
   },
   repos: {
     title: 'Repos',
@@ -104,6 +109,7 @@ export const machine = {
       conflict: 'Conflict',
       disabled: 'Disabled',
     } as Record<string, string>,
+    notOpened: 'Not opened yet',
     locked: (by: string) => `Locked by ${by}`,
   },
   ops: {
@@ -144,7 +150,7 @@ export const machine = {
       [
         'To see its repos, plans and settings ' + here + ' needs ',
         'read-config',
-        ` on ${peer}; to change them, `,
+        ` on ${peer}; to see and change them, `,
         'write-config',
       ] as const,
     file: 'Config file',

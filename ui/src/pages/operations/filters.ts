@@ -27,6 +27,12 @@ export function isFiltering(filter: Filter): boolean {
   return NAMES.some((name) => filter[name]) && Object.keys(filter).some((name) => name !== 'time');
 }
 
+/** Only what runs now, of everything. */
+export function isOnlyRunning(filter: Filter): boolean {
+  const chosen = NAMES.filter((name) => filter[name] && name !== 'time');
+  return filter.state === 'running' && chosen.length === 1;
+}
+
 function list(value: string | undefined): string[] {
   return value ? value.split(',').filter(Boolean) : [];
 }

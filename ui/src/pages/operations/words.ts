@@ -82,6 +82,8 @@ export const ops = {
   end: 'That is all there is.',
   nothing: 'No operation matches',
   nothingWhat: 'Nothing that is known here has all of these.',
+  noneRuns: 'Nothing runs now',
+  noneRunsWhat: 'What begins is shown here by itself.',
   none: 'Nothing has run yet',
   noneWhat: 'Every backup, check and restore will be listed here, of all machines you see.',
   gone: (machine: string) => `no longer on ${machine}`,

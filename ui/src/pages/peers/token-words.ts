@@ -53,6 +53,7 @@ export const tokenWords = {
       : max === 0
         ? 'Whoever has this text can pair, as often as they like.'
         : `Whoever has this text can pair, until ${max} machines have.`,
+  spent: 'It is used: nobody else can pair with it.',
   endsIn: (left: string) => `It ends in ${left}.`,
   ended: 'It has ended.',
   runLine: (who: string) => `On ${who}, run this line`,

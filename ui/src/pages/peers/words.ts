@@ -90,6 +90,7 @@ export const peerWords = {
   why: (message: string, remedy: string) => `${sentence(message)} ${sentence(remedy)}`,
   removedKeys: 'Removed machines',
   removedAt: 'removed',
+  replacedBy: (name: string) => `replaced by ${name}`,
   allowWhat: 'refused until they are allowed again, or come with a newer token',
   allowAct: 'Allow again',
   allowOne: (name: string) => `Allow ${name} again`,

@@ -1,5 +1,5 @@
 // The sentence under a plan's name: how it stands, and until when that holds.
-import { age, moment, NBSP, span } from '$/format';
+import { age, moment, NBSP, span, withMoments } from '$/format';
 import type { Row } from '../fleet/rows';
 import { plan as words } from './words';
 
@@ -13,6 +13,12 @@ export function when(at: string, now: number): string {
 export function lede(row: Row, now: number): string {
   const said = [first(row, now), second(row, now)].filter(Boolean);
   return said.join(' ');
+}
+
+/** Why it is not fresh; nothing where the sentence under its name says it already. */
+export function reasonOf({ plan, fleet, state }: Row, now: number): string | undefined {
+  if (state === 'paused' && plan.enabled && !plan.disabledReason) return undefined;
+  return fleet.reason && withMoments(fleet.reason, now);
 }
 
 /** By its owner, and not because of its repo. */

@@ -9,6 +9,8 @@ export const plan = {
   run: 'Run now',
   restore: 'Restore',
   edit: 'Edit',
+  away: (repo: string, here: string) =>
+    `${repo} is not on ${here}: its snapshots are read where it is.`,
   mayRun: 'needs an operator',
   mayChange: 'needs an admin',
   lede: {

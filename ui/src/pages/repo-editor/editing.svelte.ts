@@ -33,9 +33,11 @@ export class Editing {
   conflicts = $state.raw<FieldName[]>([]);
   before = $state.raw<Fields>();
   taken = $state.raw<FieldName[]>([]);
+  /** Why it was not saved. */
   failed = $state.raw<Failure>();
   unread = $state.raw<Failure>();
   test = $state.raw<RepoTest>();
+  testFailed = $state.raw<Failure>();
   testing = $state(false);
   busy = $state(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -152,11 +154,11 @@ export class Editing {
   async tryIt(): Promise<void> {
     this.testing = true;
     this.test = undefined;
-    this.failed = undefined;
+    this.testFailed = undefined;
     try {
       this.test = await editing.drafts.testRepo(this.#question);
     } catch (thrown) {
-      this.failed = failure(thrown);
+      this.testFailed = failure(thrown);
     } finally {
       this.testing = false;
     }

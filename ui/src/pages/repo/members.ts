@@ -14,6 +14,7 @@ const LOOKS: Record<string, MemberLook> = {
   sent: { tone: 'off', icon: 'wait', word: states.sent },
   awaited: { tone: 'off', icon: 'wait', word: states.awaited },
   'not-granted': { tone: 'off', icon: 'wait', word: states.notGranted },
+  leaving: { tone: 'off', icon: 'wait', word: states.leaving },
   deleted: { tone: 'off', icon: 'gone', word: states.deleted },
   conflict: { tone: 'bad', icon: 'refused', word: states.conflict },
   refused: { tone: 'bad', icon: 'refused', word: states.refused },

@@ -1,6 +1,7 @@
 // What can be chosen to restore.
 import type { Snapshot } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan } from '$/gen/holdfast/api/v1/fleet_pb';
+import type { Partly } from '$/api';
 import { urls } from '$/app/urls';
 
 /** By machine, then plan; what has neither comes last. */
@@ -24,8 +25,13 @@ export function hrefOf(one: Snapshot, here: string): string {
   return urls.snapshot(here, one.repo, one.shortId, path);
 }
 
-/** Plans of which no snapshot is here. */
-export function without(plans: FleetPlan[], snapshots: Snapshot[] | undefined): FleetPlan[] {
-  const have = new Set((snapshots ?? []).map((one) => `${one.instance}/${one.plan}`));
-  return plans.filter(({ plan }) => plan && !have.has(`${plan.instance}/${plan.id}`));
+/** Plans of which no snapshot is here. Of a repo that may be among those not read nothing is said. */
+export function without(plans: FleetPlan[], read: Partly<Snapshot> | undefined): FleetPlan[] {
+  const snapshots = read?.all ?? [];
+  const have = new Set(snapshots.map((one) => `${one.instance}/${one.plan}`));
+  const seen = new Set(snapshots.map(({ repo }) => repo));
+  return plans.filter(
+    ({ plan }) =>
+      plan && !have.has(`${plan.instance}/${plan.id}`) && (!read?.unread || seen.has(plan.repo)),
+  );
 }
