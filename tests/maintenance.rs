@@ -447,6 +447,32 @@ async fn exclusive_work_waits_for_a_lock_of_somebody_at_work_and_says_whose() {
 }
 
 #[tokio::test]
+async fn own_backups_go_on_while_a_prune_waits_for_somebody_else() {
+    let machine = Machine::with_much_to_save();
+    machine.memory.keeping.lock().unwrap().own_names = vec!["nas".to_owned()];
+    machine.memory.keeping.lock().unwrap().lock_wait = Duration::from_secs(60);
+    assert!(machine.restic(&["init"]).status().unwrap().success());
+    let mut other = holder(&machine);
+    let prune = machine.engine.maintain(&repo_id(), Task::Prune, By::Person).await.unwrap();
+    let mut live = machine.engine.watch(prune).unwrap();
+    let mut says = async |begin: &str| {
+        live.wait_for(|live| live.operation.message.starts_with(begin)).await.map(drop).unwrap();
+    };
+    says("waits: the repository is locked by process").await;
+
+    let backup = machine.engine.backup(&plan_id()).await.unwrap();
+    let mut running = machine.engine.watch(backup).unwrap();
+    running.wait_for(|live| live.progress.bytes_done > 0).await.map(drop).unwrap();
+    // For its own it waits in line: their locks are not somebody else's.
+    other.stdin.take().unwrap().write_all(b"dump").unwrap();
+    other.wait().unwrap();
+    says("waits for: backup of plan home since 20").await;
+    machine.engine.cancel(backup).unwrap();
+    let ended = end_of(&machine, prune).await;
+    assert_eq!(ended.status, Status::Succeeded, "{}", ended.message);
+}
+
+#[tokio::test]
 async fn a_lock_that_stays_fails_the_run_once_the_wait_is_over() {
     let machine = machine();
     machine.memory.keeping.lock().unwrap().lock_wait = Duration::ZERO;

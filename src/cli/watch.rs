@@ -219,6 +219,10 @@ fn measured(progress: &Progress) -> String {
     let left = progress
         .seconds_remaining
         .map(|seconds| format!(", {} left", words::duration(Duration::from_secs(seconds))));
+    // Upkeep counts neither files nor bytes.
+    if progress.files_total == 0 && progress.bytes_total == 0 {
+        return format!("under way{}", left.unwrap_or_default());
+    }
     // A narrow terminal cuts the end off: what matters least stands there.
     format!(
         "{} of {}{}, {} of {} files",
@@ -342,6 +346,8 @@ mod tests {
 
     #[test]
     fn progress_names_files_bytes_and_time_left() {
+        let pruning = Progress { permille: 300, ..Progress::default() };
+        assert_eq!(measured(&pruning), "under way");
         let progress = Progress {
             files_done: 3,
             files_total: 10,

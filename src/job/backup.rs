@@ -108,7 +108,7 @@ impl Engine {
         };
         let repo = inner.ports.repo(&plan.repo).await?.tuned(plan.tuning);
         let keeping = inner.ports.keeping(&plan.repo).await?;
-        let _repo_turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
+        let repo_turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let flow = active.operation().flow;
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
         let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
@@ -121,7 +121,8 @@ impl Engine {
             stdin: plan.dump.as_ref().map(|dump| dump.name.clone()),
             manner: plan.manner.clone(),
         });
-        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let turn = Some(&repo_turn);
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn };
         let (journal, outcome) = match &plan.dump {
             Some(dump) => {
                 let until = clock::monotonic().plus(keeping.lock_wait);

@@ -60,7 +60,7 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(repo).await?;
         let keeping = self.inner.ports.keeping(&repo.id).await?;
-        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn: None };
         site.may_forget(plan)?;
         self.picks(site, plan, &mut cancel).await
     }
@@ -83,7 +83,7 @@ impl Engine {
             Some(plan) => drop(keeping.plans.insert(plan.clone(), Retention::Keep(rules))),
             None => keeping.rules = Some(rules),
         }
-        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn: None };
         site.may_forget(plan)?;
         self.picks(site, plan, &mut cancel).await
     }

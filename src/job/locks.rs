@@ -2,15 +2,19 @@
 //!
 //! 1. Every removal is an operation.
 //! 2. A lock whose process may be at work stays, and is said to be in the way, with whose it is.
+//! 3. Who waits for somebody else's lock has no turn meanwhile, so this instance's own work goes on;
+//!    it asks for its turn again once only this instance's own locks are left, for which the line waits.
 
 use super::board::Active;
 use super::engine::{About, Inner};
 use super::journal::Journal;
-use super::queue::Mode;
-use super::{Engine, Keeping, RepoSpec};
+use super::queue::{Mode, Turn};
+use super::{Engine, Keeping, RepoSpec, Run};
 use crate::clock;
 use crate::model::{FlowId, OperationKind, RepoGuid, RepoId, Status, Timestamp};
-use crate::restic::{Cleared, Command, Failure, Lock, Outcome, Reason, Restic, SnapshotFilter};
+use crate::restic::{
+    Cleared, Command, Failure, Lock, Outcome, OwnRun, Reason, Restic, SnapshotFilter,
+};
 use crate::shutdown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -36,6 +40,8 @@ pub(super) struct Site<'a> {
     pub(super) restic: &'a Restic,
     pub(super) repo: &'a RepoSpec,
     pub(super) keeping: &'a Keeping,
+    /// What its work needs, where it needs one.
+    pub(super) turn: Option<&'a Turn>,
 }
 
 impl Engine {
@@ -89,12 +95,37 @@ impl Engine {
         mode: Mode,
         until: Timestamp,
     ) {
+        loop {
+            let has_waited = self.wait_for_others(active, site, mode, until).await;
+            if has_waited && let Some(turn) = site.turn {
+                let back = self.back_in_line(active, turn).await;
+                // It took its time, and somebody else may have come.
+                if back.is_ok() && clock::monotonic() < until {
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+
+    /// Waits, without a turn, until no lock of somebody else is in the way. Whether there was one.
+    async fn wait_for_others(
+        &self,
+        active: &Active,
+        site: Site<'_>,
+        mode: Mode,
+        until: Timestamp,
+    ) -> bool {
         let mut cancel = active.cancelled();
         let mut said = None;
         loop {
             let operation = active.operation();
             let left = self.clear(site, operation.flow, &mut cancel).await.unwrap_or_default();
-            let in_way = left.iter().find(|lock| mode == Mode::Alone || lock.exclusive);
+            // With the turn there is nobody of this instance for whom it had to wait.
+            let own = if said.is_some() { self.own_runs(&site.repo.id).await } else { Vec::new() };
+            let is_in_way = |lock: &&Lock| mode == Mode::Alone || lock.exclusive;
+            let mut in_way = left.iter().filter(is_in_way);
+            let in_way = in_way.find(|lock| !lock.is_of(&own));
             let since = self.noted(site.repo, &left, in_way).await;
             let Some(lock) = in_way else { break };
             let by = lock.to_string();
@@ -103,10 +134,11 @@ impl Engine {
             }
             self.set_locked(&site.repo.id, Some(by.clone()));
             if clock::monotonic() >= until {
-                return;
+                return said.is_some();
             }
             if said.as_ref() != Some(&lock.pid) {
                 said = Some(lock.pid);
+                site.turn.inspect(|turn| turn.step_aside());
                 let message = format!("waits: the repository is locked by {by}");
                 self.inner.record(active.amend(|op| op.message = message)).await;
                 self.inner.board.changed();
@@ -117,6 +149,16 @@ impl Engine {
         }
         self.set_locked(&site.repo.id, None);
         active.amend_silently(|op| op.message.clear());
+        said.is_some()
+    }
+
+    /// The restics of this instance that work on that repo now.
+    async fn own_runs(&self, repo: &RepoId) -> Vec<OwnRun> {
+        let open = self.inner.ports.call(|ports| ports.runs.open()).await.unwrap_or_default();
+        let is_at_work =
+            |run: &Run| run.repo == *repo && self.inner.board.find(run.operation).is_some();
+        let at_work = open.into_iter().filter(is_at_work);
+        at_work.map(|Run { pid, since, .. }| OwnRun { pid, since }).collect()
     }
 
     /// Keeps which locks there are; since when the one in the way is.

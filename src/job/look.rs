@@ -160,7 +160,7 @@ impl Engine {
         let claim = Claim::Repo { repo: repo.id.clone(), mode: Mode::Shared, at_once: None };
         let what = format!("somebody reads from repo {}", repo.id);
         let wish = Wish { claim, priority: Priority::Wanted, what };
-        let mut turn = self.inner.queue.enter(wish);
+        let turn = self.inner.queue.enter(wish);
         // Who reads has no operation that could tell what it waits for.
         while turn.wait().await.is_some() {}
         turn

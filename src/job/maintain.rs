@@ -7,9 +7,7 @@ use super::queue::Mode;
 use super::run_by::By;
 use super::{Engine, JobError, Standing};
 use crate::clock;
-use crate::model::{
-    Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Status, Subset,
-};
+use crate::model::{Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Status};
 use crate::restic::{Command, Failure, Guarded, Measure, Reach, Reason, SnapshotFilter};
 use std::sync::Arc;
 
@@ -160,13 +158,14 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(&repo).await?;
         let keeping = self.inner.ports.keeping(&repo.id).await?;
-        let _turn = match task.mode() {
+        let turn = match task.mode() {
             Some(mode) => Some(self.repo_turn(active, (&repo, &keeping), mode).await?),
             None => None,
         };
         let guid = self.standing(&restic, &repo, &mut active.cancelled()).await?;
         active.amend_silently(|op| op.repo_guid = Some(guid.clone()));
-        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let turn = turn.as_ref();
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn };
         match task {
             Task::Forget(plan) => {
                 let end = self.forget_steps(active, site, plan.as_ref()).await?;
@@ -207,14 +206,18 @@ impl Engine {
             let repo = site.repo.id.clone();
             self.inner.ports.tell(move |ports| ports.runs.keep_part_read(&repo, part)).await;
         }
-        outcome?;
-        Ok(done(match part {
-            None => "no errors; the data itself was not read".to_owned(),
-            Some(Subset { of: 1, .. }) => "no errors; all data was read".to_owned(),
-            Some(Subset { part, of }) => {
-                format!("no errors; part {part} of {of} of the data was read")
+        match (outcome, part) {
+            (Ok(_), None) => Ok(done("no errors; the data itself was not read".to_owned())),
+            (Ok(_), Some(part)) => Ok(done(format!("no errors; {}", part.in_words()))),
+            // Until this part is found to be well, no other one says that it is.
+            (Err(failure), Some(part)) if failure.reason == Reason::Damaged => {
+                active.needs_a_person(true);
+                let (status, message) =
+                    (Some(Status::Failed), format!("{failure}. Of it, {}", part.in_words()));
+                Ok(End { status, message, ..End::default() })
             }
-        }))
+            (Err(failure), _) => Err(failure.into()),
+        }
     }
 
     async fn stats(&self, active: &Active, site: Site<'_>) -> Result<End, JobError> {

@@ -7,6 +7,7 @@
 //! 2. What a person asked for comes before what was due; else who came first comes first.
 //! 3. Who waits to work alone is not overtaken by who came later to share.
 //! 4. Whoever waits is told for what.
+//! 5. Who has a turn and cannot use it steps aside, and comes back to the place it had.
 
 use crate::model::{PlanId, RepoId, Timestamp};
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ struct Line {
     at_once: Option<u32>,
     waiting: BTreeMap<(Priority, Number), Wish>,
     working: BTreeMap<Number, (Wish, Timestamp)>,
+    /// Had their turn, and let others go first.
+    aside: BTreeMap<(Priority, Number), Wish>,
 }
 
 impl Line {
@@ -72,6 +75,19 @@ impl Line {
     fn leave(&mut self, place: (Priority, Number)) {
         self.waiting.remove(&place);
         self.working.remove(&place.1);
+        self.aside.remove(&place);
+    }
+
+    fn step_aside(&mut self, place: (Priority, Number)) {
+        if let Some((wish, _)) = self.working.remove(&place.1) {
+            self.aside.insert(place, wish);
+        }
+    }
+
+    fn come_back(&mut self, place: (Priority, Number)) {
+        if let Some(wish) = self.aside.remove(&place) {
+            self.waiting.insert(place, wish);
+        }
     }
 
     /// Lets all begin whose turn it is now.
@@ -158,7 +174,7 @@ pub(super) struct Turn {
     queue: Queue,
     place: (Priority, Number),
     changes: watch::Receiver<u64>,
-    said: String,
+    said: Mutex<String>,
 }
 
 impl Queue {
@@ -186,29 +202,48 @@ impl Queue {
         let changes = self.changes.subscribe();
         let mut place = (wish.priority, 0);
         self.change(|line| place = line.enter(wish));
-        Turn { queue: self.clone(), place, changes, said: String::new() }
+        Turn { queue: self.clone(), place, changes, said: Mutex::default() }
     }
 }
 
 impl Turn {
     /// Waits until it is this one's turn (`None`), or until there is something new to say of what it
     /// waits for. Loses nothing when dropped while it waits.
-    pub(super) async fn wait(&mut self) -> Option<String> {
+    pub(super) async fn wait(&self) -> Option<String> {
+        let mut changes = self.changes.clone();
         loop {
-            self.changes.borrow_and_update();
+            changes.borrow_and_update();
             let obstacle = {
                 let line = self.queue.line();
                 line.waiting.get(&self.place).map(|wish| line.obstacle(self.place, wish))
             };
             // Whoever no longer waits works.
             let reason = obstacle?.unwrap_or_default();
-            if reason != self.said {
-                self.said.clone_from(&reason);
+            if self.says(&reason) {
                 return Some(reason);
             }
             // The sender lives as long as this turn.
-            let _ = self.changes.changed().await;
+            let _ = changes.changed().await;
         }
+    }
+
+    /// Whether that is new.
+    fn says(&self, reason: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *said != reason;
+        reason.clone_into(&mut said);
+        is_new
+    }
+
+    /// Lets others work meanwhile: what this one waits for is not in the line.
+    pub(super) fn step_aside(&self) {
+        self.queue.change(|line| line.step_aside(self.place));
+    }
+
+    /// Joins the line again, at the place it had; [`Turn::wait`] says when the turn has come.
+    pub(super) fn come_back(&self) {
+        self.queue.change(|line| line.come_back(self.place));
+        self.says("");
     }
 }
 
@@ -335,10 +370,10 @@ mod tests {
     #[tokio::test]
     async fn a_turn_that_is_given_up_lets_the_next_one_begin() {
         let queue = Queue::default();
-        let mut first = queue.enter(shared("a", "one"));
+        let first = queue.enter(shared("a", "one"));
         assert_eq!(first.wait().await, None);
-        let mut prune = queue.enter(alone("a", "prune"));
-        let mut late = queue.enter(shared("a", "late"));
+        let prune = queue.enter(alone("a", "prune"));
+        let late = queue.enter(shared("a", "late"));
         assert!(prune.wait().await.unwrap().starts_with("one since"));
         assert!(late.wait().await.unwrap().starts_with("prune"));
         assert!(prune.wait().now_or_never().is_none(), "said once");
@@ -346,13 +381,36 @@ mod tests {
         assert_eq!(late.wait().await, None);
         drop(first);
         queue.limit(Some(1));
-        let mut third = queue.enter(shared("b", "third"));
+        let third = queue.enter(shared("b", "third"));
         assert!(third.wait().await.unwrap().starts_with("late since"));
         queue.limit(None);
         assert_eq!(third.wait().await, None);
         assert_eq!(late.wait().await, None, "it still is");
         drop((late, third));
         assert!(queue.line().working.is_empty() && queue.line().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_steps_aside_lets_others_go_first_and_keeps_its_place() {
+        let queue = Queue::default();
+        let prune = queue.enter(alone("a", "prune"));
+        assert_eq!(prune.wait().await, None);
+        let backup = queue.enter(shared("a", "backup"));
+        assert!(backup.wait().await.unwrap().starts_with("prune since"));
+        prune.step_aside();
+        assert_eq!(backup.wait().await, None);
+        prune.come_back();
+        assert!(prune.wait().await.unwrap().starts_with("backup since"));
+        let late = queue.enter(shared("a", "late"));
+        assert_eq!(late.wait().await.unwrap(), "prune, which comes first");
+        drop(backup);
+        assert_eq!(prune.wait().await, None);
+        prune.step_aside();
+        drop(prune);
+        assert_eq!(late.wait().await, None);
+        drop(late);
+        let line = queue.line();
+        assert!(line.working.is_empty() && line.waiting.is_empty() && line.aside.is_empty());
     }
 
     proptest! {

@@ -12,10 +12,6 @@ use tokio::time::sleep;
 /// How long it is tried to reach a storage before a person is told.
 const PROBED_WITHIN: Duration = Duration::from_secs(30);
 
-async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    tokio::select! { () = one => {} () = other => {} }
-}
-
 /// Who wants a repository to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -61,18 +57,7 @@ impl Engine {
     pub async fn probe(&self, access: &RepoAccess) -> Result<Option<RepoGuid>, JobError> {
         let mut stopping = self.inner.task()?;
         let restic = self.inner.locator.restic().await?;
-        let patience = shutdown::Shutdown::default();
-        let mut cancel = patience.guard();
-        let asking = restic.guid(access, &mut cancel);
-        tokio::pin!(asking);
-        let found = tokio::select! {
-            found = &mut asking => found,
-            () = first(sleep(PROBED_WITHIN), stopping.asked()) => {
-                patience.ask();
-                asking.await
-            }
-        };
-        match found.map_err(Failure::given_up) {
+        match look(&restic, access, &mut stopping).await {
             Ok(guid) => Ok(Some(guid)),
             Err(Failure { reason: Reason::RepositoryMissing, .. }) => Ok(None),
             Err(failure) => Err(failure.into()),
@@ -167,7 +152,7 @@ impl Engine {
         let turn = cancel.run(self.inner.alone(&repo.id)).await;
         let _alone = turn.ok_or(JobError::Cancelled)?;
         let known = self.known(repo).await?;
-        let found = restic.guid(&repo.access, cancel).await;
+        let found = look(restic, &repo.access, cancel).await;
         if let Some(known) = known {
             return same(&repo.id, known, found);
         }
@@ -222,6 +207,27 @@ impl Engine {
         self.inner.finish(&active, guid.as_ref().map(done).map_err(|f| f.clone().into())).await;
         Ok(guid?)
     }
+}
+
+/// What is found there. Newer versions of restic ask again and again where the answer is that there is
+/// nothing, such as no bucket: after [`PROBED_WITHIN`] the last answer counts.
+async fn look(
+    restic: &Restic,
+    access: &RepoAccess,
+    cancel: &mut shutdown::Guard,
+) -> Result<RepoGuid, Failure> {
+    let patience = shutdown::Shutdown::default();
+    let mut enough = patience.guard();
+    let asking = restic.guid(access, &mut enough);
+    tokio::pin!(asking);
+    let is_late = tokio::select! {
+        found = &mut asking => return found,
+        () = sleep(PROBED_WITHIN) => true,
+        () = cancel.asked() => false,
+    };
+    patience.ask();
+    let found = asking.await;
+    if is_late { found.map_err(Failure::given_up) } else { found }
 }
 
 fn may_create(repo: &RepoSpec, wish: Wish) -> Result<(), JobError> {

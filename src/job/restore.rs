@@ -154,7 +154,7 @@ impl Engine {
         let restic = self.inner.locator.restic().await?;
         let repo = self.inner.ports.repo(&request.repo).await?;
         let keeping = self.inner.ports.keeping(&repo.id).await?;
-        let _turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
+        let turn = self.repo_turn(active, (&repo, &keeping), Mode::Shared).await?;
         let only =
             SnapshotFilter { snapshot: Some(request.snapshot.clone()), ..Default::default() };
         let snapshots = self.listed(&restic, &repo, only, &mut cancel).await?;
@@ -164,7 +164,8 @@ impl Engine {
         request.check_target().await?;
         active.amend_silently(|op| op.snapshot = Some(id.to_string()));
         let command = Command::Restore(Restore { snapshot: id.clone(), ..request.command() });
-        let site = Site { restic: &restic, repo: &repo, keeping: &keeping };
+        let turn = Some(&turn);
+        let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn };
         let (journal, outcome) = self.run_unlocked(active, site, (Mode::Shared, &command)).await;
         let snapshot = Some(id.to_string());
         match outcome {

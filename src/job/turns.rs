@@ -27,12 +27,25 @@ impl Engine {
 
     async fn turn(&self, active: &Active, claim: Claim) -> Result<Turn, JobError> {
         let what = named(&active.operation());
-        let mut turn = self.inner.queue.enter(Wish { claim, priority: active.priority(), what });
+        let turn = self.inner.queue.enter(Wish { claim, priority: active.priority(), what });
+        self.stand_in_line(active, &turn).await?;
+        Ok(turn)
+    }
+
+    /// Takes up again the turn that was let go; the operation runs from then on.
+    pub(super) async fn back_in_line(&self, active: &Active, turn: &Turn) -> Result<(), JobError> {
+        turn.come_back();
+        self.stand_in_line(active, turn).await?;
+        self.inner.now_running(active).await;
+        Ok(())
+    }
+
+    async fn stand_in_line(&self, active: &Active, turn: &Turn) -> Result<(), JobError> {
         let mut cancel = active.cancelled();
         loop {
             match cancel.run(turn.wait()).await {
                 None => return Err(JobError::Cancelled),
-                Some(None) => return Ok(turn),
+                Some(None) => return Ok(()),
                 Some(Some(reason)) => {
                     self.say_waiting(active, format!("waits for: {reason}")).await;
                 }

@@ -24,6 +24,9 @@ pub struct Subset {
     pub of: u16,
 }
 
+/// How a message says that it was read.
+const READ: &str = "data was read";
+
 /// A text that is no such amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
@@ -125,6 +128,30 @@ impl fmt::Display for ReadData {
     }
 }
 
+impl Subset {
+    /// What was read of the data, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self { of: 1, .. } => format!("all {READ}"),
+            Self { part, of } => format!("part {part} of {of} of the {READ}"),
+        }
+    }
+
+    /// The part that such words in a message tell of.
+    #[must_use]
+    pub fn told_in(message: &str) -> Option<Self> {
+        let words = message.split(READ).next().filter(|words| words.len() < message.len())?;
+        let mut words = words.split_whitespace().rev();
+        if words.next() == Some("all") {
+            return Some(Self { part: 1, of: 1 });
+        }
+        let mut number = || words.nth(1)?.parse::<u16>().ok();
+        let (of, part) = (number()?, number()?);
+        format!("{part}/{of}").parse().ok()
+    }
+}
+
 impl FromStr for Subset {
     type Err = AmountError;
 
@@ -162,6 +189,21 @@ mod tests {
                 })
                 .collect();
             assert_eq!(turns, (1..=parts).chain([1]).collect::<Vec<_>>(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_told_in_words_and_found_in_them() {
+        for text in ["1/1", "1/20", "20/20", "3/256"] {
+            let subset: Subset = text.parse().unwrap();
+            let words = subset.in_words();
+            for message in [format!("no errors; {words}"), format!("Damaged (part 1). {words}")] {
+                assert_eq!(Subset::told_in(&message), Some(subset), "{message}");
+            }
+        }
+        let no_errors = "no errors; the data itself was not read";
+        for message in ["", no_errors, "data was read", "part x of 2 of the data was read"] {
+            assert_eq!(Subset::told_in(message), None, "{message}");
         }
     }
 

@@ -360,6 +360,11 @@ const PHRASES: &[(Phrase, Reason)] = &[
         &["unable to open config file", "the specified bucket does not exist"],
         Reason::RepositoryMissing,
     ),
+    // 0.18 asks again and again, and never comes to say that it is fatal.
+    (
+        &["(<config/>) returned error", "the specified bucket does not exist"],
+        Reason::RepositoryMissing,
+    ),
     (&["host key verification failed"], Reason::HostKey),
     // 0.14 and 0.18 say it of a server that answers 403, and S3 of a policy.
     (&["blob not removed", "403"], Reason::AppendOnly),

@@ -111,6 +111,14 @@ fn what_was_given_up_says_what_it_waited_for() {
     assert_eq!(failure.reason, Reason::Unreachable);
     assert!(failure.said.ends_with("connection refused"), "{failure}");
     assert_eq!(Failure::interrupted("").given_up().reason, Reason::Unreachable);
+
+    let stderr = "Stat(<config/>) returned error, retrying after 571.394927ms: Stat: The specified bucket does not exist\n\
+                  Stat(<config/>) returned error, retrying after 2.305195571s: Stat: The specified bucket does not exist\n\
+                  signal interrupt received, cleaning up\n\
+                  Fatal: unable to open config file: context canceled\n\
+                  Is there a repository at the following location?\n\
+                  s3:http://127.0.0.1:8000/bucket\n";
+    assert_eq!(Failure::interrupted(stderr).given_up().reason, Reason::RepositoryMissing);
 }
 
 #[test]

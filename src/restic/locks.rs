@@ -33,6 +33,12 @@ impl Lock {
         let Self { host, user, pid, .. } = self;
         format!("{host}/{user}/{pid}")
     }
+
+    /// Whether it is that of one of these runs on this host.
+    #[must_use]
+    pub fn is_of(&self, runs: &[OwnRun]) -> bool {
+        !runs.is_empty() && is_of(self, runs, &host())
+    }
 }
 
 impl fmt::Display for Lock {
@@ -116,20 +122,20 @@ fn decide<'a>(
 }
 
 /// Whether a lock is that of one of these runs, by all that it says.
-fn is_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> bool {
+fn is_of(lock: &Lock, runs: &[OwnRun], host: &str) -> bool {
     let recorded = |run: &OwnRun| run.pid == lock.pid && lock.time >= run.since.minus(CLOCK_STEP);
-    lock.host == here.host && runs.iter().any(recorded)
+    lock.host == host && runs.iter().any(recorded)
 }
 
 /// The locks of these runs whose processes still run.
 fn at_work(locks: &[Lock], runs: &[OwnRun], here: &Here<'_>) -> Vec<Lock> {
-    let is_at_work = |lock: &&Lock| is_of(lock, runs, here) && (here.is_restic)(lock.pid);
+    let is_at_work = |lock: &&Lock| is_of(lock, runs, &here.host) && (here.is_restic)(lock.pid);
     locks.iter().filter(is_at_work).cloned().collect()
 }
 
 fn owner_of(lock: &Lock, runs: &[OwnRun], here: &Here<'_>) -> Owner {
     let gone = lock.host == here.host && !(here.is_restic)(lock.pid);
-    if gone && is_of(lock, runs, here) {
+    if gone && is_of(lock, runs, &here.host) {
         Owner::Gone
     } else if gone || here.now.since(lock.time) > STALE_AFTER {
         Owner::StaleElse

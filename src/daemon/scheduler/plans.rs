@@ -5,7 +5,7 @@ use crate::config::{Config, Plan};
 use crate::daemon::Node;
 use crate::daemon::ports::{Repos, disabled_reason};
 use crate::job::{By, Engine, JobError, RunEnded};
-use crate::model::{KeyId, PlanId, Status, Timestamp};
+use crate::model::{KeyId, OperationKind, PlanId, Status, Timestamp};
 use crate::reconcile::Shard;
 use crate::schedule::{Ended, Entry, Ran, Schedule, Start, TaskKey};
 use crate::store::trust::PlanRun;
@@ -88,18 +88,23 @@ async fn never() -> Ran {
 /// What the history knows of a run that began at that time or later.
 async fn recorded(history: &History, plan: &Plan, began: Timestamp) -> Ran {
     let shard = Shard { repo: plan.repo.to_string(), plan: plan.id.to_string() };
-    let read = history.read(move |reader| reader.own_backups(&shard, LOOKED_AT)).await;
-    let Ok((_, backups)) = read else { return Ended::Interrupted.into() };
+    let read = history.read(move |reader| {
+        reader.newest(reader.owner(), &shard, Some(OperationKind::Backup), LOOKED_AT)
+    });
+    let Ok(backups) = read.await else { return Ended::Interrupted.into() };
     let since = began.minus(MOMENT);
-    let newest = backups.into_iter().filter(|backup| backup.started_at >= since);
+    let backups = backups.into_iter().filter_map(|backup| backup.state);
+    let newest = backups.filter(|backup| backup.started_at >= since);
     let newest = newest.max_by_key(|backup| backup.started_at);
-    let flow = newest.as_ref().and_then(|backup| backup.flow);
-    let end = match newest.map(|backup| (backup.status, backup.has_snapshot)) {
-        Some((Some(Status::Succeeded | Status::Warning | Status::Skipped), _)) => Ended::Well,
-        Some((Some(Status::Lost), true)) => Ended::Well,
-        Some((Some(Status::Failed | Status::Lost), _)) => Ended::Failed,
+    // What a person asked for meanwhile is no attempt of this run.
+    let attempt = newest.as_ref().filter(|backup| backup.attempt.is_some());
+    let flow = attempt.map(|backup| backup.flow);
+    let end = match newest.map(|backup| (backup.status, backup.snapshot.is_some())) {
+        Some((Status::Succeeded | Status::Warning | Status::Skipped, _)) => Ended::Well,
+        Some((Status::Lost, true)) => Ended::Well,
+        Some((Status::Failed | Status::Lost, _)) => Ended::Failed,
         // Stopped with the daemon, or it never began.
-        Some((Some(Status::Cancelled | Status::Pending | Status::Running) | None, _)) | None => {
+        Some((Status::Cancelled | Status::Pending | Status::Running, _)) | None => {
             Ended::Interrupted
         }
     };

@@ -1,18 +1,20 @@
 //! What became of the upkeep of this machine's repos, as the history tells it.
 //!
 //! 1. What failed stands until one of its kind ends well; what was cancelled, skipped or lost in
-//!    between says nothing.
+//!    between says nothing. Damage in a part of the data stands until that part, or all of it, was read
+//!    well.
 //! 2. What befell another repository, that had the repo's id before, says nothing of the one of now.
 
 use super::document::says_something;
 use crate::config::{Config, Retention};
 use crate::model::{
-    Operation, OperationId, OperationKind, RepoGuid, RepoId, Status, Timestamp, what_and_remedy,
+    Operation, OperationId, OperationKind, ReadData, RepoGuid, RepoId, Status, Subset, Timestamp,
+    what_and_remedy,
 };
 use crate::reconcile::Shard;
 use crate::store;
 use crate::store::history::HistoryReader;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the newest of a kind are looked at.
 const LOOKED_AT_OF_KIND: usize = 32;
@@ -58,7 +60,13 @@ impl Failing {
 
     /// What failed, and why. What to do about it is told apart.
     pub(in crate::daemon::services) fn what(&self) -> String {
-        let of = self.plan.as_ref().map(|plan| format!(" of plan {plan}")).unwrap_or_default();
+        let of = match (&self.plan, Subset::told_in(&self.message)) {
+            (Some(plan), _) => format!(" of plan {plan}"),
+            (None, Some(Subset { part, of: parts })) if parts > 1 => {
+                format!(" of part {part} of {parts} of the data")
+            }
+            (None, _) => String::new(),
+        };
         let (why, _) = what_and_remedy(&self.message);
         format!("the newest {}{of} failed: {why}", self.kind)
     }
@@ -102,7 +110,7 @@ fn of(
     let mut kept = Kept::default();
     for kind in UPKEEP {
         let shard = Shard { repo: id.to_string(), plan: String::new() };
-        let ended = ended(reader, &shard, kind, guid)?;
+        let ended = ended(reader, &shard, (kind, looked_at(config, id)), guid)?;
         if kind == OperationKind::Check {
             kept.check = last_good(&ended, guid);
         }
@@ -127,7 +135,12 @@ fn forgets(
     let mut found = Vec::new();
     for plan in config.plans.iter().filter(keeps) {
         let shard = Shard { repo: id.to_string(), plan: plan.id.to_string() };
-        found.extend(failing(ended(reader, &shard, OperationKind::Forget, guid)?));
+        found.extend(failing(ended(
+            reader,
+            &shard,
+            (OperationKind::Forget, LOOKED_AT_OF_KIND),
+            guid,
+        )?));
     }
     Ok(found)
 }
@@ -137,18 +150,57 @@ fn forgets(
 fn ended(
     reader: &HistoryReader<'_>,
     shard: &Shard,
-    kind: OperationKind,
+    (kind, count): (OperationKind, usize),
     guid: Option<&RepoGuid>,
 ) -> store::Result<Vec<Operation>> {
-    let newest = reader.newest(reader.owner(), shard, Some(kind), LOOKED_AT_OF_KIND)?;
+    let newest = reader.newest(reader.owner(), shard, Some(kind), count)?;
     let is_of_it = |one: &Operation| one.repo_guid.is_none() || one.repo_guid.as_ref() == guid;
     let states = newest.into_iter().filter_map(|recorded| recorded.state);
     Ok(states.filter(|one| says_something(one) && is_of_it(one)).collect())
 }
 
+/// How many are looked at: of checks that read parts of the data, a round of them and more.
+fn looked_at(config: &Config, id: &RepoId) -> usize {
+    let repo = config.repos.iter().find(|repo| repo.id == *id);
+    let check = repo.and_then(|repo| repo.upkeep.check.as_ref());
+    let parts = check.and_then(|check| check.read_data.as_ref()).map_or(1, ReadData::parts);
+    LOOKED_AT_OF_KIND.max(2 * usize::from(parts))
+}
+
+/// The newest that failed, unless it has been well since; they are told newest first.
 fn failing(ended: Vec<Operation>) -> Option<Failing> {
-    let newest = ended.into_iter().next()?;
-    (newest.status == Status::Failed).then(|| Failing::of(newest))
+    let mut well = Well::default();
+    for one in ended {
+        match one.status {
+            Status::Failed if !well.answers(&one) => return Some(Failing::of(one)),
+            Status::Failed => {}
+            _ => well.hear(&one),
+        }
+    }
+    None
+}
+
+/// What ended well later than what is asked of.
+#[derive(Default)]
+struct Well {
+    is_any: bool,
+    parts: BTreeSet<(u16, u16)>,
+}
+
+impl Well {
+    fn hear(&mut self, one: &Operation) {
+        self.is_any = true;
+        self.parts.extend(Subset::told_in(&one.message).map(|Subset { part, of }| (of, part)));
+    }
+
+    /// Whether that shows that what failed is well again.
+    fn answers(&self, failed: &Operation) -> bool {
+        let Some(Subset { part, of }) = Subset::told_in(&failed.message) else {
+            return self.is_any;
+        };
+        let is_whole = |of: u16| (1..=of).all(|part| self.parts.contains(&(of, part)));
+        self.parts.contains(&(of, part)) || self.parts.iter().any(|(of, _)| is_whole(*of))
+    }
 }
 
 fn last_good(ended: &[Operation], guid: Option<&RepoGuid>) -> Option<Timestamp> {
@@ -238,6 +290,32 @@ mod tests {
         told.push(operation(5, Check, Succeeded));
         let mended = kept("", told).await;
         assert_eq!((mended.check, mended.failing), (Some(at(5)), vec![]));
+    }
+
+    #[test]
+    fn damage_in_a_part_stands_until_that_part_was_read_well() {
+        use OperationKind::Check;
+        use Status::{Failed, Succeeded};
+        let read = |n, part: &str| {
+            let words = part.parse::<Subset>().unwrap().in_words();
+            let message = format!("no errors; {words}");
+            Operation { message, ..operation(n, Check, Succeeded) }
+        };
+        let message = format!("{DAMAGED}. Of it, part 2 of 3 of the data was read");
+        let damaged = Operation { message, ..operation(1, Check, Failed) };
+        let after = |parts: &[&str]| {
+            let later = parts.iter().enumerate().map(|(n, part)| read(n as u8 + 2, part));
+            let mut ended: Vec<_> = [damaged.clone()].into_iter().chain(later).collect();
+            ended.reverse();
+            failing(ended)
+        };
+        let what = "the newest check of part 2 of 3 of the data failed: the repository is damaged (Fatal: x)";
+        for parts in [&[][..], &["3/3", "1/3"], &["2/4"], &["1/4", "2/4", "3/4"]] {
+            assert_eq!(after(parts).unwrap().what(), what, "{parts:?}");
+        }
+        for parts in [&["3/3", "1/3", "2/3"][..], &["1/1"], &["1/2", "2/2"]] {
+            assert_eq!(after(parts), None, "{parts:?}");
+        }
     }
 
     #[tokio::test]
