@@ -7,10 +7,11 @@ use prost::Message as _;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 
-const PROTOS: [&str; 9] = [
+const PROTOS: [&str; 10] = [
     "proto/holdfast/log/v1/log.proto",
     "proto/holdfast/sync/v1/sync.proto",
     "proto/holdfast/api/v1/api.proto",
+    "proto/holdfast/api/v1/command.proto",
     "proto/holdfast/api/v1/draft.proto",
     "proto/holdfast/api/v1/fleet.proto",
     "proto/holdfast/api/v1/hooks.proto",

@@ -1,6 +1,7 @@
 //! The local daemon's API over its Unix socket.
 
 use super::Failure;
+use crate::api::command_service_client::CommandServiceClient;
 use crate::api::config_service_client::ConfigServiceClient;
 use crate::api::draft_service_client::DraftServiceClient;
 use crate::api::fleet_service_client::FleetServiceClient;
@@ -51,6 +52,7 @@ services!(
     config: ConfigServiceClient,
     hooks: HookServiceClient,
     upkeep: UpkeepServiceClient,
+    commands: CommandServiceClient,
     settings: SettingsServiceClient,
     users: UserServiceClient,
 );

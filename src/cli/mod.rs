@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod demo;
 mod dump;
+mod elsewhere;
 mod failure;
 mod fleet;
 mod hook;

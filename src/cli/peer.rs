@@ -1,6 +1,6 @@
 //! `holdfast peer`.
 
-use super::{Client, Context, Exit, Failure, Output, parse, words};
+use super::{Client, Context, Exit, Failure, Output, elsewhere, parse, words};
 use crate::api::peer_service_client::PeerServiceClient;
 use crate::api::{
     AllowedPeer, EditPeerRequest, GetIdentityRequest, GrantRequest, ListPeersRequest, Peer,
@@ -68,6 +68,18 @@ pub(crate) enum Command {
     /// Check what is held here of a peer's history against its hash chains, now
     #[command(after_help = "Example:\n  holdfast peer verify nas")]
     Verify(Named),
+    /// List the commands that wait for peers that are away, and those that were refused meanwhile
+    #[command(after_help = "Example:\n  holdfast peer commands\n  holdfast peer commands laptop")]
+    Commands {
+        /// Only those to this peer
+        peer: Option<String>,
+    },
+    /// Take back a command that waits for a peer, or put a refused one away
+    #[command(after_help = "Example:\n  holdfast peer withdraw 4f1c2a9b")]
+    Withdraw {
+        /// Its id, or the beginning of it
+        command: String,
+    },
 }
 
 /// Which peer.
@@ -176,6 +188,8 @@ impl Command {
                 output.show(&found, || verified(&found))?;
                 return Ok(ended(found.ok));
             }
+            Self::Commands { peer } => elsewhere::list(&client, output, peer).await?,
+            Self::Withdraw { command } => elsewhere::withdraw(&client, output, command).await?,
         }
         Ok(Exit::Done)
     }

@@ -6,6 +6,7 @@ pub(super) mod printed;
 pub(crate) use printed::listed;
 use printed::{none_in_sight, shown};
 
+use super::elsewhere::{Elsewhere, Of};
 use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::{
@@ -13,7 +14,7 @@ use crate::api::{
     WrittenRequest,
 };
 use crate::clock;
-use crate::model::{PlanId, RepoId, Retention, Timestamp};
+use crate::model::{OperationKind, PlanId, RepoId, Retention, Timestamp};
 use crate::schedule::{Schedule, Zone};
 use std::path::Path;
 use std::time::Duration;
@@ -83,10 +84,14 @@ pub(crate) enum Command {
     /// Back up now
     ///
     /// Ctrl-C cancels the backup and lets restic unlock; a second Ctrl-C leaves it running.
-    #[command(after_help = "Example:\n  holdfast plan backup home")]
+    #[command(
+        after_help = "Example:\n  holdfast plan backup home\n  holdfast plan backup home --peer laptop --queue"
+    )]
     Backup {
         #[command(flatten)]
         named: Named,
+        #[command(flatten)]
+        at: Elsewhere,
         #[command(flatten)]
         wait: watch::Wait,
     },
@@ -100,6 +105,8 @@ pub(crate) enum Command {
         /// Only show what would be kept and forgotten, and why
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        at: Elsewhere,
         #[command(flatten)]
         wait: watch::Wait,
     },
@@ -446,11 +453,20 @@ impl Command {
                     format!("{plan} is removed; its snapshots and history stay{back}")
                 })?;
             }
-            Self::Forget { named, dry_run, wait } => {
+            Self::Forget { named, at, dry_run, wait } => {
                 let plan = named.plan.to_string();
+                if !at.is_here() && !dry_run {
+                    let what = (OperationKind::Forget, Of::Plan(plan));
+                    return at.start(&client, output, what, wait).await;
+                }
+                at.must_be_here("what a forget would do")?;
                 return upkeep::forget_plan(&client, output, plan, (dry_run, wait)).await;
             }
-            Self::Backup { named, wait } => {
+            Self::Backup { named, at, wait } if !at.is_here() => {
+                let what = (OperationKind::Backup, Of::Plan(named.plan.to_string()));
+                return at.start(&client, output, what, wait).await;
+            }
+            Self::Backup { named, wait, .. } => {
                 let pending = plans.backup(PlanRequest::from(named)).await?.into_inner();
                 return wait.follow(&client, output, pending).await;
             }

@@ -1,6 +1,7 @@
 //! Keeping repositories in order: what of `holdfast repo` and `holdfast plan` starts it, and how a
 //! forget is foretold.
 
+use super::elsewhere::{Elsewhere, Of};
 use super::{Client, Exit, Failure, Output, parse, watch, words};
 use crate::api::{
     ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest, UpkeepSettings,
@@ -76,6 +77,8 @@ pub(crate) struct Work {
     /// Which repo
     repo: RepoId,
     #[command(flatten)]
+    at: Elsewhere,
+    #[command(flatten)]
     wait: watch::Wait,
 }
 
@@ -120,6 +123,10 @@ impl Work {
         output: Output,
         kind: OperationKind,
     ) -> Result<Exit, Failure> {
+        if !self.at.is_here() {
+            let of = Of::Repo(self.repo.to_string());
+            return self.at.start(client, output, (kind, of), self.wait).await;
+        }
         let request = UpkeepRequest { kind: kind.to_string(), ..UpkeepRequest::default() };
         let pending = self.start(client, request).await?;
         self.wait.follow(client, output, pending).await
@@ -134,6 +141,7 @@ impl Work {
 impl ForgetRepo {
     pub(crate) async fn run(self, client: &Client, output: Output) -> Result<Exit, Failure> {
         if self.dry_run {
+            self.work.at.must_be_here("what a forget would do")?;
             let repo = Some(self.work.repo.to_string());
             return foretell(client, output, ForgetRequest { plan: None, repo }).await;
         }
@@ -198,8 +206,14 @@ fn told(output: Output, group: &ForgetGroup, now: Timestamp) -> String {
 
 impl Unlock {
     pub(crate) async fn run(self, client: &Client, output: Output) -> Result<Exit, Failure> {
-        if self.all && !self.yes {
+        if self.all && !self.yes && self.work.at.is_here() {
             self.confirm(output)?;
+        }
+        if !self.work.at.is_here() {
+            if self.all {
+                self.work.at.must_be_here("removing the locks of work that may be going on")?;
+            }
+            return self.work.run(client, output, OperationKind::Unlock).await;
         }
         let kind = OperationKind::Unlock.to_string();
         let request = UpkeepRequest { kind, all: self.all, ..UpkeepRequest::default() };
@@ -226,6 +240,7 @@ impl Unlock {
 
 impl ByHand {
     pub(crate) async fn run(self, client: &Client, output: Output) -> Result<Exit, Failure> {
+        self.work.at.must_be_here("a restic command")?;
         let kind = OperationKind::Command.to_string();
         let request = UpkeepRequest { kind, words: self.words, ..UpkeepRequest::default() };
         let pending = self.work.start(client, request).await?;

@@ -4,6 +4,7 @@
 //! 1. G4: what a peer asks for is checked against its grants when it is answered.
 //! 2. One task per session, in the order in which things were said; it ends with the session.
 
+use super::commands;
 use super::links::Conversation;
 use super::logs;
 use super::node::Node;
@@ -19,7 +20,7 @@ use crate::session::{Code, DialledBy, Event, Opened, Send as Outgoing};
 use crate::store::StoreError;
 use crate::store::history::{Recorded, Whose};
 use crate::store::trust::Peer;
-use crate::wire::{Notice, RunProgress, ToldGrant};
+use crate::wire::{CommandId, CommandUpdate, Notice, RunProgress, ToldGrant};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,6 +45,8 @@ struct Attendant {
     /// Its number, in [`sharing`].
     session: u64,
     nudge: Nudge,
+    /// The command on its way.
+    sent: Option<CommandId>,
 }
 
 impl Attendant {
@@ -54,7 +57,7 @@ impl Attendant {
         let told =
             sharing::keep_told(Arc::clone(&node), peer, outgoing, grants, Arc::clone(&nudge));
         tokio::spawn(told);
-        Self { node, conversation, session, nudge }
+        Self { node, conversation, session, nudge, sent: None }
     }
 
     async fn run(mut self) {
@@ -65,6 +68,7 @@ impl Attendant {
         let mut next_progress = Instant::now();
         let mut has_progress = false;
         let mut history = self.node.history.changes();
+        let mut commands = self.node.commands.changes();
         let (mut next_look, mut may_have_ended) = (Instant::now(), false);
         loop {
             tokio::select! {
@@ -87,6 +91,7 @@ impl Attendant {
                     (next_progress, has_progress) = (Instant::now() + PROGRESS_EVERY, false);
                 }
                 Ok(()) = settings.changed() => self.tell_news(&mut told).await,
+                Ok(()) = commands.changed() => self.send_command().await,
             }
         }
         self.node.log_calls.cut(self.peer());
@@ -109,7 +114,10 @@ impl Attendant {
     async fn hear(&mut self, event: Event) {
         self.node.presences.update(&self.peer(), |p| p.last_heard = Some(clock::now()));
         match event {
-            Event::Opened(opened) => self.opened(*opened).await,
+            Event::Opened(opened) => {
+                self.opened(*opened).await;
+                self.send_command().await;
+            }
             Event::Granted(granted) => self.granted(granted).await,
             Event::ClockAhead { millis } => {
                 self.node.presences.update(&self.peer(), |p| p.clock_ahead_ms = millis);
@@ -120,6 +128,11 @@ impl Attendant {
                 self.say(Outgoing::LogChunk(chunk)).await;
             }
             Event::LogChunk(chunk) => self.node.log_calls.answered(self.peer(), chunk),
+            Event::CommandRequest(request) => {
+                let update = commands::obey(&self.node, self.peer(), self.grants(), request).await;
+                self.say(Outgoing::CommandUpdate(update)).await;
+            }
+            Event::CommandUpdate(update) => self.commanded(update).await,
             Event::Notice(notice) => self.noticed(notice).await,
             Event::SharedRepos(set) => {
                 sharing::heard_set(&self.node, self.peer(), self.session, set).await;
@@ -136,6 +149,24 @@ impl Attendant {
             // Whoever dialled renews.
             Event::Renew => {}
             other => tracing::debug!(event = other.name(), "not heard"),
+        }
+    }
+
+    /// The oldest command to the peer goes out, once: it stays the oldest until it is answered, or
+    /// nobody wants it any more.
+    async fn send_command(&mut self) {
+        let next = commands::next(&self.node, self.peer()).await;
+        let before = std::mem::replace(&mut self.sent, next.as_ref().map(|next| next.request.id));
+        if let Some(command) = next.filter(|_| before != self.sent) {
+            self.say(Outgoing::CommandRequest(command.request)).await;
+        }
+    }
+
+    /// An answer to what was not asked is none.
+    async fn commanded(&mut self, update: CommandUpdate) {
+        if self.sent == Some(update.id) {
+            commands::answered(&self.node, update).await;
+            self.send_command().await;
         }
     }
 

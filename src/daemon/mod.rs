@@ -11,6 +11,7 @@
 mod admission;
 pub mod areas;
 mod attend;
+pub mod commands;
 pub mod dialing;
 pub mod expectations;
 mod hooks;

@@ -1,6 +1,7 @@
 //! What the parts of one instance share.
 
 use super::areas::Areas;
+use super::commands::Commands;
 use super::dialing::Dialing;
 use super::hooks::Herald;
 use super::links::Links;
@@ -53,6 +54,8 @@ pub struct Node {
     pub dialing: Arc<Dialing>,
     /// What is shared with peers and by them.
     pub sharing: Arc<Sharing>,
+    /// What peers are asked to do, and what they asked for.
+    pub commands: Commands,
     /// Log texts asked of peers.
     pub log_calls: LogCalls,
     /// What earlier sessions left of log sync.

@@ -2,6 +2,7 @@
 
 use super::areas::Areas;
 use super::attend::attend_all;
+use super::commands::Commands;
 use super::dialing::Dialing;
 use super::hooks::{self, Herald};
 use super::links::{Base, Conversation, Links, Settings};
@@ -446,7 +447,7 @@ fn connect(
         ports,
         Arc::<Herald>::clone(&herald),
     );
-    let log_calls = LogCalls::default();
+    let (log_calls, commands) = (LogCalls::default(), Commands::default());
     let accounts = Arc::new(Accounts::new(Arc::clone(&trust), identity.key_id()));
     let node = Node {
         accounts,
@@ -465,6 +466,7 @@ fn connect(
         dialing,
         sharing: Arc::<Sharing>::default(),
         log_calls,
+        commands,
         pasts,
         herald,
         areas: Areas::default(),

@@ -124,6 +124,8 @@ impl Session {
             Send::SharedRepoReport(report) => outbox.report = Some(report),
             Send::LogRequest(request) => outbox.log_request = Some(request),
             Send::LogChunk(chunk) => outbox.log_chunk = Some(chunk),
+            Send::CommandRequest(request) => outbox.command_request = Some(request),
+            Send::CommandUpdate(update) => outbox.command_update = Some(update),
             Send::Notice(notice) => outbox.push_notice(notice),
         }
         if outbox.overflows() {
@@ -175,6 +177,8 @@ impl Session {
             Message::SharedRepoReport(report) => self.event(Event::SharedRepoReport(report)),
             Message::LogRequest(request) => self.event(Event::LogRequest(request)),
             Message::LogChunk(chunk) => self.event(Event::LogChunk(chunk)),
+            Message::CommandRequest(request) => self.event(Event::CommandRequest(request)),
+            Message::CommandUpdate(update) => self.event(Event::CommandUpdate(update)),
             Message::Unknown => self.skipped += 1,
         }
     }
@@ -303,6 +307,8 @@ fn permitted(grants: &Grants, message: &Message) -> bool {
         | Message::SharedRepoRecords(_)
         | Message::SharedRepoReport(_)
         | Message::LogRequest(_)
+        | Message::CommandRequest(_)
+        | Message::CommandUpdate(_)
         | Message::Unknown => true,
     }
 }

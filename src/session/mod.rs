@@ -42,8 +42,8 @@ use crate::reconcile::{FromHub, FromOrigin};
 use crate::wire::handshake::{Offer, Opening, Purpose, Redemption};
 use crate::wire::proto::sync::Envelope;
 use crate::wire::{
-    CloseReason, LogChunk, LogRequest, Notice, RunProgress, SharedRepoRecord, SharedRepoReport,
-    SharedRepoSet, ToldGrant,
+    CloseReason, CommandRequest, CommandUpdate, LogChunk, LogRequest, Notice, RunProgress,
+    SharedRepoRecord, SharedRepoReport, SharedRepoSet, ToldGrant,
 };
 use established::Established;
 use handshake::Handshake;
@@ -217,6 +217,10 @@ pub enum Event {
     LogRequest(LogRequest),
     /// A part of a log text of the peer's.
     LogChunk(LogChunk),
+    /// The peer wants something done here; whether it may is checked by the driver (G4).
+    CommandRequest(CommandRequest),
+    /// What became of a command of ours.
+    CommandUpdate(CommandUpdate),
     /// The peer moved, was renamed, or removed us.
     Notice(Notice),
     /// It is time for a fresh session; dial one, this one is replaced by it.
@@ -245,6 +249,8 @@ impl Event {
             Self::SharedRepoReport(_) => "shared-repo-report",
             Self::LogRequest(_) => "log-request",
             Self::LogChunk(_) => "log-chunk",
+            Self::CommandRequest(_) => "command-request",
+            Self::CommandUpdate(_) => "command-update",
             Self::Notice(_) => "notice",
             Self::Renew => "renew",
             Self::Closed(_) => "closed",
@@ -270,6 +276,10 @@ pub enum Send {
     LogRequest(LogRequest),
     /// One outstanding.
     LogChunk(LogChunk),
+    /// One outstanding.
+    CommandRequest(CommandRequest),
+    /// One outstanding.
+    CommandUpdate(CommandUpdate),
     /// We moved, were renamed, or removed the peer.
     Notice(Notice),
 }

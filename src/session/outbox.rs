@@ -7,8 +7,8 @@
 use crate::model::OperationId;
 use crate::reconcile::{Found, FromHub, FromOrigin, Shard};
 use crate::wire::{
-    LogChunk, LogRequest, Message, Notice, RunProgress, SharedRepoRecord, SharedRepoReport,
-    SharedRepoSet, ToldGrant,
+    CommandRequest, CommandUpdate, LogChunk, LogRequest, Message, Notice, RunProgress,
+    SharedRepoRecord, SharedRepoReport, SharedRepoSet, ToldGrant,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -39,6 +39,8 @@ pub(super) struct Outbox {
     progress: BTreeMap<OperationId, RunProgress>,
     pub(super) log_request: Option<LogRequest>,
     pub(super) log_chunk: Option<LogChunk>,
+    pub(super) command_request: Option<CommandRequest>,
+    pub(super) command_update: Option<CommandUpdate>,
 }
 
 impl Outbox {
@@ -125,6 +127,8 @@ impl Outbox {
             && self.progress.is_empty()
             && self.log_request.is_none()
             && self.log_chunk.is_none()
+            && self.command_request.is_none()
+            && self.command_update.is_none()
     }
 
     pub(super) fn overflows(&self) -> bool {
@@ -156,6 +160,12 @@ impl Outbox {
         }
         if let Some(report) = self.report.take() {
             return Some(Message::SharedRepoReport(report));
+        }
+        if let Some(update) = self.command_update.take() {
+            return Some(Message::CommandUpdate(update));
+        }
+        if let Some(request) = self.command_request.take() {
+            return Some(Message::CommandRequest(request));
         }
         if let Some((_, progress)) = self.progress.pop_first() {
             return Some(Message::Progress(progress));

@@ -93,6 +93,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
             ("Password", ADMIN),
         ],
     ),
+    ("CommandService", &[("Send", OPERATOR), ("List", VIEWER), ("Withdraw", OPERATOR)]),
     (
         "UpkeepService",
         &[

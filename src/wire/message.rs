@@ -1,5 +1,6 @@
 //! The messages of an established session as values that have been checked.
 
+use super::command::{self, CommandRequest, CommandUpdate};
 use super::log_sync::{from_hub_in, from_hub_out, from_origin_in, from_origin_out};
 use super::proto::sync as pb;
 use super::{MAX_SHARDS, WireError, at_most, exact};
@@ -61,6 +62,10 @@ pub enum Message {
     LogRequest(LogRequest),
     /// A part of such a text.
     LogChunk(LogChunk),
+    /// Asks the receiver to do something.
+    CommandRequest(CommandRequest),
+    /// What became of that.
+    CommandUpdate(CommandUpdate),
     /// A kind that this version does not know: skipped and counted.
     Unknown,
 }
@@ -313,6 +318,8 @@ impl Message {
                 end: chunk.end,
                 refused: chunk.refused.clone(),
             }),
+            Self::CommandRequest(request) => Kind::CommandRequest(command::request_out(request)),
+            Self::CommandUpdate(update) => Kind::CommandUpdate(command::update_out(update)),
             Self::Unknown => return None,
         })
     }
@@ -352,6 +359,8 @@ impl Message {
                 offset: request.offset,
             }),
             Kind::LogChunk(chunk) => Self::LogChunk(log_chunk_in(chunk)?),
+            Kind::CommandRequest(request) => Self::CommandRequest(command::request_in(request)?),
+            Kind::CommandUpdate(update) => Self::CommandUpdate(command::update_in(update)?),
         })
     }
 }
@@ -368,7 +377,7 @@ pub(super) fn close_in(
 }
 
 /// Refuses a text that is too long or carries control characters (it may reach a terminal).
-fn text(field: &'static str, text: &str, allowed: usize) -> Result<(), WireError> {
+pub(super) fn text(field: &'static str, text: &str, allowed: usize) -> Result<(), WireError> {
     at_most(field, text.len(), allowed)?;
     if text.chars().any(char::is_control) { Err(WireError::Value { field }) } else { Ok(()) }
 }

@@ -3,10 +3,12 @@
 //! Decoding is where a peer's bytes become values: lengths are checked before anything is copied,
 //! every number and name is checked here once, and unknown kinds become [`Message::Unknown`].
 
+mod command;
 pub mod handshake;
 mod log_sync;
 mod message;
 
+pub use command::{CommandId, CommandRequest, CommandUpdate, Refusal};
 pub use message::{
     CloseReason, LogChunk, LogRequest, Message, Notice, RunProgress, SharedReason,
     SharedRepoRecord, SharedRepoReport, SharedRepoSet, TakenRepo, TakenState, ToldGrant, tell,

@@ -58,6 +58,11 @@ fn join_and_peers_have_the_fields_of_the_contract() {
     has_fields::<api::PeerLog>("shards, operations, verified_at, behind", "");
     has_fields::<api::ReceivedGrant>("permission, scopes", "with_exceptions");
     has_fields::<api::PeerTest>("peer, ok, steps", "");
+    has_fields::<api::PeerCommand>(
+        "id, peer, instance, kind, repo, plan, state, asked_at, expires_at, reason, remedy, \
+         operation",
+        "started",
+    );
     has_fields::<api::TestStep>("step, ok, detail, remedy, ms", "");
 }
 

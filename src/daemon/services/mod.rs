@@ -9,6 +9,7 @@
 
 mod addresses;
 mod asker;
+mod commands;
 mod config;
 mod describe;
 mod drafts;
@@ -39,6 +40,7 @@ pub(super) use snapshots::Downloading;
 
 use super::expectations;
 use super::node::Node;
+use crate::api::command_service_server::CommandServiceServer;
 use crate::api::config_service_server::ConfigServiceServer;
 use crate::api::draft_service_server::DraftServiceServer;
 use crate::api::fleet_service_server::FleetServiceServer;
@@ -70,6 +72,7 @@ pub(super) fn routes(node: Arc<Node>) -> Routes {
         .add_service(PlanServiceServer::new(plans::Service::new(Arc::clone(&node))))
         .add_service(RepoServiceServer::new(repos::Service::new(Arc::clone(&node))))
         .add_service(HookServiceServer::new(hooks::Service::new(Arc::clone(&node))))
+        .add_service(CommandServiceServer::new(commands::Service::new(Arc::clone(&node))))
         .add_service(UpkeepServiceServer::new(upkeep::Service::new(Arc::clone(&node))))
         .add_service(DraftServiceServer::new(drafts::Service::new(Arc::clone(&node))))
         .add_service(SettingsServiceServer::new(settings::Service::new(Arc::clone(&node))))

@@ -6,6 +6,7 @@ mod log_text;
 mod paging;
 mod watching;
 
+use super::commands;
 use super::describe::{self, Names};
 use super::lookup::{self, Named};
 use super::refuse;
@@ -65,12 +66,6 @@ impl Service {
 
     async fn cancel_named(&self, named: &Named) -> Result<Operation, Status> {
         let names = Names::read(&self.node).await?;
-        if named.origin != self.node.key() {
-            let owner = names.of(&named.origin);
-            let message = format!("operation {} runs on {owner}, not here", named.id);
-            let remedy = format!("cancel it there: holdfast op cancel {}", named.id);
-            return Err(refuse::not_now("not-here", message, &remedy));
-        }
         if named.is_over(self.node.key()) {
             let document = named.document(&names);
             let ended = document.ended_at.unwrap_or(document.started_at);
@@ -78,10 +73,13 @@ impl Service {
                 format!("operation {} has ended already: {} at {ended}", named.id, document.status);
             return Err(refuse::not_now("finished", message, ""));
         }
-        self.node
-            .engine
-            .cancel(named.id)
-            .map_err(|error| refuse::not_now("finished", error.to_string(), ""))?;
+        match named.origin == self.node.key() {
+            false => commands::cancel(&self.node, named).await?,
+            true => {
+                let cancelled = self.node.engine.cancel(named.id);
+                cancelled.map_err(|error| refuse::not_now("finished", error.to_string(), ""))?;
+            }
+        }
         Ok(named.document(&names))
     }
 }

@@ -11,6 +11,7 @@
 //! 3. C2: secrets of received repos leave as [`Secret`](crate::model::Secret) only.
 
 mod api_key;
+mod command;
 mod dispute;
 mod guid;
 mod lock;
@@ -28,6 +29,7 @@ mod word;
 
 pub use crate::wire::ToldGrant;
 pub use api_key::ApiKey;
+pub use command::PeerCommand;
 pub use dispute::Dispute;
 pub use guid::Place;
 pub use offer::OfferedRepo;

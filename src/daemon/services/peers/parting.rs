@@ -24,6 +24,7 @@ pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, S
     let links = Arc::clone(&node.links);
     let shared = node.with_trust(move |trust, _| {
         trust.remove_peer(&key, clock::now())?;
+        trust.drop_commands(&key)?;
         links.regrant(&key);
         let mut shared = trust.received_repos()?;
         shared.retain(|repo| repo.origin == key && repo.state == ReceivedState::Taken);

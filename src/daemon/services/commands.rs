@@ -1,0 +1,336 @@
+//! Operations started on a peer by somebody here, and what waits for peers that are away.
+
+use super::describe::Names;
+use super::lookup::{self, Named};
+use super::{peers, refuse};
+use crate::api::command_service_server::CommandService;
+use crate::api::{
+    self, CommandList, ListCommandsRequest, OperationRequest, PeerCommand as Document,
+    SendCommandRequest, WithdrawCommandRequest,
+};
+use crate::clock;
+use crate::daemon::Node;
+use crate::daemon::areas::Area;
+use crate::daemon::commands::{MOST_QUEUED, Outcome, WORTH};
+use crate::grant::Permission;
+use crate::model::{KeyId, OperationId, OperationKind};
+use crate::store::trust::{Peer, PeerCommand};
+use crate::wire::{CommandRequest, Refusal};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Response, Status};
+
+/// How long a peer may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it is waited for the log to tell of what was started.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Answers for one instance.
+pub(super) struct Service {
+    node: Arc<Node>,
+}
+
+impl Service {
+    pub(super) const fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    async fn send(&self, request: SendCommandRequest) -> Result<Document, Status> {
+        let peer = peers::find(&self.node, &request.peer).await?;
+        let queue = request.queue;
+        let command = order(request)?;
+        may(&peer)?;
+        if !queue && !self.node.links.is_connected(&peer.key) {
+            return Err(away(&peer));
+        }
+        let command =
+            PeerCommand { peer: peer.key, at: clock::now(), request: command, refused: None };
+        match given(&self.node, command.clone(), queue).await? {
+            None => Ok(document(&peer, command)),
+            Some(Ok(operation)) => Ok(self.done(&peer, command, operation).await),
+            Some(Err(refusal)) => Err(refused(&peer, &refusal)),
+        }
+    }
+
+    /// With the operation, where log sync tells of it soon.
+    async fn done(&self, peer: &Peer, command: PeerCommand, operation: OperationId) -> Document {
+        let told = async {
+            loop {
+                if let Some(told) = self.told(&peer.key, operation).await {
+                    return told;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let can_see = has(peer, Permission::ReadOperations);
+        let started = if can_see { timeout(TOLD_WITHIN, told).await.ok() } else { None };
+        Document {
+            state: "done".to_owned(),
+            operation: Some(operation.to_string()),
+            started,
+            ..document(peer, command)
+        }
+    }
+
+    async fn told(&self, peer: &KeyId, operation: OperationId) -> Option<api::Operation> {
+        let (operation, peer) = (operation.to_string(), Some(peer.to_string()));
+        let named =
+            lookup::operation(&self.node, &OperationRequest { operation, peer }).await.ok()?;
+        Some(named.document(&Names::read(&self.node).await.ok()?))
+    }
+
+    async fn listed(&self, of: Option<String>) -> Result<Vec<Document>, Status> {
+        let only = match of {
+            Some(name) => Some(peers::find(&self.node, &name).await?.key),
+            None => None,
+        };
+        let read = self.node.with_trust(|trust, roster| Ok((trust.commands()?, roster.peers()?)));
+        let (commands, peers) = read.await.map_err(refuse::store)?;
+        let of = |command: &PeerCommand| peers.iter().find(|peer| peer.key == command.peer);
+        let wanted = commands.into_iter().filter(|one| only.is_none_or(|key| key == one.peer));
+        Ok(wanted.filter_map(|one| Some(document(of(&one)?, one))).collect())
+    }
+
+    async fn withdraw(&self, id: &str) -> Result<Document, Status> {
+        let listed = self.listed(None).await?;
+        let mut found = listed.into_iter().filter(|one| !id.is_empty() && one.id.starts_with(id));
+        let (Some(mut only), None) = (found.next(), found.next()) else {
+            let message = format!("there is no command {id}, or more than one that begins so");
+            return Err(refuse::not_found(message, "holdfast peer commands"));
+        };
+        let mut bytes = [0; 16];
+        let taken = match hex::decode_to_slice(&only.id, &mut bytes) {
+            Ok(()) => self.node.with_trust(move |trust, _| trust.take_command(&bytes)).await,
+            Err(_) => Ok(None),
+        };
+        if taken.map_err(refuse::store)?.is_none() {
+            let message = format!("the command {} is on its way already", only.id);
+            return Err(refuse::not_now("sent", message, "holdfast ops --all"));
+        }
+        changed(&self.node);
+        only.remedy = None;
+        Ok(only)
+    }
+}
+
+/// Asks whoever runs an operation to stop it.
+pub(super) async fn cancel(node: &Arc<Node>, named: &Named) -> Result<(), Status> {
+    let peer = peers::find(node, &named.origin.to_string()).await?;
+    may(&peer)?;
+    if !node.links.is_connected(&peer.key) {
+        return Err(away(&peer));
+    }
+    let request = CommandRequest {
+        id: new_id()?,
+        kind: "cancel".to_owned(),
+        repo: None,
+        plan: None,
+        operation: Some(named.id),
+    };
+    let command = PeerCommand { peer: peer.key, at: clock::now(), request, refused: None };
+    match given(node, command, false).await? {
+        Some(Err(refusal)) => Err(refused(&peer, &refusal)),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// Queues a command, and waits for its outcome where the peer is there; `None`: it is queued.
+async fn given(
+    node: &Arc<Node>,
+    command: PeerCommand,
+    queue: bool,
+) -> Result<Option<Outcome>, Status> {
+    let (peer, id) = (command.peer, command.request.id);
+    let queued = node.with_trust(move |trust, _| trust.queue_command(&command, MOST_QUEUED)).await;
+    if !queued.map_err(refuse::store)? {
+        let message = format!("{MOST_QUEUED} commands wait for this peer already");
+        return Err(refuse::not_now("queue-full", message, "holdfast peer commands"));
+    }
+    let outcome = node.commands.expect(id);
+    changed(node);
+    if !node.links.is_connected(&peer) {
+        return Ok(None);
+    }
+    if let Ok(Ok(outcome)) = timeout(PATIENCE, outcome).await {
+        return Ok(Some(outcome));
+    }
+    if queue {
+        return Ok(None);
+    }
+    let taken = node.with_trust(move |trust, _| trust.take_command(&id)).await;
+    changed(node);
+    match taken.map_err(refuse::store)? {
+        Some(_) => {
+            let message = "the peer did not answer within 10 s; whether it was done is not known";
+            Err(refuse::not_now(
+                "no-answer",
+                message,
+                "see holdfast ops --all; it may run an older version of holdfast",
+            ))
+        }
+        // The answer came in between.
+        None => Ok(None),
+    }
+}
+
+fn changed(node: &Node) {
+    node.commands.changed();
+    node.areas.changed(Area::Peers);
+}
+
+/// What is asked for, with an id of its own.
+fn order(request: SendCommandRequest) -> Result<CommandRequest, Status> {
+    let SendCommandRequest { kind, repo, plan, .. } = request;
+    let is_known: OperationKind = refuse::field("kind", &kind)?;
+    let plan = plan.map(|plan| refuse::field("plan", &plan)).transpose()?;
+    let repo = repo.map(|repo| refuse::field("repo", &repo)).transpose()?;
+    match (is_known, &plan, &repo) {
+        (OperationKind::Backup, Some(_), None)
+        | (OperationKind::Forget, Some(_), None)
+        | (
+            OperationKind::Forget
+            | OperationKind::Prune
+            | OperationKind::Check
+            | OperationKind::Stats
+            | OperationKind::Index
+            | OperationKind::Unlock,
+            None,
+            Some(_),
+        ) => {}
+        (
+            OperationKind::Command
+            | OperationKind::Restore
+            | OperationKind::Hook
+            | OperationKind::Init,
+            ..,
+        ) => {
+            return Err(refuse::invalid(format!("kind {kind:?} is not done for others"), ""));
+        }
+        (OperationKind::Backup, ..) => return Err(refuse::invalid("a backup is of a plan", "")),
+        _ => return Err(refuse::invalid("give a repo, or a plan for its forget", "")),
+    }
+    Ok(CommandRequest { id: new_id()?, kind, repo, plan, operation: None })
+}
+
+fn new_id() -> Result<[u8; 16], Status> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)
+        .map_err(|error| Status::internal(format!("the system gives no random bytes ({error})")))?;
+    Ok(id)
+}
+
+fn has(peer: &Peer, permission: Permission) -> bool {
+    let granted = |told: &crate::wire::ToldGrant| told.permission == permission.as_str();
+    peer.grants_received.iter().any(granted)
+}
+
+/// Said before it is asked: scopes are the peer's to judge.
+fn may(peer: &Peer) -> Result<(), Status> {
+    if has(peer, Permission::RunOperations) {
+        return Ok(());
+    }
+    let name = &peer.instance;
+    let message = format!("{name} does not let this instance start or stop its operations");
+    let remedy = "there: holdfast peer grant THIS-INSTANCE run-operations=*";
+    Err(refuse::not_now("not-granted", message, remedy))
+}
+
+fn away(peer: &Peer) -> Status {
+    let message = format!("{} is not connected", peer.instance);
+    let remedy = format!(
+        "holdfast peer test {}; with --queue what is to be started is sent once it is back",
+        peer.instance
+    );
+    refuse::not_now("offline", message, &remedy)
+}
+
+fn refused(peer: &Peer, refusal: &Refusal) -> Status {
+    let message = format!("{} did not do it: {}", peer.instance, refusal.reason);
+    refuse::not_now("refused", message, &refusal.remedy)
+}
+
+fn document(peer: &Peer, command: PeerCommand) -> Document {
+    let PeerCommand { at, request, refused, .. } = command;
+    let (reason, remedy) = match refused.clone() {
+        Some(Refusal { reason, remedy }) => (Some(reason), Some(remedy)),
+        None => (None, None),
+    };
+    Document {
+        id: hex::encode(request.id),
+        peer: peer.key.to_string(),
+        instance: peer.instance.to_string(),
+        kind: request.kind,
+        repo: request.repo.map(|id| id.to_string()),
+        plan: request.plan.map(|id| id.to_string()),
+        state: if refused.is_some() { "refused" } else { "queued" }.to_owned(),
+        asked_at: at.to_string(),
+        expires_at: at.plus(WORTH).to_string(),
+        reason,
+        remedy: remedy.filter(|remedy| !remedy.is_empty()),
+        operation: request.operation.map(|id| id.to_string()),
+        started: None,
+    }
+}
+
+#[tonic::async_trait]
+impl CommandService for Service {
+    async fn send(
+        &self,
+        request: Request<SendCommandRequest>,
+    ) -> Result<Response<Document>, Status> {
+        self.send(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list(
+        &self,
+        request: Request<ListCommandsRequest>,
+    ) -> Result<Response<CommandList>, Status> {
+        let commands = self.listed(request.into_inner().peer).await?;
+        Ok(Response::new(CommandList { commands }))
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<WithdrawCommandRequest>,
+    ) -> Result<Response<Document>, Status> {
+        self.withdraw(&request.into_inner().id).await.map(Response::new)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_whole_before_it_is_sent() {
+        let asked = |kind: &str, repo: Option<&str>, plan: Option<&str>| {
+            let text = |id: Option<&str>| id.map(str::to_owned);
+            order(SendCommandRequest {
+                kind: kind.to_owned(),
+                repo: text(repo),
+                plan: text(plan),
+                ..Default::default()
+            })
+        };
+        let backup = asked("backup", None, Some("home")).unwrap();
+        assert_eq!(backup.plan.unwrap().as_str(), "home");
+        assert!(asked("forget", None, Some("home")).is_ok());
+        for kind in ["forget", "prune", "check", "stats", "index", "unlock"] {
+            assert!(asked(kind, Some("vault"), None).is_ok(), "{kind}");
+            assert!(asked(kind, None, None).is_err(), "{kind}");
+        }
+        for (kind, repo, plan) in [
+            ("backup", Some("vault"), None),
+            ("prune", None, Some("home")),
+            ("command", Some("vault"), None),
+            ("restore", None, Some("home")),
+            ("cancel", None, None),
+            ("backup", None, Some("../home")),
+        ] {
+            assert!(asked(kind, repo, plan).is_err(), "{kind}");
+        }
+    }
+}
