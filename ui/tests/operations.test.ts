@@ -95,13 +95,14 @@ describe('an export', () => {
 });
 
 describe('an explanation', () => {
-  const here = { name: 'nas', param: 'nas', here: true };
+  const here = { name: 'nas', param: 'nas', here: true, mayRun: true };
 
   it('offers to unlock where a lock was the cause, and only on this machine', () => {
     const failed = one('1', 'a', 'backup', 'failed', 0);
     failed.message = 'the repo vault is locked by process 7 on pi';
     expect(again(failed, here)).toBe('unlock');
-    expect(again(failed, { ...here, here: false })).toBe('none');
+    expect(again(failed, { ...here, here: false })).toBe('backup');
+    expect(again(failed, { ...here, here: false, mayRun: false })).toBe('none');
     failed.message = 'it was blocked';
     expect(again(failed, here)).toBe('backup');
   });

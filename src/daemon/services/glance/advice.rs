@@ -17,6 +17,8 @@ pub(super) struct Advice {
 pub(super) struct Around<'a> {
     /// Whether it is a plan of this instance.
     pub(super) is_here: bool,
+    /// Whether it may be started from here.
+    pub(super) may_run: bool,
     /// Its newest backup that has ended.
     pub(super) newest: Option<&'a Operation>,
     /// Who holds its repo, of those that are known here.
@@ -111,10 +113,13 @@ fn fix(seen: &Seen, has_failed: bool, around: &Around<'_>) -> Option<&'static st
     let plan = &seen.document;
     if !around.is_here {
         let has_log = has_failed || seen.state == State::Warnings;
-        return if plan.as_of.is_some() {
-            Some("test-peer")
-        } else {
-            has_log.then_some("open-log")
+        return match seen.state {
+            _ if plan.as_of.is_some() => Some("test-peer"),
+            _ if !around.may_run || !plan.enabled => has_log.then_some("open-log"),
+            State::Failing => Some("retry"),
+            State::Never | State::Stale if has_failed => Some("retry"),
+            State::Never | State::Stale | State::Late => Some("run"),
+            _ => has_log.then_some("open-log"),
         };
     }
     if plan.disabled_reason.is_some() && !plan.enabled {

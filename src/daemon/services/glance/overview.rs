@@ -9,12 +9,13 @@ use crate::config::Config;
 use crate::daemon::Node;
 use crate::daemon::services::fleet::{self, LOOKED_AT, Seen};
 use crate::freshness::coverage::{Copies, PROOF_LASTS, Saved, Storage, copies};
+use crate::grant::Permission;
 use crate::job::Live;
 use crate::model::{KeyId, OperationKind, Status, Timestamp};
 use crate::reconcile::Shard;
 use crate::schedule::Zone;
 use crate::store::history::{Proof, ShardLog};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ struct Sight<'n> {
     proofs: Vec<Proof>,
     seen: Vec<Seen>,
     repos: Vec<api::Repo>,
+    /// Whose operations are started from here.
+    may_run: BTreeSet<KeyId>,
     now: Timestamp,
 }
 
@@ -58,10 +61,11 @@ pub(super) async fn overview(
     shelf: &Shelf,
     days: Days,
 ) -> Result<Overview, tonic::Status> {
-    let sight = Sight::read(node, shelf, days.count).await?;
+    let mut sight = Sight::read(node, shelf, days.count).await?;
     let own = sight.seen.iter().filter(|seen| seen.known.origin == node.key());
     let own = own.map(|seen| seen.document.clone()).collect();
     let glance = status::gather(node, Ok(own)).await;
+    sight.may_run = startable(&glance.peers);
     let (starts, end) = days.zone.days(sight.now, days.count);
     let edges: Vec<_> = starts.into_iter().map(|(_, start)| start).chain([end]).collect();
     let plans = sight.plans(&edges);
@@ -74,6 +78,16 @@ pub(super) async fn overview(
         running: sight.running(),
         plans,
     })
+}
+
+/// The peers of which operations are started from here, of all or some plans.
+fn startable(peers: &[api::Peer]) -> BTreeSet<KeyId> {
+    let peers = peers.iter().filter(|peer| may_run(&peer.grants_received));
+    peers.filter_map(|peer| peer.key_id.parse().ok()).collect()
+}
+
+fn may_run(granted: &[api::ReceivedGrant]) -> bool {
+    granted.iter().any(|grant| grant.permission == Permission::RunOperations.as_str())
 }
 
 impl<'n> Sight<'n> {
@@ -101,7 +115,8 @@ impl<'n> Sight<'n> {
         seen.extend(fleet::of_peers(node, records).await?);
         seen.sort_by(|a, b| place(a).cmp(&place(b)));
         let repos = repos::documents(node).await?;
-        Ok(Self { node, config, live, logs, proofs, seen, repos, now })
+        let may_run = BTreeSet::new();
+        Ok(Self { node, config, live, logs, proofs, seen, repos, may_run, now })
     }
 
     fn plans(&self, edges: &[Timestamp]) -> Vec<FleetPlan> {
@@ -122,6 +137,7 @@ impl<'n> Sight<'n> {
         let is_here = seen.known.origin == self.node.key();
         let around = Around {
             is_here,
+            may_run: is_here || self.may_run.contains(&seen.known.origin),
             newest: log.and_then(|log| log.newest_ended.as_ref()),
             locked_by: self
                 .repos
@@ -171,7 +187,7 @@ impl<'n> Sight<'n> {
 
     fn running(&self) -> u32 {
         let own = self.live.iter().filter(|live| live.operation.status == Status::Running).count();
-        let peers: std::collections::BTreeSet<_> =
+        let peers: BTreeSet<_> =
             self.logs.keys().map(|(origin, _)| *origin).collect();
         let theirs = peers.iter().map(|peer| self.node.presences.of(peer).running.len());
         u32::try_from(own + theirs.sum::<usize>()).unwrap_or(u32::MAX)
@@ -182,6 +198,7 @@ impl<'n> Sight<'n> {
             instance: self.config.instance.to_string(),
             key_id: self.node.key().to_string(),
             here: true,
+            may_run: true,
             class: self.config.class.to_string(),
             state: "here".to_owned(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -211,6 +228,7 @@ impl<'n> Sight<'n> {
             version: peer.version,
             clock_ahead_ms: heard.map(|presence| presence.clock_ahead_ms),
             through: peer.address,
+            may_run: may_run(&peer.grants_received),
         }
     }
 

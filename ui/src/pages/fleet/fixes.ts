@@ -6,6 +6,7 @@ import { day } from '$/format';
 import { clock, overview } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
+import { begin } from './running';
 import { fleet } from './words';
 
 export interface Fix {
@@ -49,9 +50,9 @@ function logOf(row: Row): string {
 /** Does it for each of them. */
 export async function perform(fix: Fix, rows: Row[]): Promise<void> {
   if (fix.kind === 'unlock') await unlock(rows);
-  for (const { plan } of rows) {
-    if (fix.kind === 'resume') await api.plans.resume({ plan: plan.id });
-    else await api.plans.backup({ plan: plan.id });
+  for (const row of rows) {
+    if (fix.kind === 'resume') await api.plans.resume({ plan: row.plan.id });
+    else await begin(row);
   }
   const text =
     fix.kind === 'resume' ? fleet.needs.resumed(what(rows)) : fleet.needs.started(what(rows));

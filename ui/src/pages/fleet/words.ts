@@ -61,6 +61,12 @@ export const fleet = {
     proven: ['', 'Restore proven, 90 d'],
     of: (n: number, all: number) => `${n} of ${all}`,
   },
+  running: {
+    runs: (name: string) => `${name} runs.`,
+    queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
+    open: 'Open',
+    notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
+  },
   needs: {
     title: 'Needs you',
     byCause: 'by cause, worst first',

@@ -7,7 +7,7 @@ import { toasts } from '$/components/toasts.svelte';
 import type { Machine } from '$/gen/holdfast/api/v1/fleet_pb';
 import { overview } from '$/live';
 import { words as common } from '$/messages';
-import { fullName, type Row } from '../fleet/rows';
+import type { Row } from '../fleet/rows';
 import { machine as words } from './words';
 
 const acts = words.acts;
@@ -48,17 +48,6 @@ export async function resumeAll(plans: Row[], told = true): Promise<void> {
 /** Until when each was paused before. */
 async function pauseAgain(plans: Row[]): Promise<void> {
   for (const { plan } of plans) await api.plans.pause({ plan: plan.id, until: plan.pausedUntil });
-  await overview().refresh();
-}
-
-export async function run(row: Row): Promise<void> {
-  const operation = await api.plans.backup({ plan: row.plan.id });
-  toasts.show({
-    text: acts.runs(fullName(row)),
-    icon: 'run',
-    tone: 'run',
-    action: { word: common.nav.operations, run: () => router.go(urls.operation(operation.id)) },
-  });
   await overview().refresh();
 }
 

@@ -168,7 +168,6 @@ export const machine = {
     settings: 'Settings',
     paused: (n: number) => `${plans(n)} paused.`,
     resumed: (n: number) => `${plans(n)} run by their schedules again.`,
-    runs: (name: string) => `${name} runs.`,
   },
   test: {
     title: (peer: string) => `Connection to ${peer}`,

@@ -34,9 +34,9 @@ export type Again = 'none' | 'backup' | 'upkeep' | 'unlock';
 const UPKEEP = ['forget', 'prune', 'check', 'stats', 'index'];
 const DONE = ['succeeded', 'pending', 'running'];
 
-export function again(one: Operation, { here }: Whose): Again {
-  if (!here || DONE.includes(one.status)) return 'none';
-  if (isLock(one) && one.repo) return 'unlock';
+export function again(one: Operation, { here, mayRun }: Whose): Again {
+  if (!mayRun || DONE.includes(one.status)) return 'none';
+  if (here && isLock(one) && one.repo) return 'unlock';
   if (one.kind === 'backup' && one.plan) return 'backup';
   return UPKEEP.includes(one.kind) && one.repo ? 'upkeep' : 'none';
 }
@@ -57,7 +57,7 @@ export function todo(one: Operation, whose: Whose): string | undefined {
     case 'warning':
       return one.kind === 'backup' ? words.unreadTodo : words.otherTodo;
     default:
-      if (!whose.here) return words.elsewhere(whose.name);
+      if (!whose.mayRun) return words.elsewhere(whose.name);
       return again(one, whose) === 'none' ? words.otherTodo : undefined;
   }
 }

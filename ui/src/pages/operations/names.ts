@@ -9,6 +9,8 @@ export interface Whose {
   /** In addresses; undefined: it is not in the fleet any more. */
   param?: string;
   here: boolean;
+  /** Its operations are started and cancelled from here. */
+  mayRun: boolean;
 }
 
 export type Names = (operation: Operation) => Whose;
@@ -22,10 +24,11 @@ export function namesOf(overview: Overview | undefined): Names {
         name: each.label ?? each.instance,
         param: machineParam(each, machines),
         here: each.here,
+        mayRun: each.mayRun,
       },
     ]),
   );
-  return ({ origin, instance }) => by.get(origin) ?? { name: instance, here: false };
+  return ({ origin, instance }) => by.get(origin) ?? { name: instance, here: false, mayRun: false };
 }
 
 /** `desktop / home`, or the machine and its repo. */

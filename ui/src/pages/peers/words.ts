@@ -83,6 +83,17 @@ export const peerWords = {
   olderTokens: (n: number) =>
     `Show ${plural(n, { one: 'token that is over', other: 'tokens that are over' })}`,
 
+  queued: {
+    title: (name: string) => `Waiting for ${name}`,
+    what: (kind: string, of: string) => `${kind} of ${of}`,
+    until: (name: string) => `sent once ${name} is back, until`,
+    refused: (name: string, reason: string, remedy: string) =>
+      `${name} did not do it: ${reason}. ${sentence(remedy)}`.trim(),
+    withdraw: 'Take back',
+    putAway: 'Put away',
+    withdrawOne: (what: string, refused: boolean) =>
+      refused ? `Put away: ${what}` : `Take back: ${what}`,
+  },
   refusals: 'Refused',
   refusalsWhat: 'asked to be let in since the daemon started, and were not',
   from: (address: string) => `from ${address}`,

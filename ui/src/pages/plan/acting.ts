@@ -21,17 +21,6 @@ async function looked(): Promise<void> {
   await overview().refresh();
 }
 
-export async function runNow(row: Row): Promise<void> {
-  const operation = await api.plans.backup({ plan: row.plan.id });
-  toasts.show({
-    text: did.runs(fullName(row)),
-    icon: 'run',
-    tone: 'run',
-    action: { word: did.open, run: () => router.go(urls.operation(operation.id)) },
-  });
-  await looked();
-}
-
 /** Without days: until somebody resumes it. */
 export async function pause(row: Row, days?: number): Promise<void> {
   await pauseUntil(row, days === undefined ? undefined : inDays(days));

@@ -39,6 +39,9 @@ export const plan = {
     step: (machine: string, here: string) =>
       `You see ${machine} through ${here}. What is shown is what its own log says.`,
     doThere: (machine: string) => `It is run and changed on ${machine}.`,
+    runLater: (machine: string) => `Run now is sent once ${machine} is back.`,
+    runHere: (machine: string) =>
+      `It can be run from here, with its settings there; it is changed on ${machine}.`,
     asOf: (machine: string, when: string) =>
       `${machine} is out of sight. What you see is as of ${when}.`,
   },
@@ -148,7 +151,6 @@ export const plan = {
     remove: 'Remove …',
   },
   did: {
-    runs: (name: string) => `${name} runs.`,
     open: 'Open',
     paused: (name: string) => `${name} is paused.`,
     pausedUntil: (name: string, when: string) => `${name} is paused until ${when}.`,

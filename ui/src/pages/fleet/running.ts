@@ -1,0 +1,63 @@
+// A backup started from here, on this machine or on another.
+import { api } from '$/api';
+import { router } from '$/app/router.svelte';
+import { urls } from '$/app/urls';
+import { toasts } from '$/components/toasts.svelte';
+import type { PeerCommand } from '$/gen/holdfast/api/v1/command_pb';
+import { overview } from '$/live';
+import { words as common } from '$/messages';
+import { fullName, type Row } from './rows';
+import { fleet } from './words';
+
+const words = fleet.running;
+
+/** What came of it: an operation, or a command that waits for its machine. */
+export interface Begun {
+  operation?: string;
+  queued?: PeerCommand;
+}
+
+/** A machine that is away is asked once it is back. */
+export async function begin({ machine, plan }: Row): Promise<Begun> {
+  if (machine.here) return { operation: (await api.plans.backup({ plan: plan.id })).id };
+  return beginThere(machine.keyId, { kind: 'backup', plan: plan.id });
+}
+
+export async function beginThere(
+  peer: string,
+  what: { kind: string; plan?: string; repo?: string },
+): Promise<Begun> {
+  const { commands } = await import('$/api/commands');
+  const sent = await commands.send({ peer, ...what, queue: true });
+  return sent.state === 'queued' ? { queued: sent } : { operation: sent.operation };
+}
+
+export async function runNow(row: Row): Promise<void> {
+  const { operation, queued } = await begin(row);
+  if (queued) tellQueued(row, queued);
+  else
+    toasts.show({
+      text: words.runs(fullName(row)),
+      icon: 'run',
+      tone: 'run',
+      action: operation
+        ? { word: words.open, run: () => router.go(urls.operation(operation)) }
+        : undefined,
+    });
+  await overview().refresh();
+}
+
+function tellQueued(row: Row, { id }: PeerCommand): void {
+  toasts.show({
+    text: words.queued(fullName(row), row.machineName),
+    icon: 'unseen',
+    tone: 'off',
+    action: {
+      word: common.toast.undo,
+      run: async () => {
+        const { commands } = await import('$/api/commands');
+        await commands.withdraw({ id });
+      },
+    },
+  });
+}
