@@ -319,7 +319,7 @@ impl Add {
         };
         if let Some(peer) = peer {
             let repo = repos.take(TakeRepoRequest { repo, peer }).await?.into_inner();
-            return Ok(Added { repo, password: None });
+            return Ok(Added { repo, password: None, has_secret: false });
         }
         let mut env = self.environment.read()?;
         storage::ask(output, &uri, &mut env)?;
@@ -345,8 +345,9 @@ impl Add {
             kind: self.labels.kind,
             place: self.labels.place,
         };
+        let has_secret = request.password.as_ref().is_some_and(|given| given.password.is_some());
         let repo = repos.add(request).await?.into_inner();
-        Ok(Added { repo, password: made })
+        Ok(Added { repo, password: made, has_secret })
     }
 }
 
@@ -357,6 +358,9 @@ struct Added {
     repo: Repo,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+    /// Whether the config file has a password in it for that.
+    #[serde(skip)]
+    has_secret: bool,
 }
 
 /// A password typed twice without being shown.
@@ -434,6 +438,9 @@ impl Command {
             Self::Add(add) => {
                 let done = add.run(output, &mut repos).await?;
                 output.show(&done, || added(&done))?;
+                if done.has_secret {
+                    storage::warn_of_readers(&client, output).await;
+                }
                 return Ok(Exit::Done);
             }
             Self::Edit(edit) => repos.edit(edit.request()?).await?.into_inner(),

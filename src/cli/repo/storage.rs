@@ -1,6 +1,9 @@
 //! What a person has to give for each kind of storage.
 
-use super::super::{Failure, Output};
+use super::super::{Client, Failure, Output};
+use crate::api::GetSettingsRequest;
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt as _;
 
 macro_rules! examples {
     () => {
@@ -105,6 +108,19 @@ pub(super) fn ask(
         env.push(((*name).to_owned(), answer));
     }
     Ok(())
+}
+
+/// Says so where others on this machine can read the config file, which has a password in it now.
+pub(super) async fn warn_of_readers(client: &Client, output: Output) {
+    // Whoever cannot look is not warned: the repo is added all the same.
+    let Ok(settings) = client.settings().get(GetSettingsRequest {}).await else { return };
+    let path = settings.into_inner().config_path;
+    let readable = |metadata: &Metadata| metadata.permissions().mode() & 0o044 != 0;
+    if std::fs::metadata(&path).is_ok_and(|metadata| readable(&metadata)) {
+        output.note(&format!(
+            "warning: the password is in {path}, which others on this machine can read: chmod 600 {path}"
+        ));
+    }
 }
 
 /// Variables of a file: one `NAME=VALUE` a line, `#` begins a comment line, `export` may stand

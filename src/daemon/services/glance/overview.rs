@@ -187,8 +187,7 @@ impl<'n> Sight<'n> {
 
     fn running(&self) -> u32 {
         let own = self.live.iter().filter(|live| live.operation.status == Status::Running).count();
-        let peers: BTreeSet<_> =
-            self.logs.keys().map(|(origin, _)| *origin).collect();
+        let peers: BTreeSet<_> = self.logs.keys().map(|(origin, _)| *origin).collect();
         let theirs = peers.iter().map(|peer| self.node.presences.of(peer).running.len());
         u32::try_from(own + theirs.sum::<usize>()).unwrap_or(u32::MAX)
     }
