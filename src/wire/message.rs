@@ -2,6 +2,7 @@
 
 use super::command::{self, CommandRequest, CommandUpdate};
 use super::log_sync::{from_hub_in, from_hub_out, from_origin_in, from_origin_out};
+use super::log_text::{self, LogChunk, LogRequest};
 use super::proto::sync as pb;
 use super::{MAX_SHARDS, WireError, at_most, exact};
 use crate::grant::Grants;
@@ -19,7 +20,6 @@ const MAX_GRANTS: usize = 32;
 const MAX_SCOPES: usize = 1024;
 const MAX_SHARED_REPOS: usize = 256;
 const MAX_ENV: usize = 64;
-const MAX_LOG_CHUNK_BYTES: usize = 64 * 1024;
 
 /// One message of a session.
 #[derive(Clone)]
@@ -245,32 +245,6 @@ impl TakenState {
     }
 }
 
-/// Asks for log text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogRequest {
-    /// Repeated in the answer.
-    pub number: u32,
-    /// Of which operation.
-    pub operation: OperationId,
-    /// From which byte on.
-    pub offset: u64,
-}
-
-/// A part of a log text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogChunk {
-    /// Of the request.
-    pub number: u32,
-    /// At most 64 KiB.
-    pub data: Bytes,
-    /// Where the next part begins.
-    pub next_offset: u64,
-    /// Whether there is none.
-    pub end: bool,
-    /// Why it is not given; empty where it is.
-    pub refused: String,
-}
-
 impl Message {
     /// The bytes of the message, not yet sealed.
     #[must_use]
@@ -306,18 +280,8 @@ impl Message {
                 records: records.iter().map(record_out).collect(),
             }),
             Self::SharedRepoReport(report) => Kind::Report(report_out(report)),
-            Self::LogRequest(request) => Kind::LogRequest(pb::LogRequest {
-                number: request.number,
-                operation: Bytes::copy_from_slice(request.operation.as_bytes()),
-                offset: request.offset,
-            }),
-            Self::LogChunk(chunk) => Kind::LogChunk(pb::LogChunk {
-                number: chunk.number,
-                data: chunk.data.clone(),
-                next_offset: chunk.next_offset,
-                end: chunk.end,
-                refused: chunk.refused.clone(),
-            }),
+            Self::LogRequest(request) => Kind::LogRequest(log_text::request_out(request)),
+            Self::LogChunk(chunk) => Kind::LogChunk(log_text::chunk_out(chunk)),
             Self::CommandRequest(request) => Kind::CommandRequest(command::request_out(request)),
             Self::CommandUpdate(update) => Kind::CommandUpdate(command::update_out(update)),
             Self::Unknown => return None,
@@ -353,12 +317,8 @@ impl Message {
             Kind::SharedRepos(set) => Self::SharedRepos(set_in(set)?),
             Kind::Records(records) => Self::SharedRepoRecords(records_in(records)?),
             Kind::Report(report) => Self::SharedRepoReport(report_in(report)?),
-            Kind::LogRequest(request) => Self::LogRequest(LogRequest {
-                number: request.number,
-                operation: OperationId::from_bytes(exact("operation", &request.operation)?),
-                offset: request.offset,
-            }),
-            Kind::LogChunk(chunk) => Self::LogChunk(log_chunk_in(chunk)?),
+            Kind::LogRequest(request) => Self::LogRequest(log_text::request_in(&request)?),
+            Kind::LogChunk(chunk) => Self::LogChunk(log_text::chunk_in(chunk)?),
             Kind::CommandRequest(request) => Self::CommandRequest(command::request_in(request)?),
             Kind::CommandUpdate(update) => Self::CommandUpdate(command::update_in(update)?),
         })
@@ -577,18 +537,6 @@ fn report_in(report: pb::SharedRepoReport) -> Result<SharedRepoReport, WireError
         revision: report.revision,
         repos: report.repos.into_iter().map(one).collect::<Result<_, _>>()?,
         acknowledged: report.acknowledged,
-    })
-}
-
-fn log_chunk_in(chunk: pb::LogChunk) -> Result<LogChunk, WireError> {
-    at_most("log chunk", chunk.data.len(), MAX_LOG_CHUNK_BYTES)?;
-    text("refused", &chunk.refused, 512)?;
-    Ok(LogChunk {
-        number: chunk.number,
-        data: chunk.data,
-        next_offset: chunk.next_offset,
-        end: chunk.end,
-        refused: chunk.refused,
     })
 }
 

@@ -6,12 +6,14 @@
 mod command;
 pub mod handshake;
 mod log_sync;
+mod log_text;
 mod message;
 
 pub use command::{CommandId, CommandRequest, CommandUpdate, Refusal};
+pub use log_text::{LogChunk, LogRequest};
 pub use message::{
-    CloseReason, LogChunk, LogRequest, Message, Notice, RunProgress, SharedReason,
-    SharedRepoRecord, SharedRepoReport, SharedRepoSet, TakenRepo, TakenState, ToldGrant, tell,
+    CloseReason, Message, Notice, RunProgress, SharedReason, SharedRepoRecord, SharedRepoReport,
+    SharedRepoSet, TakenRepo, TakenState, ToldGrant, tell,
 };
 
 pub mod log;

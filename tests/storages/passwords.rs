@@ -122,7 +122,7 @@ fn a_password_in_a_file_that_others_can_read_is_warned_of() {
     let [restic, _] = RESTICS;
     let nas = machine(restic, &[]);
     for (repo, mode, is_warned) in [("own", 0o600, false), ("open", 0o644, true)] {
-        std::fs::set_permissions(nas.config(), std::fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(nas.config(), fs::Permissions::from_mode(mode)).unwrap();
         let said = nas.told(&["repo", "add", repo, &at(&nas, repo), "--generate-password"]);
         assert_eq!(said.code, 0, "{}", said.stderr);
         assert_eq!(said.stderr.contains("can read: chmod 600 "), is_warned, "{}", said.stderr);
