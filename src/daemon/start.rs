@@ -162,10 +162,22 @@ impl Opened {
         let identity = Arc::new(config::read_or_create_identity(&data.identity())?);
         let trust = Arc::new(Trust::open(data.path())?);
         let owner = Owner { public_key: identity.public_key() };
-        let history = History::open(data.path(), owner)?;
+        let history = open_history(&data, &trust, owner)?;
         let scheduler = Arc::new(Scheduler::open(Arc::clone(&trust), identity.key_id())?);
         Ok(Self { options, _lock: lock, config, data, identity, trust, history, scheduler, guard })
     }
+}
+
+/// Where `trust.db` says that there is a history.
+const HAS_HISTORY: &str = "has-history";
+
+fn open_history(data: &DataDir, trust: &Trust, owner: Owner) -> Result<History, StoreError> {
+    if trust.meta(HAS_HISTORY)?.is_some() {
+        return History::reopen(data.path(), owner);
+    }
+    let history = History::open(data.path(), owner)?;
+    trust.set_meta(HAS_HISTORY, b"1")?;
+    Ok(history)
 }
 
 fn open_config(path: PathBuf) -> Result<LiveConfig, StartError> {

@@ -139,3 +139,21 @@ fn a_damaged_history_is_set_aside_and_pairing_and_backups_go_on() {
         .any(|entry| entry.file_name().to_string_lossy().starts_with("history-damaged-"));
     assert!(aside, "the damaged file is kept");
 }
+
+#[test]
+fn a_history_that_is_gone_is_said_to_be_until_there_is_one_again() {
+    let mut nas = Machine::start("nas");
+    backs_up(&nas);
+    nas.kill9();
+    for name in ["history.db", "history.db-wal", "history.db-shm"] {
+        let _ = fs::remove_file(nas.data().join(name));
+    }
+    nas.restart();
+    let status = nas.ask(&["status"]);
+    assert_eq!(status["store"]["state"], "empty", "{status}");
+    let said = status["attention"].as_array().unwrap().iter().find(|row| row["kind"] == "store");
+    assert!(said.unwrap()["message"].as_str().unwrap().contains("history.db is gone"), "{status}");
+    backup(&nas);
+    nas.restart();
+    assert_eq!(nas.ask(&["status"])["store"]["state"], "ok");
+}

@@ -123,7 +123,7 @@ fn store_trouble(state: &StoreState) -> Option<Attention> {
         }),
         StoreState::Empty { reason, since } => Some(Attention {
             remedy: Some(
-                "backups go on; keep the damaged file until peers have sent what they hold"
+                "backups go on; peers send what they hold again, and archive what they have of ours. Look for a dying disk"
                     .to_owned(),
             ),
             since: Some(since.to_string()),

@@ -105,7 +105,20 @@ impl History {
     /// The directory cannot be used, or a newer program has written the file.
     pub fn open(dir: &Path, owner: Owner) -> Result<Self> {
         create_private_dir(dir)?;
-        let (opened, state) = quarantine::open(dir, &owner)?;
+        Self::begin(owner, quarantine::open(dir, &owner)?)
+    }
+
+    /// As [`History::open`], of one that was there before: where its file is gone, [`History::state`]
+    /// says so.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn reopen(dir: &Path, owner: Owner) -> Result<Self> {
+        create_private_dir(dir)?;
+        Self::begin(owner, quarantine::reopen(dir, &owner)?)
+    }
+
+    fn begin(owner: Owner, (opened, state): (quarantine::Opened, StoreState)) -> Result<Self> {
         let pool = Arc::new(Pool::new(opened.path.clone(), owner));
         let watches = Arc::new(Watches {
             own: watch::Sender::new(0),

@@ -28,9 +28,9 @@ pub enum StoreState {
         /// How many, in a sentence.
         reason: String,
     },
-    /// The damaged file was set aside; what follows is new.
+    /// The file was damaged and set aside, or is gone; what follows is new.
     Empty {
-        /// What was damaged and where it is now, in a sentence.
+        /// What was damaged and where it is now, or that it is gone, in a sentence.
         reason: String,
         /// When.
         since: Timestamp,
@@ -82,11 +82,25 @@ pub(super) fn open(dir: &Path, owner: &Owner) -> Result<(Opened, StoreState)> {
     }
 }
 
+/// As [`open`], of a file that was there before: one that is gone is said to be.
+pub(super) fn reopen(dir: &Path, owner: &Owner) -> Result<(Opened, StoreState)> {
+    let path = dir.join(HISTORY.file);
+    if path.exists() {
+        return open(dir, owner);
+    }
+    begin_anew(&path, owner, "history.db is gone; it was there when the daemon last ran".to_owned())
+}
+
 /// Sets the file aside and opens an empty one in its place.
 pub(super) fn replace(path: &Path, owner: &Owner, detail: &str) -> Result<(Opened, StoreState)> {
-    let since = clock::now();
-    let aside = set_aside(path, since)?;
+    let aside = set_aside(path, clock::now())?;
     let reason = format!("history.db was damaged ({detail}); it is kept as {aside}");
+    begin_anew(path, owner, reason)
+}
+
+/// Opens a new file, which says why it is empty.
+fn begin_anew(path: &Path, owner: &Owner, reason: String) -> Result<(Opened, StoreState)> {
+    let since = clock::now();
     let conn = open_checked(path, owner)?;
     let sql = "INSERT INTO meta (key, value) VALUES ('empty-reason', ?1), ('empty-since', ?2)";
     conn.execute(sql, (&reason, since.to_string()))?;
