@@ -10,7 +10,7 @@ use holdfast::daemon::sharing::{self as shared, Again, Member, Standing};
 use holdfast::model::{Secret, SharedRepo, Status};
 use holdfast::session::Code;
 use holdfast::store::trust::ReceivedState::{Conflict, Deleted, Disabled, Refused, Taken};
-use holdfast::wire::TakenState;
+use holdfast::wire::{CommandRequest, TakenState};
 use sharing::{Hostile, Machine, Pair, guid, id};
 use std::time::Duration;
 
@@ -425,6 +425,48 @@ async fn attack(repo: SharedRepo) -> (Machine, Option<holdfast::store::trust::Re
     }
     let received = member.received(hostile.key, &name).await;
     (member, received)
+}
+
+#[tokio::test]
+async fn x1_a_command_starts_what_is_granted_once_and_nothing_else() {
+    let hostile = Hostile::listen().await;
+    let consent = "grants = [{ permission = \"run-operations\", scopes = [\"plan:home\"] }]";
+    let mut member = hostile.victim_granting(consent, &format!("{VAULT}{PLAN}")).await;
+    std::fs::create_dir_all(member.folder("home")).unwrap();
+    let request = |n: u8, kind: &str, plan: Option<&str>| CommandRequest {
+        id: [n; 16],
+        kind: kind.to_owned(),
+        repo: plan.is_none().then(|| id("vault")),
+        plan: plan.map(|plan| plan.parse().unwrap()),
+        operation: None,
+    };
+    let backup = request(1, "backup", Some("home"));
+    let refused = [
+        request(2, "prune", None),
+        request(3, "command", None),
+        request(4, "restore", Some("home")),
+        request(5, "backup", Some("nothing")),
+        CommandRequest {
+            operation: Some("0".repeat(32).parse().unwrap()),
+            ..request(6, "cancel", None)
+        },
+    ];
+    let asked: Vec<_> = [backup.clone(), backup.clone()].into_iter().chain(refused).collect();
+    let updates = hostile.commands(asked).await;
+    let [first, second, refused @ ..] = updates.as_slice() else { panic!("{updates:?}") };
+    let begun = first.outcome.clone().unwrap();
+    assert_eq!(second, first, "one id is carried out once");
+    for update in refused {
+        assert!(update.outcome.is_err(), "{update:?}");
+    }
+    member.node().engine.wait(begun).await;
+    let ran = member.says(&["--json", "ops"]).await;
+    let kinds: Vec<serde_json::Value> =
+        ran.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let backups = kinds.iter().filter(|operation| operation["kind"] == "backup");
+    assert_eq!(backups.count(), 1, "{ran}");
+    assert!(kinds.iter().all(|one| one["kind"] != "prune" && one["kind"] != "restore"), "{ran}");
+    member.halt().await;
 }
 
 #[tokio::test]

@@ -62,19 +62,24 @@ impl Elsewhere {
             return wait.follow(client, output, started).await;
         }
         output.show(&command, || sent(&command))?;
-        Ok(Exit::Done)
+        // Its end is not known, so it is not said to be good.
+        let is_unseen = command.operation.is_some() && !wait.is_not_wanted();
+        Ok(if is_unseen { Exit::Failed } else { Exit::Done })
     }
 }
 
 fn sent(command: &PeerCommand) -> String {
     let PeerCommand { kind, instance, id, .. } = command;
-    match &command.operation {
-        Some(operation) => format!(
-            "{instance} has begun the {kind} ({operation}); it does not show its operations here"
+    let back = short(id);
+    match (&command.operation, command.state.as_str()) {
+        (Some(operation), _) => format!(
+            "{instance} has begun the {kind} ({operation}); how it ends is not seen from here, which takes its read-operations. --no-wait does not wait for that"
         ),
-        None => format!(
-            "the {kind} is sent once {instance} is back; take it back with: holdfast peer withdraw {}",
-            short(id)
+        (None, "sent") => format!(
+            "the {kind} was sent to {instance}, which has not answered yet: holdfast peer commands"
+        ),
+        (None, _) => format!(
+            "the {kind} is sent once {instance} is back; take it back with: holdfast peer withdraw {back}"
         ),
     }
 }
@@ -98,9 +103,9 @@ pub(crate) async fn list(
 pub(crate) async fn withdraw(client: &Client, output: Output, id: String) -> Result<(), Failure> {
     let request = WithdrawCommandRequest { id };
     let command = client.commands().withdraw(request).await?.into_inner();
-    output.show(&command, || match command.state.as_str() {
-        "refused" => format!("the refused {} is put away", command.kind),
-        _ => format!("the {} is not sent to {}", command.kind, command.instance),
+    output.show(&command, || match &command.reason {
+        Some(_) => format!("the refused {} is put away", command.kind),
+        None => format!("the {} is not sent to {}", command.kind, command.instance),
     })
 }
 

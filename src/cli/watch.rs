@@ -22,6 +22,11 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// Whether nobody waits for the end.
+    pub(crate) const fn is_not_wanted(&self) -> bool {
+        self.no_wait
+    }
+
     /// Shows the operation, once it has ended unless told otherwise.
     pub(crate) async fn follow(
         self,

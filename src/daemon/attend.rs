@@ -20,10 +20,11 @@ use crate::session::{Code, DialledBy, Event, Opened, Send as Outgoing};
 use crate::store::StoreError;
 use crate::store::history::{Recorded, Whose};
 use crate::store::trust::Peer;
-use crate::wire::{CommandId, CommandUpdate, Notice, RunProgress, ToldGrant};
+use crate::wire::{CommandId, CommandRequest, CommandUpdate, Notice, RunProgress, ToldGrant};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 /// How often peers are told how far a run is.
@@ -45,8 +46,10 @@ struct Attendant {
     /// Its number, in [`sharing`].
     session: u64,
     nudge: Nudge,
-    /// The command on its way.
-    sent: Option<CommandId>,
+    /// The command on its way, and until when it is waited for its answer.
+    sent: Option<(CommandId, Instant)>,
+    /// What the peer asked for.
+    obeying: Option<JoinHandle<()>>,
 }
 
 impl Attendant {
@@ -57,7 +60,7 @@ impl Attendant {
         let told =
             sharing::keep_told(Arc::clone(&node), peer, outgoing, grants, Arc::clone(&nudge));
         tokio::spawn(told);
-        Self { node, conversation, session, nudge, sent: None }
+        Self { node, conversation, session, nudge, sent: None, obeying: None }
     }
 
     async fn run(mut self) {
@@ -68,7 +71,7 @@ impl Attendant {
         let mut next_progress = Instant::now();
         let mut has_progress = false;
         let mut history = self.node.history.changes();
-        let mut commands = self.node.commands.changes();
+        let mut commands = self.node.commands.changes(self.peer());
         let (mut next_look, mut may_have_ended) = (Instant::now(), false);
         loop {
             tokio::select! {
@@ -92,8 +95,12 @@ impl Attendant {
                 }
                 Ok(()) = settings.changed() => self.tell_news(&mut told).await,
                 Ok(()) = commands.changed() => self.send_command().await,
+                () = sleep_until(self.sent.map_or(next_look, |(_, until)| until)), if self.sent.is_some() => {
+                    self.not_answered().await;
+                }
             }
         }
+        self.command_is_over();
         self.node.log_calls.cut(self.peer());
         self.node.sharing.ended(&self.peer(), self.session);
     }
@@ -128,10 +135,7 @@ impl Attendant {
                 self.say(Outgoing::LogChunk(chunk)).await;
             }
             Event::LogChunk(chunk) => self.node.log_calls.answered(self.peer(), chunk),
-            Event::CommandRequest(request) => {
-                let update = commands::obey(&self.node, self.peer(), self.grants(), request).await;
-                self.say(Outgoing::CommandUpdate(update)).await;
-            }
+            Event::CommandRequest(request) => self.obey(request).await,
             Event::CommandUpdate(update) => self.commanded(update).await,
             Event::Notice(notice) => self.noticed(notice).await,
             Event::SharedRepos(set) => {
@@ -156,18 +160,52 @@ impl Attendant {
     /// nobody wants it any more.
     async fn send_command(&mut self) {
         let next = commands::next(&self.node, self.peer()).await;
-        let before = std::mem::replace(&mut self.sent, next.as_ref().map(|next| next.request.id));
-        if let Some(command) = next.filter(|_| before != self.sent) {
+        let id = next.as_ref().map(|next| next.request.id);
+        if id == self.sent.map(|(id, _)| id) {
+            return;
+        }
+        self.command_is_over();
+        if let Some(command) = next {
+            self.node.commands.on_its_way(command.request.id);
+            self.sent = Some((command.request.id, Instant::now() + commands::ANSWERED_WITHIN));
             self.say(Outgoing::CommandRequest(command.request)).await;
+        }
+    }
+
+    fn command_is_over(&mut self) {
+        if let Some((id, _)) = self.sent.take() {
+            self.node.commands.not_on_its_way(&id);
         }
     }
 
     /// An answer to what was not asked is none.
     async fn commanded(&mut self, update: CommandUpdate) {
-        if self.sent == Some(update.id) {
-            commands::answered(&self.node, update).await;
+        if self.sent.is_some_and(|(id, _)| id == update.id) {
+            commands::answered(&self.node, self.peer(), update).await;
             self.send_command().await;
         }
+    }
+
+    async fn not_answered(&mut self) {
+        if let Some((id, _)) = self.sent {
+            commands::unanswered(&self.node, self.peer(), id).await;
+            self.send_command().await;
+        }
+    }
+
+    /// Carries out what the peer asks for, beside the session: it may take its time.
+    async fn obey(&mut self, request: CommandRequest) {
+        // Who asks before the answer has come waits for it.
+        if let Some(before) = self.obeying.take() {
+            let _ = before.await;
+        }
+        let (node, peer, grants) = (Arc::clone(&self.node), self.peer(), self.grants());
+        let outgoing = self.conversation.outgoing.clone();
+        self.obeying = Some(tokio::spawn(async move {
+            let update = commands::obey(&node, peer, grants, request).await;
+            // Where the session has ended, the peer asks again in the next one.
+            let _ = outgoing.send(Box::new(Outgoing::CommandUpdate(update))).await;
+        }));
     }
 
     async fn opened(&self, opened: Opened) {

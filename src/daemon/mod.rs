@@ -14,6 +14,7 @@ mod attend;
 pub mod commands;
 pub mod dialing;
 pub mod expectations;
+mod forgetting;
 mod hooks;
 pub mod links;
 mod logs;

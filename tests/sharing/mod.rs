@@ -22,7 +22,7 @@ use holdfast::shutdown::Shutdown;
 use holdfast::store::history::Owner;
 use holdfast::store::trust::{Peer, ReceivedRepo, ReceivedState};
 use holdfast::store::{History, Trust};
-use holdfast::wire::{SharedRepoReport, SharedRepoSet, TakenState};
+use holdfast::wire::{CommandRequest, CommandUpdate, SharedRepoReport, SharedRepoSet, TakenState};
 use ports::free_address;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -372,16 +372,41 @@ impl Hostile {
 
     /// A member that takes repos from it and allows it one folder.
     pub(crate) async fn victim(&self, config: &str) -> Machine {
+        self.victim_granting(CONSENT, config).await
+    }
+
+    pub(crate) async fn victim_granting(&self, consent: &str, config: &str) -> Machine {
         let dir = Pair::dir("laptop");
         let (role, name) = (PeerRole::AuthorizedClient, "laptop".parse().unwrap());
         let mut peer = Peer::new(dir.key(), name, role, clock::now());
         peer.grants = Grants::parse(["receive-shared-repos=*"]).unwrap();
         self.trust.put_peer(&peer).unwrap();
-        let host = known_host(self.key, self.at, CONSENT, "\"/allowed\"");
+        let host = known_host(self.key, self.at, consent, "\"/allowed\"");
         let config = format!("instance = \"laptop\"\n{host}{config}");
         let mut machine = Machine::new(dir, anywhere(), &config);
         machine.start().await;
         machine
+    }
+
+    /// Asks the next that connects for all of that, one after the other; what became of each.
+    pub(crate) async fn commands(&self, requests: Vec<CommandRequest>) -> Vec<CommandUpdate> {
+        let asking = async {
+            let mut conversation = self.conversations.lock().await.recv().await.unwrap();
+            let mut updates = Vec::new();
+            for request in requests {
+                let request = Outgoing::CommandRequest(request);
+                conversation.outgoing.send(Box::new(request)).await.unwrap();
+                loop {
+                    let event = conversation.events.recv().await.expect("the session stands");
+                    if let Event::CommandUpdate(update) = *event {
+                        updates.push(update);
+                        break;
+                    }
+                }
+            }
+            updates
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("the member answers")
     }
 
     /// Pushes to the next that connects, until it has answered.

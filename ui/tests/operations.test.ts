@@ -95,7 +95,7 @@ describe('an export', () => {
 });
 
 describe('an explanation', () => {
-  const here = { name: 'nas', param: 'nas', here: true, mayRun: true };
+  const here = { name: 'nas', param: 'nas', here: true, mayRun: true, cancels: 'all' as const };
 
   it('offers to unlock where a lock was the cause, and only on this machine', () => {
     const failed = one('1', 'a', 'backup', 'failed', 0);

@@ -11,7 +11,7 @@ use crate::api::{
 use crate::clock;
 use crate::daemon::Node;
 use crate::daemon::areas::Area;
-use crate::daemon::commands::{MOST_QUEUED, Outcome, WORTH};
+use crate::daemon::commands::{MOST_QUEUED, Outcome, WORTH, is_late, too_late};
 use crate::grant::Permission;
 use crate::model::{KeyId, OperationId, OperationKind};
 use crate::store::trust::{Peer, PeerCommand};
@@ -21,10 +21,12 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Response, Status};
 
+/// The state of one that its peer has, or may have.
+const SENT: &str = "sent";
 /// How long a peer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is waited for the log to tell of what was started.
-const TOLD_WITHIN: Duration = Duration::from_secs(3);
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Answers for one instance.
@@ -39,19 +41,40 @@ impl Service {
 
     async fn send(&self, request: SendCommandRequest) -> Result<Document, Status> {
         let peer = peers::find(&self.node, &request.peer).await?;
-        let queue = request.queue;
-        let command = order(request)?;
+        let is_queued = request.queue;
+        let request = order(request)?;
         may(&peer)?;
-        if !queue && !self.node.links.is_connected(&peer.key) {
-            return Err(away(&peer));
+        if let Some(same) = self.same(&peer, &request).await? {
+            return Ok(document(&peer, same));
         }
-        let command =
-            PeerCommand { peer: peer.key, at: clock::now(), request: command, refused: None };
-        match given(&self.node, command.clone(), queue).await? {
-            None => Ok(document(&peer, command)),
-            Some(Ok(operation)) => Ok(self.done(&peer, command, operation).await),
-            Some(Err(refusal)) => Err(refused(&peer, &refusal)),
+        let command = command(&peer, request, is_queued);
+        match given(&self.node, &peer, command.clone()).await? {
+            Given::Waits => Ok(document(&peer, command)),
+            Given::Sent => Ok(Document { state: SENT.to_owned(), ..document(&peer, command) }),
+            Given::Answered(Ok(operation)) => Ok(self.done(&peer, command, operation).await),
+            Given::Answered(Err(refusal)) => Err(refused(&peer, &refusal)),
         }
+    }
+
+    /// One that asks for the same, and waits while the peer is away: one is enough.
+    async fn same(
+        &self,
+        peer: &Peer,
+        request: &CommandRequest,
+    ) -> Result<Option<PeerCommand>, Status> {
+        if self.node.links.is_connected(&peer.key) {
+            return Ok(None);
+        }
+        let read = self.node.with_trust(|trust, _| trust.commands()).await;
+        let (key, now) = (peer.key, clock::now());
+        Ok(read.map_err(refuse::store)?.into_iter().find(|one| {
+            let CommandRequest { kind, repo, plan, operation, .. } = &one.request;
+            let waits = one.is_queued && one.refused.is_none() && !is_late(one, now);
+            one.peer == key
+                && waits
+                && (kind, repo, plan, operation)
+                    == (&request.kind, &request.repo, &request.plan, &request.operation)
+        }))
     }
 
     /// With the operation, where log sync tells of it soon.
@@ -89,8 +112,17 @@ impl Service {
         let read = self.node.with_trust(|trust, roster| Ok((trust.commands()?, roster.peers()?)));
         let (commands, peers) = read.await.map_err(refuse::store)?;
         let of = |command: &PeerCommand| peers.iter().find(|peer| peer.key == command.peer);
-        let wanted = commands.into_iter().filter(|one| only.is_none_or(|key| key == one.peer));
-        Ok(wanted.filter_map(|one| Some(document(of(&one)?, one))).collect())
+        // Of what was not queued somebody waits for the outcome.
+        let wanted = commands.into_iter().filter(|one| one.is_queued || one.refused.is_some());
+        let wanted = wanted.filter(|one| only.is_none_or(|key| key == one.peer));
+        Ok(wanted
+            .filter_map(|one| {
+                let is_sent = self.node.commands.is_sent(&one.request.id);
+                let shown = document(of(&one)?, one);
+                let state = if is_sent { SENT.to_owned() } else { shown.state };
+                Some(Document { state, ..shown })
+            })
+            .collect())
     }
 
     async fn withdraw(&self, id: &str) -> Result<Document, Status> {
@@ -100,17 +132,23 @@ impl Service {
             let message = format!("there is no command {id}, or more than one that begins so");
             return Err(refuse::not_found(message, "holdfast peer commands"));
         };
-        let mut bytes = [0; 16];
-        let taken = match hex::decode_to_slice(&only.id, &mut bytes) {
-            Ok(()) => self.node.with_trust(move |trust, _| trust.take_command(&bytes)).await,
+        if only.state == SENT {
+            let message = format!("the {} was sent to {} already", only.kind, only.instance);
+            let remedy = "whether it was begun, its operations tell: holdfast ops --all";
+            return Err(refuse::not_now("sent", message, remedy));
+        }
+        let mut id = [0; 16];
+        let taken = match hex::decode_to_slice(&only.id, &mut id) {
+            Ok(()) => self.node.with_trust(move |trust, _| trust.take_command(&id)).await,
             Err(_) => Ok(None),
         };
-        if taken.map_err(refuse::store)?.is_none() {
-            let message = format!("the command {} is on its way already", only.id);
-            return Err(refuse::not_now("sent", message, "holdfast ops --all"));
-        }
-        changed(&self.node);
-        only.remedy = None;
+        let Some(taken) = taken.map_err(refuse::store)? else {
+            let message = format!("the command {} is not there any more", only.id);
+            return Err(refuse::not_found(message, "holdfast peer commands"));
+        };
+        self.node.commands.forget(&id);
+        changed(&self.node, &taken.peer);
+        only.state = "withdrawn".to_owned();
         Ok(only)
     }
 }
@@ -119,9 +157,6 @@ impl Service {
 pub(super) async fn cancel(node: &Arc<Node>, named: &Named) -> Result<(), Status> {
     let peer = peers::find(node, &named.origin.to_string()).await?;
     may(&peer)?;
-    if !node.links.is_connected(&peer.key) {
-        return Err(away(&peer));
-    }
     let request = CommandRequest {
         id: new_id()?,
         kind: "cancel".to_owned(),
@@ -129,55 +164,71 @@ pub(super) async fn cancel(node: &Arc<Node>, named: &Named) -> Result<(), Status
         plan: None,
         operation: Some(named.id),
     };
-    let command = PeerCommand { peer: peer.key, at: clock::now(), request, refused: None };
-    match given(node, command, false).await? {
-        Some(Err(refusal)) => Err(refused(&peer, &refusal)),
-        Some(Ok(_)) | None => Ok(()),
+    match given(node, &peer, command(&peer, request, false)).await? {
+        Given::Answered(Err(refusal)) => Err(refused(&peer, &refusal)),
+        Given::Answered(Ok(_)) | Given::Waits | Given::Sent => Ok(()),
     }
 }
 
-/// Queues a command, and waits for its outcome where the peer is there; `None`: it is queued.
-async fn given(
-    node: &Arc<Node>,
-    command: PeerCommand,
-    queue: bool,
-) -> Result<Option<Outcome>, Status> {
-    let (peer, id) = (command.peer, command.request.id);
-    let queued = node.with_trust(move |trust, _| trust.queue_command(&command, MOST_QUEUED)).await;
+/// How far a command got while somebody waited for its outcome.
+enum Given {
+    /// Its peer is away, and it is queued.
+    Waits,
+    /// It is queued and on its way, or behind others.
+    Sent,
+    Answered(Outcome),
+}
+
+/// Has a command sent and waits for its outcome, where the peer is there. What was not queued is taken
+/// back where there is none; should nobody wait any more, it is not sent once its time is over.
+async fn given(node: &Arc<Node>, peer: &Peer, command: PeerCommand) -> Result<Given, Status> {
+    let (id, is_queued) = (command.request.id, command.is_queued);
+    if !is_queued && !node.links.is_connected(&peer.key) {
+        return Err(away(peer, &command));
+    }
+    // Before it can be sent.
+    let mut outcome = node.commands.expect(id);
+    let kept = command.clone();
+    let queued = node.with_trust(move |trust, _| trust.queue_command(&kept, MOST_QUEUED)).await;
     if !queued.map_err(refuse::store)? {
-        let message = format!("{MOST_QUEUED} commands wait for this peer already");
+        let message = format!("{MOST_QUEUED} commands wait for {} already", peer.instance);
         return Err(refuse::not_now("queue-full", message, "holdfast peer commands"));
     }
-    let outcome = node.commands.expect(id);
-    changed(node);
-    if !node.links.is_connected(&peer) {
-        return Ok(None);
+    changed(node, &peer.key);
+    let is_there = node.links.is_connected(&peer.key);
+    if is_queued && !is_there {
+        return Ok(Given::Waits);
     }
-    if let Ok(Ok(outcome)) = timeout(PATIENCE, outcome).await {
-        return Ok(Some(outcome));
-    }
-    if queue {
-        return Ok(None);
-    }
-    let taken = node.with_trust(move |trust, _| trust.take_command(&id)).await;
-    changed(node);
-    match taken.map_err(refuse::store)? {
-        Some(_) => {
-            let message = "the peer did not answer within 10 s; whether it was done is not known";
-            Err(refuse::not_now(
-                "no-answer",
-                message,
-                "see holdfast ops --all; it may run an older version of holdfast",
-            ))
+    if is_there {
+        match timeout(PATIENCE, &mut outcome).await {
+            Ok(Ok(outcome)) => return Ok(Given::Answered(outcome)),
+            // Somebody took it back meanwhile.
+            Ok(Err(_)) => return Err(refuse::not_now("withdrawn", "it was taken back", "")),
+            Err(_) if is_queued => return Ok(Given::Sent),
+            Err(_) => {}
         }
-        // The answer came in between.
-        None => Ok(None),
+    }
+    let was_sent = node.commands.is_sent(&id);
+    let taken = node.with_trust(move |trust, _| trust.take_command(&id)).await;
+    changed(node, &peer.key);
+    taken.map_err(refuse::store)?;
+    // The answer may have come in between.
+    match outcome.try_recv() {
+        Ok(outcome) => Ok(Given::Answered(outcome)),
+        Err(_) if was_sent => Err(no_answer(peer)),
+        Err(_) => Err(away(peer, &command)),
     }
 }
 
-fn changed(node: &Node) {
-    node.commands.changed();
+fn changed(node: &Node, peer: &KeyId) {
+    node.commands.changed(peer);
     node.areas.changed(Area::Peers);
+}
+
+fn command(peer: &Peer, request: CommandRequest, is_queued: bool) -> PeerCommand {
+    let at = clock::now();
+    let until = at.plus(if is_queued { WORTH } else { PATIENCE });
+    PeerCommand { peer: peer.key, at, until, is_queued, request, refused: None }
 }
 
 /// What is asked for, with an id of its own.
@@ -237,13 +288,25 @@ fn may(peer: &Peer) -> Result<(), Status> {
     Err(refuse::not_now("not-granted", message, remedy))
 }
 
-fn away(peer: &Peer) -> Status {
-    let message = format!("{} is not connected", peer.instance);
-    let remedy = format!(
-        "holdfast peer test {}; with --queue what is to be started is sent once it is back",
-        peer.instance
-    );
+fn away(peer: &Peer, command: &PeerCommand) -> Status {
+    let name = &peer.instance;
+    let message = format!("{name} is not connected");
+    let remedy = match command.request.operation {
+        Some(_) => format!("holdfast peer test {name}"),
+        None => format!(
+            "holdfast peer test {name}; with --queue what is to be started is sent once it is back"
+        ),
+    };
     refuse::not_now("offline", message, &remedy)
+}
+
+fn no_answer(peer: &Peer) -> Status {
+    let name = &peer.instance;
+    let message = format!("{name} did not answer within 10 s; whether it was done is not known");
+    let remedy = format!(
+        "see holdfast ops --peer {name}; it may run an older version of holdfast, which does not know of this"
+    );
+    refuse::not_now("no-answer", message, &remedy)
 }
 
 fn refused(peer: &Peer, refusal: &Refusal) -> Status {
@@ -252,7 +315,9 @@ fn refused(peer: &Peer, refusal: &Refusal) -> Status {
 }
 
 fn document(peer: &Peer, command: PeerCommand) -> Document {
-    let PeerCommand { at, request, refused, .. } = command;
+    let late = is_late(&command, clock::now()).then(too_late);
+    let PeerCommand { at, until, request, refused, .. } = command;
+    let refused = refused.or(late);
     let (reason, remedy) = match refused.clone() {
         Some(Refusal { reason, remedy }) => (Some(reason), Some(remedy)),
         None => (None, None),
@@ -266,7 +331,7 @@ fn document(peer: &Peer, command: PeerCommand) -> Document {
         plan: request.plan.map(|id| id.to_string()),
         state: if refused.is_some() { "refused" } else { "queued" }.to_owned(),
         asked_at: at.to_string(),
-        expires_at: at.plus(WORTH).to_string(),
+        expires_at: until.to_string(),
         reason,
         remedy: remedy.filter(|remedy| !remedy.is_empty()),
         operation: request.operation.map(|id| id.to_string()),

@@ -7,6 +7,7 @@ use crate::api::{
     self, ForgetGroup, ForgetPreview, ForgetRequest, Operation, Picked, UpkeepRequest,
 };
 use crate::daemon::Node;
+use crate::daemon::forgetting::may_forget;
 use crate::job::{By, JobError, Pick, Task, UnlockScope};
 use crate::model::{OperationKind, PlanId, RepoId, Role};
 use crate::restic::{Guarded, Snapshot};
@@ -47,7 +48,7 @@ impl UpkeepService for Service {
             asker.must_be(Role::Admin)?;
         }
         if let Task::Forget(plan) = &task {
-            may_forget(&self.node, &repo, plan.as_ref())?;
+            may_forget(&self.node.config.current(), &repo, plan.as_ref()).map_err(refused)?;
         }
         let started = self.node.engine.maintain(&repo, task, By::Person).await;
         super::started(&self.node, started.map_err(refused)?).await.map(Response::new)
@@ -69,24 +70,6 @@ impl UpkeepService for Service {
         let picks = self.node.engine.preview_forget(&repo, plan.as_ref()).await.map_err(refused)?;
         let groups = picks.into_iter().map(group).collect();
         Ok(Response::new(ForgetPreview { repo: repo.to_string(), groups }))
-    }
-}
-
-/// Said before an operation is made of it: a person is to know at once.
-fn may_forget(node: &Node, repo: &RepoId, plan: Option<&PlanId>) -> Result<(), Status> {
-    let config = node.config.current();
-    let Some(own) = config.repo(repo) else { return Ok(()) };
-    let has_rules = own.upkeep.forget.is_some();
-    match plan.and_then(|plan| config.plan(plan)) {
-        None if has_rules => Ok(()),
-        None => Err(refused(JobError::NoRetention { repo: repo.clone() })),
-        Some(plan) => match plan.retention {
-            crate::config::Retention::Keep(_) => Ok(()),
-            crate::config::Retention::None if has_rules => Ok(()),
-            crate::config::Retention::None | crate::config::Retention::KeepAll => {
-                Err(refused(JobError::KeepsAll { plan: plan.id.clone() }))
-            }
-        },
     }
 }
 

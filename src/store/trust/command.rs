@@ -4,7 +4,7 @@ use super::Trust;
 use crate::model::{KeyId, OperationId, PlanId, RepoId, Timestamp};
 use crate::store::{Result, StoreError};
 use crate::wire::{CommandId, CommandRequest, Refusal};
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -19,6 +19,10 @@ pub struct PeerCommand {
     pub peer: KeyId,
     /// When somebody asked for it.
     pub at: Timestamp,
+    /// It is not worth sending later than that.
+    pub until: Timestamp,
+    /// Whether it waits although nobody waits for its outcome.
+    pub is_queued: bool,
     /// What is sent.
     pub request: CommandRequest,
     /// Why the peer did not do it, where it has answered.
@@ -30,6 +34,8 @@ pub struct PeerCommand {
 struct Stored {
     peer: String,
     at_ms: i64,
+    until_ms: i64,
+    queued: bool,
     id: String,
     kind: String,
     repo: Option<String>,
@@ -44,6 +50,8 @@ impl From<&PeerCommand> for Stored {
         Self {
             peer: command.peer.to_string(),
             at_ms: command.at.as_millis(),
+            until_ms: command.until.as_millis(),
+            queued: command.is_queued,
             id: hex::encode(id),
             kind,
             repo: repo.map(|id| id.to_string()),
@@ -71,6 +79,8 @@ impl TryFrom<Stored> for PeerCommand {
         Ok(Self {
             peer: stored.peer.parse().map_err(|error| StoreError::bad(COMMANDS, error))?,
             at: Timestamp::from_millis(stored.at_ms),
+            until: Timestamp::from_millis(stored.until_ms),
+            is_queued: stored.queued,
             request,
             refused: stored.refused.map(|(reason, remedy)| Refusal { reason, remedy }),
         })
@@ -92,17 +102,25 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn commands(&self) -> Result<Vec<PeerCommand>> {
-        self.transact(read)
+        self.meta(COMMANDS)?.map_or_else(|| Ok(Vec::new()), |stored| parse(&stored))
     }
 
-    /// Adds one behind the others, unless its peer has `limit` of them already. Whether it did.
+    /// Adds one behind the others, unless `limit` of them wait for its peer already. Whether it did.
     ///
     /// # Errors
     /// The database cannot be written.
     pub fn queue_command(&self, command: &PeerCommand, limit: usize) -> Result<bool> {
         self.change_commands(|all| {
-            let has_room = all.iter().filter(|one| one.peer == command.peer).count() < limit;
+            let waits = |one: &&PeerCommand| one.peer == command.peer && one.refused.is_none();
+            let has_room = all.iter().filter(waits).count() < limit;
             all.extend(has_room.then(|| command.clone()));
+            // What nobody has put away makes room in the end.
+            let refused = |one: &&PeerCommand| one.peer == command.peer && one.refused.is_some();
+            if all.iter().filter(refused).count() > limit
+                && let Some(oldest) = all.iter().position(|one| refused(&one))
+            {
+                all.remove(oldest);
+            }
             has_room
         })
     }
@@ -150,16 +168,30 @@ impl Trust {
     }
 }
 
-fn read(tx: &Transaction<'_>) -> Result<Vec<PeerCommand>> {
+fn read(tx: &Connection) -> Result<Vec<PeerCommand>> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
     let stored: Option<Vec<u8>> = tx.query_row(sql, [COMMANDS], |row| row.get(0)).optional()?;
-    let Some(stored) = stored else { return Ok(Vec::new()) };
+    stored.map_or_else(|| Ok(Vec::new()), |stored| parse(&stored))
+}
+
+fn parse(stored: &[u8]) -> Result<Vec<PeerCommand>> {
     let stored: Vec<Stored> =
-        serde_json::from_slice(&stored).map_err(|error| StoreError::bad(COMMANDS, error))?;
+        serde_json::from_slice(stored).map_err(|error| StoreError::bad(COMMANDS, error))?;
     stored.into_iter().map(PeerCommand::try_from).collect()
 }
 
-fn write(tx: &Transaction<'_>, all: &[PeerCommand]) -> Result<()> {
+/// What waits for a peer waits for whoever takes its place.
+pub(super) fn move_commands(tx: &Connection, old: KeyId, new: KeyId) -> Result<()> {
+    let mut all = read(tx)?;
+    let mut moved: Vec<_> = all.iter_mut().filter(|command| command.peer == old).collect();
+    if moved.is_empty() {
+        return Ok(());
+    }
+    moved.iter_mut().for_each(|command| command.peer = new);
+    write(tx, &all)
+}
+
+fn write(tx: &Connection, all: &[PeerCommand]) -> Result<()> {
     let stored: Vec<_> = all.iter().map(Stored::from).collect();
     let stored = serde_json::to_vec(&stored).map_err(|error| StoreError::bad(COMMANDS, error))?;
     let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
@@ -176,6 +208,8 @@ mod tests {
         PeerCommand {
             peer: KeyId::from_bytes([peer; 32]),
             at: Timestamp::from_millis(i64::from(n)),
+            until: Timestamp::from_millis(i64::from(n) + 1),
+            is_queued: n.is_multiple_of(2),
             request: CommandRequest {
                 id: [n; 16],
                 kind: "cancel".to_owned(),

@@ -1,6 +1,7 @@
 //! Pairing tokens, and the one transaction in which one is redeemed.
 
 use super::ToldGrant;
+use super::command::move_commands;
 use super::peer::{Peer, find, put, stored_grants, unknown};
 use super::{Trust, from_text};
 use crate::model::{InstanceId, KeyId, PeerRole, SecretHash, Timestamp};
@@ -193,7 +194,7 @@ fn take_over(conn: &Connection, peer: &mut Peer, old: KeyId, now: Timestamp) -> 
     ] {
         conn.execute(sql, (Col(old), Col(peer.key)))?;
     }
-    Ok(())
+    move_commands(conn, old, peer.key)
 }
 
 fn candidate(conn: &Connection, newcomer: &Newcomer) -> Result<Candidate> {

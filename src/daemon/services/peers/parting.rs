@@ -24,8 +24,11 @@ pub(super) async fn remove(node: Arc<Node>, peer: Peer) -> Result<RemovedPeer, S
     let links = Arc::clone(&node.links);
     let shared = node.with_trust(move |trust, _| {
         trust.remove_peer(&key, clock::now())?;
-        trust.drop_commands(&key)?;
         links.regrant(&key);
+        if let Err(error) = trust.drop_commands(&key) {
+            // They are never sent: its key is refused.
+            tracing::warn!(%error, peer = %key, "what waited for it was not taken out");
+        }
         let mut shared = trust.received_repos()?;
         shared.retain(|repo| repo.origin == key && repo.state == ReceivedState::Taken);
         for repo in &shared {

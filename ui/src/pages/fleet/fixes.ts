@@ -47,17 +47,28 @@ function logOf(row: Row): string {
   return urls.operations({ peer: row.plan.instance, plan: row.plan.id, kind: 'backup' });
 }
 
-/** Does it for each of them. */
+/** Does it for each of them; what cannot be done for one does not keep it from the others. */
 export async function perform(fix: Fix, rows: Row[]): Promise<void> {
   if (fix.kind === 'unlock') await unlock(rows);
+  const words = fleet.needs;
+  const done: Row[] = [];
+  const queued: Row[] = [];
+  const failed: unknown[] = [];
   for (const row of rows) {
-    if (fix.kind === 'resume') await api.plans.resume({ plan: row.plan.id });
-    else await begin(row);
+    try {
+      if (fix.kind === 'resume') await api.plans.resume({ plan: row.plan.id });
+      const waits = fix.kind !== 'resume' && (await begin(row)).queued;
+      (waits ? queued : done).push(row);
+    } catch (thrown) {
+      failed.push(thrown);
+    }
   }
-  const text =
-    fix.kind === 'resume' ? fleet.needs.resumed(what(rows)) : fleet.needs.started(what(rows));
-  toasts.show({ text, icon: 'run', tone: 'run' });
+  const text = fix.kind === 'resume' ? words.resumed : words.started;
+  if (done.length > 0) toasts.show({ text: text(what(done)), icon: 'run', tone: 'run' });
+  if (queued.length > 0)
+    toasts.show({ text: words.queued(what(queued)), icon: 'unseen', tone: 'off' });
   void overview().refresh();
+  if (failed.length > 0) throw failed[0];
 }
 
 async function unlock(rows: Row[]): Promise<void> {

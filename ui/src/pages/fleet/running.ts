@@ -1,5 +1,5 @@
 // A backup started from here, on this machine or on another.
-import { api } from '$/api';
+import { api, failure } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
@@ -29,7 +29,7 @@ export async function beginThere(
 ): Promise<Begun> {
   const { commands } = await import('$/api/commands');
   const sent = await commands.send({ peer, ...what, queue: true });
-  return sent.state === 'queued' ? { queued: sent } : { operation: sent.operation };
+  return sent.state === 'done' ? { operation: sent.operation } : { queued: sent };
 }
 
 export async function runNow(row: Row): Promise<void> {
@@ -47,6 +47,15 @@ export async function runNow(row: Row): Promise<void> {
   await overview().refresh();
 }
 
+async function withdraw(row: Row, id: string): Promise<void> {
+  const { commands } = await import('$/api/commands');
+  try {
+    await commands.withdraw({ id });
+  } catch (thrown) {
+    toasts.show({ text: words.notWithdrawn(fullName(row), failure(thrown).message), tone: 'warn' });
+  }
+}
+
 function tellQueued(row: Row, { id }: PeerCommand): void {
   toasts.show({
     text: words.queued(fullName(row), row.machineName),
@@ -54,10 +63,7 @@ function tellQueued(row: Row, { id }: PeerCommand): void {
     tone: 'off',
     action: {
       word: common.toast.undo,
-      run: async () => {
-        const { commands } = await import('$/api/commands');
-        await commands.withdraw({ id });
-      },
+      run: () => withdraw(row, id),
     },
   });
 }

@@ -64,6 +64,7 @@ export const fleet = {
   running: {
     runs: (name: string) => `${name} runs.`,
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
+    notWithdrawn: (name: string, why: string) => `${name} is not taken back: ${why}.`,
     open: 'Open',
     notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
   },
@@ -105,6 +106,7 @@ export const fleet = {
     resume: 'Resume',
     open: 'Open',
     started: (what: string) => `${what} runs.`,
+    queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,
     onlyOperators: 'Your role sees; an operator also runs and snoozes.',
   },

@@ -1,7 +1,7 @@
 // Whose an operation is, and where its machine, plan and repo have their pages.
 import { machineParam, urls } from '$/app/urls';
 import type { Operation } from '$/gen/holdfast/api/v1/api_pb';
-import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
+import type { Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
 export interface Whose {
   /** As it is called here. */
@@ -11,9 +11,16 @@ export interface Whose {
   here: boolean;
   /** Its operations are started and cancelled from here. */
   mayRun: boolean;
+  /** What runs there can be cancelled from here now: anything of this machine, runs of others. */
+  cancels: 'all' | 'runs' | 'none';
 }
 
 export type Names = (operation: Operation) => Whose;
+
+export function cancelsOf({ here, mayRun, state }: Machine): Whose['cancels'] {
+  if (here) return 'all';
+  return mayRun && state === 'connected' ? 'runs' : 'none';
+}
 
 export function namesOf(overview: Overview | undefined): Names {
   const machines = overview?.machines ?? [];
@@ -25,10 +32,12 @@ export function namesOf(overview: Overview | undefined): Names {
         param: machineParam(each, machines),
         here: each.here,
         mayRun: each.mayRun,
+        cancels: cancelsOf(each),
       },
     ]),
   );
-  return ({ origin, instance }) => by.get(origin) ?? { name: instance, here: false, mayRun: false };
+  return ({ origin, instance }) =>
+    by.get(origin) ?? { name: instance, here: false, mayRun: false, cancels: 'none' };
 }
 
 /** `desktop / home`, or the machine and its repo. */

@@ -87,6 +87,7 @@ export const peerWords = {
     title: (name: string) => `Waiting for ${name}`,
     what: (kind: string, of: string) => `${kind} of ${of}`,
     until: (name: string) => `sent once ${name} is back, until`,
+    sent: (name: string) => `sent; ${name} has not answered yet`,
     refused: (name: string, reason: string, remedy: string) =>
       `${name} did not do it: ${reason}. ${sentence(remedy)}`.trim(),
     withdraw: 'Take back',

@@ -157,7 +157,7 @@ export type PeerCommand = Message<"holdfast.api.v1.PeerCommand"> & {
   plan?: string | undefined;
 
   /**
-   * queued, done, refused
+   * queued, sent (not answered yet), done, refused, withdrawn
    *
    * @generated from field: string state = 7;
    */
@@ -237,7 +237,7 @@ export const CommandService: GenService<{
     output: typeof CommandListSchema;
   },
   /**
-   * Takes one back that was not carried out, or puts a refused one away.
+   * Takes one back that was not sent, or puts a refused one away.
    *
    * @generated from rpc holdfast.api.v1.CommandService.Withdraw
    */
