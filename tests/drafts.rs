@@ -515,7 +515,10 @@ fn labels_conditions_and_removed_plans_by_the_command_line() {
     let removed = nas.ask(&["plan", "remove", "home", "--yes"]);
     assert!(removed["restorable_until"].is_string(), "{removed}");
     assert!(!fs::read_to_string(nas.config()).unwrap().contains("# all of it"));
+    let listed = nas.told(&["plan", "list"]).stdout;
+    assert!(listed.contains("brought back by holdfast plan restore home"), "{listed}");
     nas.ask(&["plan", "restore", "home"]);
+    assert!(!nas.told(&["plan", "list"]).stdout.contains("holdfast plan restore"), "it is back");
     let again = fs::read_to_string(nas.config()).unwrap();
     for part in ["# The family.", "# all of it", "# wakes me", "attempts = 4"] {
         assert!(again.contains(part), "{part}: {again}");

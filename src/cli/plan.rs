@@ -4,14 +4,14 @@ mod conditions;
 pub(super) mod printed;
 
 pub(crate) use printed::listed;
-use printed::{none_in_sight, shown};
+use printed::{none_in_sight, removed, shown};
 
 use super::elsewhere::{Elsewhere, Of};
 use super::tuning::{self, Tuning};
 use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::{
-    AddPlanRequest, EditPlanRequest, ListPlansRequest, PausePlanRequest, PlanRequest, TextList,
-    WrittenRequest,
+    AddPlanRequest, EditPlanRequest, ListPlansRequest, PausePlanRequest, PlanList, PlanRequest,
+    TextList, WrittenRequest,
 };
 use crate::clock;
 use crate::model::{OperationKind, PlanId, RepoId, Retention, Timestamp};
@@ -390,10 +390,16 @@ impl Command {
         match self {
             Self::List { peer } => {
                 let request = ListPlansRequest { peer: peer.clone() };
-                let list = plans.list(request).await?.into_inner().plans;
+                let PlanList { plans: list, removed: gone } =
+                    plans.list(request).await?.into_inner();
+                let now = clock::now();
                 output.show(&list, || match &peer {
                     Some(peer) if list.is_empty() => none_in_sight(peer),
-                    Some(_) | None => listed(output, &list, clock::now()),
+                    Some(_) | None => {
+                        let gone = gone.iter().map(removed);
+                        let table = std::iter::once(listed(output, &list, now));
+                        table.chain(gone).collect::<Vec<_>>().join("\n")
+                    }
                 })?;
             }
             Self::Show { named } => {

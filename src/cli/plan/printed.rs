@@ -1,7 +1,7 @@
 //! What is printed of plans.
 
 use super::super::{Output, words};
-use crate::api::Plan;
+use crate::api::{Plan, RemovedPlan};
 use crate::model::Timestamp;
 use std::time::Duration;
 
@@ -25,6 +25,14 @@ pub(crate) fn listed(output: Output, plans: &[Plan], now: Timestamp) -> String {
     let inactive = plans.iter().filter_map(inactive);
     let reasons: Vec<_> = plans.iter().filter_map(disabled).chain(inactive).collect();
     if reasons.is_empty() { table } else { format!("{table}\n{}", reasons.join("\n")) }
+}
+
+/// One that can be brought back.
+pub(super) fn removed(removed: &RemovedPlan) -> String {
+    let plan = &removed.plan;
+    let until = removed.restorable_until.as_deref().and_then(|at| at.get(..10));
+    let until = until.map(|day| format!("kept until {day}, ")).unwrap_or_default();
+    format!("- {plan}: removed, {until}brought back by holdfast plan restore {plan}")
 }
 
 /// What is not told cannot be known to be there.

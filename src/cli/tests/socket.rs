@@ -42,7 +42,7 @@ impl PlanService for Scripted {
     async fn fleet(&self, _: Request<FleetRequest>) -> Answer<PlanList> {
         let state = self.ends.unwrap_or_default().to_owned();
         let plan = Plan { needs_someone: state == "stale", state, ..Plan::default() };
-        Ok(Response::new(PlanList { plans: vec![plan] }))
+        Ok(Response::new(PlanList { plans: vec![plan], removed: Vec::new() }))
     }
 
     async fn add(&self, _: Request<AddPlanRequest>) -> Answer<Plan> {

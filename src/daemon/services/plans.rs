@@ -35,7 +35,8 @@ type Answer<T> = Result<Response<T>, Status>;
 impl PlanService for Service {
     async fn list(&self, request: Request<api::ListPlansRequest>) -> Answer<PlanList> {
         let Some(name) = request.into_inner().peer else {
-            return Ok(Response::new(PlanList { plans: documents(&self.node).await? }));
+            let (plans, removed) = (documents(&self.node).await?, removed::plans(&self.node).await);
+            return Ok(Response::new(PlanList { plans, removed }));
         };
         let peer = peers::find(&self.node, &name).await?;
         let seen = fleet::of(&self.node, &peer).await?;
@@ -131,7 +132,7 @@ pub(super) async fn documents(node: &Node) -> Result<Vec<api::Plan>, Status> {
 }
 
 fn listed(seen: Vec<fleet::Seen>) -> PlanList {
-    PlanList { plans: seen.into_iter().map(|seen| seen.document).collect() }
+    PlanList { plans: seen.into_iter().map(|seen| seen.document).collect(), removed: Vec::new() }
 }
 
 impl Service {

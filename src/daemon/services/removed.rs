@@ -4,6 +4,7 @@
 //! 1. One that cannot be kept is removed all the same: that is what was asked for.
 
 use super::refuse;
+use crate::api::RemovedPlan;
 use crate::clock;
 use crate::config::{Editor, write_new};
 use crate::daemon::Node;
@@ -82,6 +83,33 @@ pub(super) async fn text(node: &Node, id: &PlanId) -> Result<String, Status> {
         }
         _ => refuse::not_now("file", format!("plan {id}: {error}"), ""),
     })
+}
+
+/// The plans that can be brought back, and until when; those removed last come first.
+pub(super) async fn plans(node: &Node) -> Vec<RemovedPlan> {
+    let folder = node.data.path().join("removed-plans");
+    let config = node.config.current();
+    let listed = tokio::task::spawn_blocking(move || {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut kept: Vec<_> = files.filter_map(|entry| kept_plan(&entry.path())).collect();
+        kept.retain(|(plan, _)| config.plan(plan).is_none());
+        kept.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
+        kept
+    });
+    let listed = listed.await.unwrap_or_default().into_iter();
+    let document = |(plan, until): (PlanId, Timestamp)| RemovedPlan {
+        plan: plan.to_string(),
+        restorable_until: Some(until.to_string()),
+    };
+    listed.map(document).collect()
+}
+
+fn kept_plan(file: &Path) -> Option<(PlanId, Timestamp)> {
+    let plan = file.file_name()?.to_str()?.strip_suffix(".toml")?.parse().ok()?;
+    let written = std::fs::metadata(file).ok()?.modified().ok()?;
+    let since = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let until = Timestamp::EPOCH.plus(since).plus(KEPT);
+    (!is_over(file)).then_some((plan, until))
 }
 
 /// It is there again.
