@@ -62,6 +62,12 @@ export const machine = {
     restic: (version: string) => `restic ${version}`,
     unknown: 'version not told',
   },
+  removed: {
+    title: 'Removed plans',
+    kept: 'kept as written until',
+    back: 'Bring it back',
+    backOne: (plan: string) => `Bring back ${plan}`,
+  },
   plans: {
     title: 'Plans',
     next: (plan: string, when: string) => `next: ${plan} ${when}`,
