@@ -23,19 +23,26 @@ describe('age', () => {
   test.each([
     [0, '0 s'],
     [40, '40 s'],
+    [59, '59 s'],
+    [MINUTE, '1 min'],
+    [90, '1 min 30 s'],
+    [97.9, '1 min 37 s'],
+    [10 * MINUTE - 1, '9 min 59 s'],
+    [10 * MINUTE + 39, '10 min'],
     [37 * MINUTE + 59, '37 min'],
     [4 * HOUR + 27 * MINUTE, '4 h 27 min'],
     [3 * HOUR, '3 h'],
     [19 * HOUR + 42 * MINUTE, '19 h'],
     [36 * HOUR, '36 h'],
     [2 * DAY, '2 d'],
+    [187_300, '2 d 4 h'],
     [6 * DAY + 3 * HOUR + 59 * MINUTE, '6 d 3 h'],
     [12 * DAY + 20 * HOUR, '12 d'],
     [-5, '0 s'],
   ])('%i seconds', (seconds, text) => expect(plain(age(seconds))).toBe(text));
 
   test('takes 64 bits, and never breaks before a unit', () => {
-    expect(age(90n)).toBe('1\u00a0min');
+    expect(age(90n)).toBe('1\u00a0min 30\u00a0s');
   });
 });
 
@@ -52,6 +59,17 @@ describe('moment', () => {
     expect(plain(ahead('2026-11-22T02:15:00Z', NOW, BERLIN))).toBe('Sun 03:15');
     expect(plain(ahead('2026-12-04T00:00:00Z', NOW, BERLIN))).toBe('Fri 4 Dec 01:00');
     expect(ahead('2026-11-21T06:41:00Z', NOW, BERLIN)).toBe('now');
+  });
+
+  // As the command line does, or what was just set to an hour would be 59 minutes away.
+  test.each([
+    [60, 'in 1 min'],
+    [90, 'in 1 min 30 s'],
+    [900, 'in 15 min'],
+    [7200, 'in 2 h'],
+  ])('what was set %i seconds ahead a moment ago', (seconds, text) => {
+    const at = new Date(NOW + seconds * 1000 - 400);
+    expect(plain(ahead(at, NOW, BERLIN))).toBe(text);
   });
 
   // Without a zone another way is taken, which has to say the same in every month and on every day.

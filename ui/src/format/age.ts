@@ -12,20 +12,34 @@ function unit(value: number, name: string): string {
   return `${value}${NBSP}${name}`;
 }
 
-function twoUnits(seconds: number, big: number, bigName: string, small: number, smallName: string) {
-  const first = Math.floor(seconds / big);
-  const rest = Math.floor((seconds - first * big) / small);
-  const one = first >= 10 || rest === 0;
-  return one ? unit(first, bigName) : `${unit(first, bigName)} ${unit(rest, smallName)}`;
+/** The unit of a length of time, and the smaller one that goes with it: as on the command line. */
+function units(seconds: number): [big: number, name: string, small: number, smallName: string] {
+  if (seconds < MINUTE) return [1, 's', 1, 's'];
+  if (seconds < HOUR) return [MINUTE, 'min', 1, 's'];
+  if (seconds < DAYS_FROM) return [HOUR, 'h', MINUTE, 'min'];
+  return [DAY, 'd', HOUR, 'h'];
 }
 
-/** `37 min`, `4 h 27 min`, `23 h`, `6 d 3 h`; rounded down, so that nothing looks older than it is. */
+/**
+ * `45 s`, `1 min 30 s`, `37 min`, `4 h 27 min`, `23 h`, `6 d 3 h`; rounded down, so that nothing looks
+ * older than it is.
+ */
 export function age(seconds: number | bigint): string {
   const whole = Math.max(0, Math.floor(Number(seconds)));
-  if (whole < MINUTE) return unit(whole, 's');
-  if (whole < HOUR) return unit(Math.floor(whole / MINUTE), 'min');
-  if (whole < DAYS_FROM) return twoUnits(whole, HOUR, 'h', MINUTE, 'min');
-  return twoUnits(whole, DAY, 'd', HOUR, 'h');
+  const [big, name, small, smallName] = units(whole);
+  const first = Math.floor(whole / big);
+  const rest = Math.floor((whole % big) / small);
+  const one = first >= 10 || rest === 0;
+  return one ? unit(first, name) : `${unit(first, name)} ${unit(rest, smallName)}`;
+}
+
+/**
+ * What is to come, to the nearest of the smallest unit told: what was set to 24 h a moment ago is 24 h
+ * away, not 23 h.
+ */
+export function away(seconds: number): string {
+  const [big, , small] = units(seconds);
+  return age(seconds + (seconds < 10 * big ? small : big) / 2);
 }
 
 /** An age that somebody wrote down: the same, a full day stays `24 h` and a day and a half `36 h`. */

@@ -1,7 +1,7 @@
 // When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told.
 import { LOCALE } from './locale';
 import { NBSP } from './spaces';
-import { age } from './age';
+import { away } from './age';
 
 const SOON = 12 * 3600 * 1000;
 const WEEK = 6 * 24 * 3600 * 1000;
@@ -109,7 +109,7 @@ export function withMoments(text: string, now: number): string {
 export function ahead(at: string | Date, now: number, zone?: string): string {
   const left = new Date(at).getTime() - now;
   if (left <= 0) return 'now';
-  if (left < SOON) return `in ${age(left / 1000)}`;
+  if (left < SOON) return `in ${away(left / 1000)}`;
   const then = parts(new Date(at), zone);
   if (left < WEEK) return `${then.weekday}${NBSP}${then.hour}:${then.minute}`;
   return moment(at, now, zone);

@@ -19,8 +19,6 @@ export interface Flow {
   added?: bigint;
 }
 
-const MINUTE = 60;
-
 /** Worst first. */
 const SEVERITY = [
   'failed',
@@ -108,10 +106,7 @@ export function isOver({ status }: Operation): boolean {
   return status !== 'pending' && status !== 'running';
 }
 
-/** How long it took or takes: to the second where that says something. */
+/** How long it took or takes. */
 export function took(of: { startedAt: string; endedAt?: string }, now: number): string {
-  const seconds = secondsBetween(of.startedAt, of.endedAt ? Date.parse(of.endedAt) : now);
-  const whole = Math.max(0, Math.floor(seconds));
-  if (whole < MINUTE || whole >= 10 * MINUTE || whole % MINUTE === 0) return age(whole);
-  return `${age(whole)} ${age(whole % MINUTE)}`;
+  return age(secondsBetween(of.startedAt, of.endedAt ? Date.parse(of.endedAt) : now));
 }
