@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { OperationSchema } from '../src/gen/holdfast/api/v1/api_pb';
+import { OperationSchema, ProgressSchema } from '../src/gen/holdfast/api/v1/api_pb';
 import { again, happened } from '../src/pages/operations/explain';
 import { csv, json } from '../src/pages/operations/exporting';
 import { filterOf, isFiltering, isOnlyRunning, question } from '../src/pages/operations/filters';
 import { flowsOf, singles, took } from '../src/pages/operations/flows';
+import { toldOf } from '../src/pages/operations/progress';
 
 const NOW = Date.parse('2026-11-21T06:42:00Z');
 
@@ -58,6 +59,30 @@ describe('flows', () => {
   it('go on while a step does', () => {
     const [flow] = flowsOf([one('1', 'a', 'backup', 'running', 0)]);
     expect(flow?.endedAt).toBeUndefined();
+  });
+});
+
+describe('progress', () => {
+  const at = (fields: Record<string, number | bigint>) => create(ProgressSchema, fields);
+
+  it('says nothing where nothing was counted yet', () => {
+    expect(toldOf(undefined, 'backup')).toEqual({});
+    expect(toldOf(at({}), 'backup')).toEqual({});
+    expect(toldOf(at({}), 'check')).toEqual({});
+  });
+
+  it('is a percent only where packs are counted and not files', () => {
+    const told = toldOf(at({ permille: 420, filesDone: 5n, filesTotal: 12n }), 'prune');
+    expect(told).toEqual({ percent: '42\u00a0%' });
+  });
+
+  it('has counts where there are some', () => {
+    const told = toldOf(at({ bytesTotal: 2048n, filesTotal: 3n }), 'restore');
+    expect(told).toEqual({
+      percent: '0\u00a0%',
+      bytes: '0\u00a0B of 2\u00a0KiB',
+      files: '0 of 3 files',
+    });
   });
 });
 

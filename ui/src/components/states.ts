@@ -70,8 +70,8 @@ export function planLook(plan: Plan, now: number, permille?: number): Look {
   const look = PLAN_STATES[state];
   if (state === 'failing' && plan.failures > 1)
     return worded(look, `Failing, ${plan.failures} in a row`);
-  if (state === 'running' && permille !== undefined)
-    return worded(look, `Running, ${percent(permille)}`);
+  // Before it knows what there is to read, it tells 0.
+  if (state === 'running' && permille) return worded(look, `Running, ${percent(permille)}`);
   if (state === 'waiting' && plan.waitingFor) return worded(look, `Waiting: ${plan.waitingFor}`);
   if (state === 'paused' && plan.pausedUntil)
     return worded(look, `Paused until ${day(plan.pausedUntil, now)}`);

@@ -54,10 +54,11 @@ export const ops = {
   running: 'Running now',
   to: 'to',
   started: (when: string, age: string) => `started ${when}, ${age} ago`,
-  read: (done: string, total: string) => `${done} of ${total} read`,
+  of: (done: string, total: string) => `${done} of ${total}`,
+  read: (bytes: string) => `${bytes} read`,
   left: (age: string) => `about ${age} left`,
   files: (done: string, total: string) => `${done} of ${total} files`,
-  noProgress: 'How far it is was not told yet.',
+  noProgress: 'Under way. How far is not known yet.',
   cancel: {
     button: 'Cancel',
     title: (what: string) => `Cancel ${what}?`,
