@@ -126,6 +126,7 @@ const repo = [
   page('repo-unlock', 'home:/m/nas/repo/vault', 'press Unlock vault'),
   page('repo-unlock-all', 'home:/m/nas/repo/vault', 'press All locks'),
   page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
+  page('repo-share-folder', 'home:/m/nas/repo/private', 'press Share'),
   page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
   page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),

@@ -108,5 +108,12 @@ export const editingWords = {
     outOfSight: 'Backed up',
   },
 
+  folderShared: {
+    title: 'This is a folder of this machine.',
+    what: (path: string) =>
+      `A member can use it only if ${path} leads to the same repository there, and if it allows this machine that folder, in “Folders it may use here”.`,
+    todo: ['Otherwise give members an address of their own (', '), such as sftp: or rest:.'],
+  },
+
   toml: { show: 'Show as TOML', title: 'As it is written' },
 };
