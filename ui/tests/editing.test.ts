@@ -1,6 +1,7 @@
 // The pure parts of what editors are made of: schedules, rules, paths, lengths and sizes as text.
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { isFolder } from '$/components/locations';
 import { above, outWith, pattern, taken, toggled, treeRows } from '$/components/paths';
 import {
   firstRules,
@@ -10,9 +11,10 @@ import {
   rulesOf,
   rulesText,
 } from '$/components/retention';
+import { reachOf } from '$/components/reach';
 import { gaps, scheduleParts, scheduleText } from '$/components/schedule';
 import { sizeOf, sizeText, spanOf, spanText } from '$/format';
-import { FolderSchema } from '$/gen/holdfast/api/v1/draft_pb';
+import { FolderSchema, VisibilitySchema } from '$/gen/holdfast/api/v1/draft_pb';
 
 test.each([
   ['cron: 30 2 * * *', 'cron', '30 2 * * *'],
@@ -132,3 +134,31 @@ test('the tree shows what is open, down to what is taken', () => {
   ]);
   expect(treeRows(read, new Set(['/']))).toHaveLength(2);
 });
+
+test('what is not shared is not sent, whatever is granted', () => {
+  const permissions = ['receive-shared-repos'];
+  const visible = create(VisibilitySchema, {
+    plans: [{ id: 'home', permissions }],
+    repos: [
+      { id: 'vault', permissions },
+      { id: 'usb', permissions },
+      { id: 'private', permissions: [] },
+    ],
+  });
+  const take = { permission: 'receive-shared-repos', scopes: ['*', '!repo:private'] };
+  expect(reachOf(take, visible, new Set(['vault']))).toEqual({
+    held: ['repo:vault'],
+    unshared: ['repo:usb'],
+    others: ['repo:private'],
+  });
+  const see = { permission: 'read-operations', scopes: ['*'] };
+  expect(reachOf(see, visible, new Set()).others).toHaveLength(4);
+});
+
+test.each([
+  ['/mnt/usb', true],
+  ['local:/mnt/usb', true],
+  ['sftp:vault:/srv', false],
+  ['rest:https://vault.example/nas', false],
+  ['', false],
+])('%s is a folder: %s', (uri, is) => expect(isFolder(uri)).toBe(is));

@@ -101,6 +101,15 @@ export const grantWords = {
   will: (who: string, verb: string) => `${who} will ${verb}`,
   andLater: 'and what is added later',
   later: 'what is added later; nothing is there yet',
+  andShared: 'and what is shared later',
+  sharedLater: 'what is shared later; nothing of it is shared yet',
+  noneShared: 'nothing yet: none of these is shared',
+  onceShared: 'Only once it is shared',
+  onlyBelow: 'Only below',
+  noFolder: (who: string) =>
+    `No folder is allowed to ${who} yet: it can restore nothing here. Name some in “Folders it may use here”.`,
+  foldersLater: (who: string) =>
+    `Nothing at first: once it is paired, name the folders that ${who} may use here, on its page.`,
   nothingYet: 'nothing: choose something, or take the tick away',
   asText: 'As text',
   askedFor: (who: string, scopes: string) => `${who} asked for ${scopes}.`,
