@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { isFolder } from '$/components/locations';
-import { above, outWith, pattern, taken, toggled, treeRows } from '$/components/paths';
+import { above, isMissing, outWith, pattern, taken, toggled, treeRows } from '$/components/paths';
 import {
   firstRules,
   keepsNothing,
@@ -162,3 +162,17 @@ test.each([
   ['rest:https://vault.example/nas', false],
   ['', false],
 ])('%s is a folder: %s', (uri, is) => expect(isFolder(uri)).toBe(is));
+
+test('a path is missing only where what was read says so', () => {
+  const folder = (names: string[], more = false) =>
+    create(FolderSchema, { entries: names.map((name) => ({ name, type: 'dir' })), more });
+  const read = new Map([
+    ['/', folder(['srv', 'home'])],
+    ['/srv', folder(['a'], true)],
+  ]);
+  const missing = (path: string, hidden = false) => isMissing(path, read, hidden);
+  expect([missing('/'), missing('/srv'), missing('/home/ada')]).toEqual([false, false, false]);
+  expect([missing('/old/'), missing('/old/deep')]).toEqual([true, true]);
+  expect(missing('/srv/b')).toBe(false);
+  expect([missing('/.cache'), missing('/.cache', true)]).toEqual([false, true]);
+});

@@ -67,6 +67,26 @@ export function above(paths: string[]): string[] {
   return [...found];
 }
 
+/**
+ * Whether what was read says that a path is not there. What was not read, or not all of it, says
+ * nothing; neither do hidden names where they are left out.
+ */
+export function isMissing(
+  path: string,
+  read: { get(path: string): Listed | undefined },
+  hidden: boolean,
+): boolean {
+  let folder = '/';
+  for (const name of plain(path).split('/').filter(Boolean)) {
+    const listed = read.get(folder);
+    if (!listed) return false;
+    const isThere = listed.entries.some((entry) => entry.name === name);
+    if (!isThere) return !listed.more && (hidden || !name.startsWith('.'));
+    folder = joined(folder, name);
+  }
+  return false;
+}
+
 export interface TreeRow {
   path: string;
   entry: FolderEntry;

@@ -94,7 +94,7 @@ export const editingWords = {
     byName: 'Add a path by name',
     path: 'Path',
     add: 'Add',
-    notThere: 'Not there now',
+    notThere: 'not there now',
     remove: (path: string) => `Remove ${path}`,
     left: 'not backed up',
     unreadable: 'may not be read',
@@ -105,7 +105,8 @@ export const editingWords = {
       n === 0
         ? 'nothing is chosen yet'
         : plural(n, { one: 'path is backed up', other: 'paths are backed up' }),
-    outOfSight: 'Backed up',
+    chosen: 'Chosen paths',
+    none: 'Nothing is chosen yet. Tick folders or files below.',
   },
 
   folderShared: {
