@@ -167,6 +167,7 @@ const restore = [
   page('restore-no-match', 'home:/restore?q=nothing-like-it'),
   main('browser', `home:${PHOTOS}`),
   page('browser-file', `home:${PHOTOS}&file=/tank/photos/README.txt`),
+  page('browser-unsayable', `home:${PHOTOS}&file=/tank/photos/caf%EF%BF%BD.txt`),
   page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
   page('browser-find', `home:${PHOTOS}&find=DSC`),
   page('browser-compare', `home:${PHOTOS}&compare=older`),

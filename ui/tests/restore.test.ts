@@ -5,7 +5,15 @@ import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/a
 import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
 import { grouped, named } from '$/pages/browser/groups';
 import { byName, versions } from '$/pages/browser/matches';
-import { absolute, downloadUrl, literal, parentOf, pattern, shown } from '$/pages/browser/paths';
+import {
+  absolute,
+  downloadUrl,
+  isUnsayable,
+  literal,
+  parentOf,
+  pattern,
+  shown,
+} from '$/pages/browser/paths';
 import { newFolder, Restoring, sizeOf } from '$/pages/browser/restoring.svelte';
 import { problemOf } from '$/pages/repo/standing';
 import { without } from '$/pages/restore/choices';
@@ -24,6 +32,10 @@ describe('paths of a snapshot', () => {
   });
   it('makes a path its own pattern', () => {
     expect(literal('/a/[1]*?\\')).toBe('/a/[[]1][*][?]\\\\');
+  });
+  it('knows names that restic could not say', () => {
+    expect(isUnsayable('/a/caf\uFFFD.txt')).toBe(true);
+    expect(isUnsayable('/a/café.txt')).toBe(false);
   });
   it('knows the folder above', () => {
     expect(parentOf('/a/b')).toBe('/a');

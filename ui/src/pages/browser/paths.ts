@@ -20,6 +20,14 @@ export function steps(path: string): { name: string; path: string }[] {
   return parts.map((name, i) => ({ name, path: `/${parts.slice(0, i + 1).join('/')}` }));
 }
 
+/**
+ * Whether some of a name could not be told: restic writes U+FFFD for bytes that are no UTF-8, and finds
+ * nothing by that. Only the folder that it is in can be asked for.
+ */
+export function isUnsayable(path: string): boolean {
+  return path.includes('\uFFFD');
+}
+
 /** What is typed into the search: restic's pattern, or a part of a name. */
 export function pattern(typed: string): string {
   const text = typed.trim();

@@ -49,6 +49,7 @@ export const browser = {
     name: 'Name',
     size: 'Size',
     changed: 'Changed',
+    unsayable: 'Its name is not UTF-8: it comes only with its folder.',
     select: (name: string) => `Select ${name}`,
     selectAll: 'Select everything here',
     empty: 'This folder is empty.',
@@ -87,6 +88,8 @@ export const browser = {
     same: (n: number) => `the same in ${snapshots(n)}`,
     this: 'this one',
     text: 'Text of the file',
+    unsayable:
+      'This name is not UTF-8, and restic tells it only in part: it cannot be shown, downloaded or restored alone. Take the folder that it is in.',
     facts: { path: 'Path', size: 'Size', changed: 'Changed', snapshot: 'Snapshot' },
   },
 
