@@ -156,6 +156,11 @@ const operations = [
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
   phone('ops-filters', 'home:/ops', 'press Filter'),
   { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
+  {
+    ...page('machine-gone', 'gone:/m/desktop', 'see No answer', 'at Recent operations'),
+    odd: 'gone',
+  },
+  { ...page('plan-gone', 'gone:/m/desktop/plan/home', 'see No answer'), odd: 'gone' },
   { ...page('ops-broken', 'broken:/ops', 'see Retry'), odd: 'failed' },
   page('ops-unknown', 'home:/ops/00000000'),
 ];

@@ -15,6 +15,10 @@ export const clock = {
   get now(): number {
     return ticking + ahead;
   },
+  /** A moment of this browser by the daemon's clock. */
+  at(browserTime: number): number {
+    return browserTime + ahead;
+  },
   /** Ages are told by the clock that wrote the times: an answer's own time says how far it is ahead. */
   setBy(daemonTime: string): void {
     const offset = Date.parse(daemonTime) - Date.now();

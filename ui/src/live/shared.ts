@@ -6,8 +6,12 @@ import { EventSchema, type Event } from '$/gen/holdfast/api/v1/fleet_pb';
 import { Watching, type Link, type WatchingParts } from './watching';
 
 const NAME = 'holdfast-watch';
-/** A follower that hears this long nothing of the leader says so; the leader's own limit comes first. */
-const FOLLOWER_SILENCE_MS = 5_000;
+/**
+ * A follower that hears this long nothing of the leader says so: after the leader's own limit, and with
+ * the pause between two looks still within five seconds.
+ */
+const FOLLOWER_SILENCE_MS = 4_700;
+const LOOK_MS = 250;
 
 type Told =
   | { kind: 'event'; bytes: Uint8Array }
@@ -52,7 +56,7 @@ class Tab implements Shared {
     this.#parts = parts;
     this.#channel.onmessage = (message: MessageEvent<Told>) => this.#told(message.data);
     this.#tell({ kind: 'hello' });
-    this.#watchdog = setInterval(() => this.#checkLeader(), 1_000);
+    this.#watchdog = setInterval(() => this.#checkLeader(), LOOK_MS);
     const { signal } = this.#closing;
     navigator.locks.request(NAME, { signal }, () => this.#lead()).catch(() => {});
   }

@@ -135,6 +135,7 @@ export const words = {
     toFleet: 'To Fleet',
     soon: 'This page is being built',
     soonWhat: 'Until then, the command line has all of it: holdfast --help.',
+    unread: (what: string) => `${what}: not read yet, nobody answers.`,
     asOf: (when: string) => `as of ${when}`,
   },
 

@@ -52,6 +52,7 @@ export const ops = {
     clear: 'Clear filters',
   },
   running: 'Running now',
+  ran: 'Running when last heard',
   to: 'to',
   started: (when: string, age: string) => `started ${when}, ${age} ago`,
   of: (done: string, total: string) => `${done} of ${total}`,
