@@ -1,7 +1,9 @@
 // The made-up daemon: each question is answered, and in one place.
+import { readFileSync } from 'node:fs';
 import { createClient, type ConnectRouter } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { ANSWERS, fixtureTransport } from '$/fixtures';
+import { ADMIN, OPERATOR } from '$/fixtures/roles';
 import { MODES, worldOf } from '$/fixtures/world';
 import * as api from '$/gen/holdfast/api/v1/api_pb';
 import * as drafts from '$/gen/holdfast/api/v1/draft_pb';
@@ -94,3 +96,14 @@ test.each(MODES.filter((mode) => !['slow', 'partial', 'broken'].includes(mode)))
     expect(peers.length === 0).toBe(machines.size < 2);
   },
 );
+
+test('the made-up daemon refuses what the real one refuses, by role', () => {
+  const table = readFileSync('../src/web/roles.rs', 'utf8').split('METHODS')[1]?.split('\n];')[0];
+  let service = '';
+  const real: Record<string, Record<string, string[]>> = { OPERATOR: {}, ADMIN: {} };
+  for (const [, name, method, role] of table?.matchAll(/"(\w+Service)"|"(\w+)", ([A-Z]+)/g) ?? []) {
+    if (name) service = name;
+    else if (role && method && real[role]) (real[role][service] ??= []).push(method);
+  }
+  expect(real).toEqual({ OPERATOR, ADMIN });
+});
