@@ -40,6 +40,9 @@ export const words = {
 
   /** Why something is only looked at. */
   needsRole: (role: string) => `needs the role ${role}`,
+  /** And who gives another one. */
+  roleOf: (role: string, here: string) =>
+    `Yours is ${role}; an admin of ${here} gives another, in Settings under Users and keys.`,
 
   /** Titles of pages that are no place of the rail. */
   page: {

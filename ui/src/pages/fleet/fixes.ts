@@ -3,7 +3,7 @@ import { api } from '$/api';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
 import { day } from '$/format';
-import { clock, overview } from '$/live';
+import { clock, overview, type Role } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
 import { begin } from './running';
@@ -12,6 +12,8 @@ import { fleet } from './words';
 export interface Fix {
   kind: string;
   word: string;
+  /** The least role that may do it. */
+  role: Role;
   /** It is a page to go to. */
   href?: string;
   /** It is asked first. */
@@ -24,22 +26,23 @@ export function fixOf(rows: Row[]): Fix | undefined {
   const kind = row?.fleet.fix;
   if (!row || !kind) return undefined;
   const words = fleet.needs;
+  const role = 'operator';
   switch (kind) {
     case 'run':
-      return { kind, word: words.run(rows.length) };
+      return { kind, role, word: words.run(rows.length) };
     case 'retry':
-      return { kind, word: words.retry(rows.length) };
+      return { kind, role, word: words.retry(rows.length) };
     case 'resume':
-      return { kind, word: words.resume };
+      return { kind, role, word: words.resume };
     case 'unlock':
-      return { kind, word: words.unlock, asks: true };
+      return { kind, role, word: words.unlock, asks: true };
     case 'test-peer':
-      return { kind, word: words.test, href: `${urls.peer(row.fleet.keyId)}?test=1` };
+      return { kind, role, word: words.test, href: `${urls.peer(row.fleet.keyId)}?test=1` };
     case 'open-log':
-      return { kind, word: words.log, href: logOf(row) };
+      return { kind, role: 'viewer', word: words.log, href: logOf(row) };
     default:
       // `enable`, and what a newer daemon may say: its page shows what can be done.
-      return { kind, word: words.open, href: row.planHref };
+      return { kind, role: 'viewer', word: words.open, href: row.planHref };
   }
 }
 

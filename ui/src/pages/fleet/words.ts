@@ -108,7 +108,6 @@ export const fleet = {
     started: (what: string) => `${what} runs.`,
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,
-    onlyOperators: 'Your role sees; an operator also runs and snoozes.',
   },
   unlock: {
     title: (repo: string) => `Unlock ${repo}?`,

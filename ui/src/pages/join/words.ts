@@ -60,7 +60,8 @@ export const joinWords = {
   join: (name: string) => `Join ${name}`,
   joining: 'Joining…',
   bar: 'Join',
-  limited: 'Joining another machine needs the role admin.',
+  limited: 'Joining another machine',
+  toPeers: 'To Peers',
 
   joined: (name: string) => `Joined ${name}`,
   joinedLede: (here: string, name: string) =>

@@ -6,8 +6,6 @@ const { plans } = common;
 export const machine = {
   missing: 'There is no such machine',
   missingWhat: 'It may have been removed or renamed.',
-  mayRun: 'needs an operator',
-  mayChange: 'needs an admin',
   lede: {
     none: (name: string) => `${name} has no plan that is seen here.`,
     noneHere: 'Nothing is backed up here yet.',

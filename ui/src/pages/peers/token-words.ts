@@ -72,5 +72,5 @@ export const tokenWords = {
   revoke: 'Revoke',
   revoked: 'Revoked: nobody can pair with it any more.',
   done: 'Done',
-  limited: 'Creating a token needs the role admin.',
+  creating: 'Creating a token',
 };

@@ -161,7 +161,7 @@ export const onePeer = {
   elsewhere: 'These grants were changed elsewhere meanwhile. There they are now:',
   takeTheirs: 'Take those',
   keepMine: 'What you typed stays until you save or discard it.',
-  limited: (peer: string) => `What ${peer} may do here is changed by an admin.`,
+  changing: 'Changing this',
 
   renameTitle: (peer: string) => `Rename ${peer}`,
   renameField: 'Our label of it',

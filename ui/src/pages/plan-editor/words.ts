@@ -229,11 +229,8 @@ export const editor = {
   },
 
   elsewhere: (machine: string) => `${machine} is another machine. Its plans are edited there.`,
-  notAdmin: {
-    before: 'Editing needs the role ',
-    role: 'admin',
-    after: '; you may look at the plan.',
-  },
+  editing: 'Editing a plan',
+  adding: 'Making a plan',
   toPlan: 'To the plan',
   toMachine: (machine: string) => `To ${machine}`,
   readOnly: 'This plan cannot be changed here.',

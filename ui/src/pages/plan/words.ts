@@ -11,8 +11,6 @@ export const plan = {
   edit: 'Edit',
   away: (repo: string, here: string) =>
     `${repo} is not on ${here}: its snapshots are read where it is.`,
-  mayRun: 'needs an operator',
-  mayChange: 'needs an admin',
   lede: {
     ago: (age: string) => `Backed up ${age} ago.`,
     until: (when: string) => `It stays fresh until ${when}.`,

@@ -8,7 +8,11 @@ export const editor = {
   add: 'Add repo',
   saved: (id: string) => `${id} was saved.`,
   readOnly: 'This repo cannot be changed here.',
-  onlyAdmins: 'Only admins change repos.',
+  editing: 'Editing a repo',
+  adding: 'Adding a repo',
+  crumb: { edit: 'Edit', new: 'New repo' },
+  toRepo: 'To the repo',
+  toMachine: (machine: string) => `To ${machine}`,
   sections: {
     where: 'Where',
     secret: 'Password and credentials',

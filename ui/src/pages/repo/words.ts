@@ -26,7 +26,6 @@ export const repoWords = {
   notHere: (repo: string, here: string) => `${here} does not have the repo ${repo}`,
   notHereWhat: (machine: string) =>
     `It may have been removed or renamed, or ${machine} does not share it with this machine.`,
-  only: { operator: 'only operators and admins', admin: 'only admins' },
 
   facts: {
     label: 'This repo',

@@ -29,7 +29,7 @@ export const notifyWords = {
   editTitle: (id: string) => `Channel ${id}`,
   kind: 'Kind',
   name: 'Name',
-  needsAdminAndFile: 'needs the role admin and a config file that can be written',
+  fileShut: 'the config file cannot be written',
   taken: (id: string) => `${id} is taken; choose another name.`,
   nameHint: 'Rules use it: a-z, 0-9, . _ -',
   isSet: 'Set. Leave empty to keep it.',
