@@ -132,7 +132,7 @@ const PAGES = {
   '/settings/users': 'Other users and API keys are for admins',
   '/settings/notifications': 'Your role may look',
   '/settings/addresses': 'Your role may look',
-  '/settings/import': 'Your role may look',
+  '/settings/import': 'needs the role admin',
 };
 const LIMITED = ['/peers/join', '/m/nas/plan/home', '/m/nas/repo/vault', '/settings/users'];
 /** Words of buttons that start or change something. */

@@ -159,7 +159,7 @@ export const browser = {
     dryRun: 'Dry run',
     download: 'Download',
     downloadEach: 'Each is a download of its own:',
-    restoring: 'Restoring and downloading',
+    restoring: 'Restoring or downloading',
     viewing: 'Opening a file',
     badTarget: 'Write the whole path, from / on.',
     sheet: 'Restore or download',

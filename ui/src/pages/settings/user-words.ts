@@ -31,7 +31,6 @@ export const userWords = {
   ] as [string, string][],
   lastAdmin: 'The last admin cannot be removed.',
   limited: 'Other users and API keys are for admins.',
-  seeing: 'Seeing them',
   roleChanged: (user: string, role: string) => `${user} is ${role} now.`,
 
   addTitle: 'Add a user',

@@ -85,6 +85,7 @@ export const settingsWords = {
 
   import: {
     title: 'Import from Backrest',
+    doing: 'Importing from Backrest',
     what: 'Its config.json becomes repos, plans and hooks here. First you see what becomes what; nothing is changed before that.',
     file: 'config.json of Backrest',
     fileHint:

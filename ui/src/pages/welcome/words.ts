@@ -31,6 +31,8 @@ export const welcomeWords = {
   restic: (version: string) => `restic ${version} found.`,
   resticWrong: 'restic was not found:',
   config: 'Config:',
+  setUp: 'Setting up this machine',
+  toFleet: 'To Fleet',
   start: 'Start with',
   startWhat: 'the two answers above are kept',
   startFirst: 'after the login is created',
