@@ -3,6 +3,7 @@
 //
 // `at` is MODE:/path, with a mode of src/fixtures/world.ts. `does` are steps, in words:
 //   press NAME        a button, link or tab of that name
+//   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
 //   key KEYS          on the keyboard
@@ -21,6 +22,8 @@ const PHOTOS = '/m/nas/repo/vault/snap/latest/tank/photos?plan=photos';
 const frame = [
   wide('frame-menu', 'home:/', 'menu You are on'),
   page('frame-palette', 'home:/', 'key Control+k', 'type Find a machine = web'),
+  page('frame-palette-acts', 'home:/', 'key Control+k', 'type Find a machine = vault'),
+  page('frame-palette-viewer', 'viewer:/', 'key Control+k', 'type Find a machine = photos'),
   page('frame-keys', 'home:/', 'key ?'),
   phone('frame-more', 'home:/', 'press More'),
   page('frame-not-found', 'home:/nowhere'),
@@ -28,6 +31,7 @@ const frame = [
 
 const beginning = [
   main('welcome', 'welcome:/welcome'),
+  page('welcome-viewer', 'viewer:/welcome'),
   page('welcome-code', 'code:/welcome'),
   main('login', 'login:/login'),
   page('login-wrong', 'login:/login', 'type Name = admin', 'type Password = wrong', 'press Log in'),
@@ -59,6 +63,7 @@ const machine = [
   page('machine-hidden', 'limited:/m/attic'),
   page('machine-empty', 'empty:/m/nas'),
   page('machine-viewer', 'viewer:/m/nas'),
+  page('machine-viewer-why', 'viewer:/m/nas', 'focus New plan'),
   { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
   page('machine-test', 'home:/m/cabin', 'press Test'),
@@ -107,6 +112,7 @@ const planEditor = [
     'see changed here and elsewhere',
   ),
   page('plan-edit-viewer', 'viewer:/m/nas/plan/photos/edit'),
+  page('plan-new-viewer', 'viewer:/m/nas/plan/new'),
   page('plan-edit-read-only', 'limited:/m/nas/plan/photos/edit'),
   page('plan-edit-elsewhere', 'home:/m/web-1/plan/sites/edit'),
 ];
@@ -121,6 +127,9 @@ const repo = [
   page('repo-wrong-password', 'limited:/m/nas/repo/usb'),
   page('repo-unknown', 'empty:/m/nas/repo/vault'),
   page('repo-viewer', 'viewer:/m/nas/repo/vault'),
+  page('repo-operator', 'operator:/m/nas/repo/vault'),
+  page('repo-edit-viewer', 'viewer:/m/nas/repo/vault/edit'),
+  page('repo-prune', 'home:/m/nas/repo/vault?do=prune'),
   { ...page('repo-failed', 'broken:/m/nas/repo/vault', 'see Retry'), odd: 'failed' },
   page('repo-menu', 'home:/m/nas/repo/vault', 'menu More actions'),
   page('repo-unlock', 'home:/m/nas/repo/vault', 'press Unlock vault'),
@@ -148,6 +157,7 @@ const operations = [
   page('ops-one-by-one', 'home:/ops?view=one'),
   page('ops-failed', 'home:/ops?state=failed'),
   page('ops-open', 'home:/ops?state=failed', 'press Backup'),
+  page('ops-open-viewer', 'viewer:/ops?state=failed', 'press Backup'),
   page('ops-none-runs', 'alone:/ops?state=running'),
   page('ops-no-match', 'home:/ops?q=nothing-like-it'),
   page('ops-empty', 'empty:/ops'),
@@ -167,6 +177,7 @@ const operations = [
 
 const restore = [
   main('restore', 'home:/restore'),
+  page('restore-viewer', 'viewer:/restore'),
   page('restore-partial', 'limited:/restore'),
   page('restore-empty', 'empty:/restore'),
   page('restore-no-match', 'home:/restore?q=nothing-like-it'),
@@ -184,6 +195,7 @@ const restore = [
   page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
   page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),
   page('browser-viewer', `viewer:${PHOTOS}`),
+  page('browser-file-viewer', `viewer:${PHOTOS}&file=/tank/photos/README.txt`),
   { ...page('browser-failed', `broken:${PHOTOS}`, 'see Retry'), odd: 'failed' },
 ];
 
@@ -201,6 +213,10 @@ const peers = [
   page('peer-refused', 'home:/peers/attic'),
   page('peer-test', 'home:/peers/cabin', 'press Test connection', 'see Is cabin switched on'),
   page('peer-unknown', 'home:/peers/nobody'),
+  page('peer-viewer', 'viewer:/peers/web-2'),
+  page('peer-remove', 'home:/peers/cabin?do=remove'),
+  page('peer-test-asked', 'home:/peers/cabin?test=1', 'see Is cabin switched on'),
+  page('peers-token-viewer', 'viewer:/peers/token'),
   main('peers-token', 'home:/peers/token'),
   page('peers-token-full', 'home:/peers/token', 'press Full management'),
   page(
@@ -261,6 +277,9 @@ const settings = [
   page('settings-about', 'home:/settings/about', 'press Show diagnostics'),
   page('settings-read-only', 'limited:/settings/instance'),
   page('settings-viewer', 'viewer:/settings/instance'),
+  page('settings-users-viewer', 'viewer:/settings/users'),
+  page('settings-notifications-viewer', 'viewer:/settings/notifications'),
+  page('settings-import-viewer', 'viewer:/settings/import'),
   { ...page('settings-failed', 'broken:/settings/instance', 'see Retry'), odd: 'failed' },
 ];
 
@@ -284,6 +303,7 @@ export const PAGES = [
 
 const STEPS = {
   press: async (tab, name) => (await pressable(tab, name)).click(),
+  focus: async (tab, name) => (await pressable(tab, name)).focus(),
   menu: async (tab, text) => {
     const [name, item] = text.split(' > ');
     await (await pressable(tab, name)).click();

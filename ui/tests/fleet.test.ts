@@ -1,7 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { entrance } from '$/app/firstRun';
-import { candidates, find } from '$/app/palette';
 import { counts } from '$/app/counts';
 import { railRows } from '$/app/machines';
 import { machineOf, machineParam } from '$/app/urls';
@@ -193,38 +192,6 @@ describe('the rail', () => {
     expect(machineParam(two, all)).toBe('web~other0');
     expect(machineOf('web~other0', all)).toBe(two);
     expect(machineOf('web', [one])).toBe(one);
-  });
-});
-
-describe('the palette', () => {
-  const all = candidates(home(), () => true, NOW);
-  const words = (typed: string) => find(all, typed).map(({ word }) => word);
-
-  test('finds by beginnings, then by parts, and by initials', () => {
-    expect(words('web')[0]).toBe('web-1');
-    expect(words('mail')).toContain('web-2 / mail');
-    expect(words('np')).toContain('nas / paperless');
-    expect(words('zzz')).toEqual([]);
-  });
-
-  test('offers only what is permitted', () => {
-    const viewer = candidates(home(), (role) => role === 'viewer', NOW);
-    expect(viewer.some(({ run, word }) => run !== undefined || word === 'New plan')).toBe(false);
-    expect(words('run photos')).toContain('Run photos now');
-  });
-
-  test('a repo of a peer that is not here leads nowhere, and says so', () => {
-    const overview = home();
-    const found = () =>
-      candidates(overview, () => true, NOW).find(({ word }) => word === 'pi / vault');
-    expect(found()).toMatchObject({ href: '/m/pi/repo/vault' });
-    for (const plan of overview.plans) if (plan.plan?.instance === 'pi') plan.copies = undefined;
-    expect(found()).toMatchObject({ blocked: 'Repo, not on nas' });
-    expect(found()?.href).toBeUndefined();
-  });
-
-  test('takes ids', () => {
-    expect(words('0193aaaa')).toEqual(['Open operation 0193aaaa', 'Open snapshot 0193aaaa']);
   });
 });
 

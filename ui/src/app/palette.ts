@@ -1,9 +1,13 @@
 // What the palette finds: pages, machines, plans, repos, ids, and what may be done.
 import { planLook } from '$/components/states';
 import type { IconName } from '$/components/icons';
+import type { Peer, Repo } from '$/gen/holdfast/api/v1/api_pb';
 import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 import type { Role } from '$/live';
 import { words } from '$/messages';
+import { rows, type Row } from '$/pages/fleet/rows';
+import { settingsWords } from '$/pages/settings/words';
+import { beginnings, ownActs, peerActs, planActs, repoActs } from './paletteActs';
 import { places } from './places';
 import { machineParam, urls } from './urls';
 
@@ -13,10 +17,20 @@ export interface Found {
   kind: string;
   icon: IconName;
   href?: string;
-  /** A plan of this instance that would be run. */
-  run?: string;
+  /** What is done on the spot. */
+  run?: () => unknown;
   /** Why it leads nowhere here. */
   blocked?: string;
+  /** By what else it is found, such as the machine of a plan. */
+  also?: string;
+}
+
+/** What is known where it is opened; a list that did not come yet is empty. */
+export interface Known {
+  overview: Overview | undefined;
+  repos: Repo[];
+  peers: Peer[];
+  user: string | undefined;
 }
 
 /** Shown at once; more would not be read. */
@@ -24,11 +38,9 @@ const AT_MOST = 12;
 const LOOKS_LIKE_AN_ID = /^[0-9a-f-]{8,}$/i;
 
 /** Everything that can be found, in the order in which equally good ones are shown. */
-export function candidates(
-  overview: Overview | undefined,
-  may: (role: Role) => boolean,
-  now: number,
-): Found[] {
+export function candidates(known: Known, may: (role: Role) => boolean, now: number): Found[] {
+  const { overview, repos, peers, user } = known;
+  const plans = overview ? rows(overview, now) : [];
   const pages = places.map<Found>((place) => ({
     id: place.id,
     word: place.word,
@@ -36,58 +48,52 @@ export function candidates(
     icon: place.icon,
     href: place.href,
   }));
-  return [...pages, ...fleetThings(overview, may, now), ...actions(overview, may)];
+  return [
+    ...pages,
+    ...beginnings(overview, may),
+    ...things(overview, plans, now),
+    ...planActs(plans, may),
+    ...repoActs(repos, overview, may),
+    ...peerActs(peers, may),
+    ...sections(),
+    ...ownActs(user),
+  ];
 }
 
-function fleetThings(
-  overview: Overview | undefined,
-  may: (role: Role) => boolean,
-  now: number,
-): Found[] {
+function sections(): Found[] {
+  return Object.entries(settingsWords.sections).map(([section, word]) => ({
+    id: `settings ${section}`,
+    word: `${settingsWords.title}: ${word}`,
+    kind: words.palette.page,
+    icon: 'gear',
+    href: urls.settings(section),
+  }));
+}
+
+/** Machines, plans and repos. */
+function things(overview: Overview | undefined, plans: Row[], now: number): Found[] {
   if (!overview) return [];
-  const found: Found[] = [];
-  const param = new Map(
-    overview.machines.map((machine) => [machine.keyId, machineParam(machine, overview.machines)]),
-  );
-  for (const machine of overview.machines) {
-    const href = urls.machine(param.get(machine.keyId) ?? machine.instance);
-    found.push({
-      id: href,
-      word: machine.label ?? machine.instance,
-      kind: words.palette.machine,
-      icon: 'disk',
-      href,
-    });
-  }
+  const found = overview.machines.map<Found>((machine) => {
+    const href = urls.machine(machineParam(machine, overview.machines));
+    const word = machine.label ?? machine.instance;
+    return { id: href, word, kind: words.palette.machine, icon: 'disk', href };
+  });
   const repos = new Set<string>();
   const near = reposHere(overview);
-  for (const { plan, keyId } of overview.plans) {
-    if (!plan) continue;
-    const at = param.get(keyId) ?? plan.instance;
-    const href = urls.plan(at, plan.id);
+  for (const { plan, machine, planHref: href } of plans) {
     const word = `${plan.instance} / ${plan.id}`;
     found.push({ id: href, word, kind: words.palette.plan, icon: planLook(plan, now).icon, href });
-    const repo = urls.repo(at, plan.repo);
-    if (plan.repo && !repos.has(repo)) {
-      repos.add(repo);
-      found.push({
-        id: repo,
-        word: `${plan.instance} / ${plan.repo}`,
-        kind: words.palette.repo,
-        ...(near.has(`${keyId} ${plan.repo}`)
-          ? { icon: 'folder', href: repo }
-          : { icon: 'lock', blocked: words.palette.notHere(overview.instance) }),
-      });
-    }
-    if (plan.instance === overview.instance && may('operator')) {
-      found.push({
-        id: `run ${plan.id}`,
-        word: words.palette.runNow(plan.id),
-        kind: words.palette.action,
-        icon: 'play',
-        run: plan.id,
-      });
-    }
+    const repo = urls.repo(machineParam(machine, overview.machines), plan.repo);
+    if (!plan.repo || repos.has(repo)) continue;
+    repos.add(repo);
+    found.push({
+      id: repo,
+      word: `${plan.instance} / ${plan.repo}`,
+      kind: words.palette.repo,
+      ...(near.has(`${machine.keyId} ${plan.repo}`)
+        ? { icon: 'folder', href: repo }
+        : { icon: 'lock', blocked: words.palette.notHere(overview.instance) }),
+    });
   }
   return found;
 }
@@ -99,47 +105,37 @@ function reposHere({ plans, machines }: Overview): Set<string> {
   return new Set(near.map(({ keyId, plan }) => `${keyId} ${plan?.repo}`));
 }
 
-function actions(overview: Overview | undefined, may: (role: Role) => boolean): Found[] {
-  if (!may('admin') || !overview) return [];
-  const here = overview.instance;
-  const list: [string, string, IconName][] = [
-    [words.palette.newPlan, urls.newPlan(here), 'plus'],
-    [words.palette.newRepo, urls.newRepo(here), 'plus'],
-    [words.palette.createToken, urls.token(), 'key'],
-    [words.palette.join, urls.join(), 'pair'],
-  ];
-  return list.map(([word, href, icon]) => ({
-    id: href,
-    word,
-    kind: words.palette.action,
-    icon,
-    href,
-  }));
-}
-
-/** The best matches: what begins with it, then words that begin with it, then what has it anywhere. */
+/** The best matches: what begins with it, then words that begin with it, then all words of it in any
+    order, then what has it anywhere. */
 export function find(all: Found[], typed: string): Found[] {
   const want = typed.trim().toLowerCase();
   if (!want) return all.slice(0, AT_MOST);
   const scored = all.flatMap((each) => {
-    const score = closeness(each.word.toLowerCase(), want);
+    const score = closeness(each, want);
     return score === undefined ? [] : [{ each, score }];
   });
   scored.sort((a, b) => a.score - b.score);
   return [...scored.map(({ each }) => each), ...byId(want)].slice(0, AT_MOST);
 }
 
-function closeness(word: string, want: string): number | undefined {
+function closeness({ word: said, also = '' }: Found, want: string): number | undefined {
+  const word = said.toLowerCase();
   if (word.startsWith(want)) return 0;
-  if (word.split(/[\s/._-]+/).some((part) => part.startsWith(want))) return 1;
-  if (word.includes(want)) return 2;
-  return initials(word, want) ? 3 : undefined;
+  const parts = partsOf(word);
+  if (parts.some((part) => part.startsWith(want))) return 1;
+  const every = [...parts, ...partsOf(also.toLowerCase())];
+  if (partsOf(want).every((typed) => every.some((part) => part.startsWith(typed)))) return 2;
+  if (word.includes(want)) return 3;
+  return initials(word, want) ? 4 : undefined;
+}
+
+function partsOf(text: string): string[] {
+  return text.split(/[\s/._:-]+/).filter(Boolean);
 }
 
 /** `np` finds `nas / paperless`, as its letters come in this order at starts of words. */
 function initials(word: string, want: string): boolean {
-  return word
-    .split(/[\s/._-]+/)
+  return partsOf(word)
     .map((part) => part.charAt(0))
     .join('')
     .startsWith(want);

@@ -1,5 +1,6 @@
 // Light, dark, or as the system has it; and whether single keys do something.
 export type Theme = 'system' | 'light' | 'dark';
+export const THEMES: Theme[] = ['system', 'light', 'dark'];
 
 const THEME = 'holdfast-theme';
 const KEYS = 'holdfast-keys';
