@@ -53,6 +53,10 @@ describe('finding', () => {
     expect(words('0193aaaa')).toEqual(['Open operation 0193aaaa', 'Open snapshot 0193aaaa']);
   });
 
+  test('repos of this machine that no plan uses, too', () => {
+    expect(words('usb')).toContain('nas / usb');
+  });
+
   test('names nothing twice', () => {
     const ids = as('admin').map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);

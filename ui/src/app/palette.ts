@@ -7,7 +7,7 @@ import type { Role } from '$/live';
 import { words } from '$/messages';
 import { rows, type Row } from '$/pages/fleet/rows';
 import { settingsWords } from '$/pages/settings/words';
-import { beginnings, ownActs, peerActs, planActs, repoActs } from './paletteActs';
+import { beginnings, ownActs, paramHere, peerActs, planActs, repoActs } from './paletteActs';
 import { places } from './places';
 import { machineParam, urls } from './urls';
 
@@ -51,7 +51,7 @@ export function candidates(known: Known, may: (role: Role) => boolean, now: numb
   return [
     ...pages,
     ...beginnings(overview, may),
-    ...things(overview, plans, now),
+    ...things(overview, plans, repos, now),
     ...planActs(plans, may),
     ...repoActs(repos, overview, may),
     ...peerActs(peers, may),
@@ -71,7 +71,7 @@ function sections(): Found[] {
 }
 
 /** Machines, plans and repos. */
-function things(overview: Overview | undefined, plans: Row[], now: number): Found[] {
+function things(overview: Overview | undefined, plans: Row[], here: Repo[], now: number): Found[] {
   if (!overview) return [];
   const found = overview.machines.map<Found>((machine) => {
     const href = urls.machine(machineParam(machine, overview.machines));
@@ -94,6 +94,13 @@ function things(overview: Overview | undefined, plans: Row[], now: number): Foun
         ? { icon: 'folder', href: repo }
         : { icon: 'lock', blocked: words.palette.notHere(overview.instance) }),
     });
+  }
+  // Repos of this machine, also those that no plan uses.
+  for (const { id } of here) {
+    const href = urls.repo(paramHere(overview), id);
+    if (repos.has(href)) continue;
+    const word = `${overview.instance} / ${id}`;
+    found.push({ id: href, word, kind: words.palette.repo, icon: 'folder', href });
   }
   return found;
 }

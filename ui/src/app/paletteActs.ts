@@ -117,7 +117,8 @@ export function ownActs(user: string | undefined): Found[] {
   return found;
 }
 
-function paramHere({ machines, instance }: Overview): string {
+/** This machine as in an address. */
+export function paramHere({ machines, instance }: Overview): string {
   const here = machines.find((machine) => machine.here);
   return here ? machineParam(here, machines) : instance;
 }
