@@ -1,7 +1,7 @@
 // The made-up daemon: each question is answered, and in one place.
 import { readFileSync } from 'node:fs';
 import { createClient, type ConnectRouter } from '@connectrpc/connect';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ANSWERS, fixtureTransport } from '$/fixtures';
 import { ADMIN, OPERATOR } from '$/fixtures/roles';
 import { MODES, worldOf } from '$/fixtures/world';
@@ -106,4 +106,15 @@ test('the made-up daemon refuses what the real one refuses, by role', () => {
     else if (role && method && real[role]) (real[role][service] ??= []).push(method);
   }
   expect(real).toEqual({ OPERATOR, ADMIN });
+});
+
+test('who may only look is refused the rest, and it is said aloud', async () => {
+  const aloud = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const plans = createClient(api.PlanService, fixtureTransport('viewer'));
+  await expect(plans.backup({ plan: 'photos' })).rejects.toThrow('needs the role operator');
+  expect(aloud).toHaveBeenCalledWith('PlanService.Backup was asked as viewer');
+  aloud.mockClear();
+  await createClient(api.PlanService, fixtureTransport('operator')).backup({ plan: 'photos' });
+  expect(aloud).not.toHaveBeenCalled();
+  aloud.mockRestore();
 });
