@@ -56,14 +56,16 @@ async function withdraw(row: Row, id: string): Promise<void> {
   }
 }
 
-function tellQueued(row: Row, { id }: PeerCommand): void {
+function tellQueued(row: Row, { id, state }: PeerCommand): void {
+  const [name, machine] = [fullName(row), row.machineName];
+  if (state === 'sent') {
+    toasts.show({ text: words.sent(name, machine), icon: 'wait', tone: 'off' });
+    return;
+  }
   toasts.show({
-    text: words.queued(fullName(row), row.machineName),
+    text: words.queued(name, machine),
     icon: 'unseen',
     tone: 'off',
-    action: {
-      word: common.toast.undo,
-      run: () => withdraw(row, id),
-    },
+    action: { word: common.toast.undo, run: () => withdraw(row, id) },
   });
 }
