@@ -14,7 +14,7 @@ import {
   pattern,
   shown,
 } from '$/pages/browser/paths';
-import { newFolder, Restoring, sizeOf } from '$/pages/browser/restoring.svelte';
+import { newFolder, Restoring, sizeOf, tooOld } from '$/pages/browser/restoring.svelte';
 import { problemOf } from '$/pages/repo/standing';
 import { without } from '$/pages/restore/choices';
 import { changed, editRequest, fieldsOf, merged } from '$/pages/repo-editor/form';
@@ -116,6 +116,14 @@ describe('a restore', () => {
     const at = new Date(2026, 10, 21, 7, 42, 5).getTime();
     expect(newFolder(['/tank/photos'], 'ab', at)).toBe('/tank/restored-ab-2026-11-21-074205');
     expect(newFolder(['/etc'], 'ab', at + 1000)).toBe('/restored-ab-2026-11-21-074206');
+  });
+});
+
+describe('an old restic', () => {
+  it('is told by its version, and what is no version is none', () => {
+    for (const old of ['0.14.0', '0.16.5', '0.9']) expect(tooOld(old)).toBe(old);
+    for (const other of ['0.17.0', '0.18.1', '1.0.0', '0.100.0', 'restic was not found', undefined])
+      expect(tooOld(other)).toBeUndefined();
   });
 });
 

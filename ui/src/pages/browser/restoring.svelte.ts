@@ -19,6 +19,12 @@ export interface Request {
   verify: boolean;
 }
 
+/** The version of restic, where it only restores into a new or empty folder, and has no dry run. */
+export function tooOld(restic: string | undefined): string | undefined {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(restic ?? '') ?? [];
+  return major === '0' && Number(minor) < 17 ? restic : undefined;
+}
+
 export class Restoring {
   /** What is ticked, of any folder, by path. */
   chosen = new SvelteMap<string, Row>();

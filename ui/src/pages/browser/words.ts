@@ -151,6 +151,8 @@ export const browser = {
       always: 'always',
     } as Record<string, string>,
     needs17: 'Needs restic 0.17 on this machine.',
+    hasOld: (restic: string) =>
+      `This takes restic 0.17, and this machine has ${restic}: it restores only into a new or empty folder.`,
     delete: 'Delete what the snapshot does not have',
     verify: 'Read again what was written, and compare',
     format: 'As',
