@@ -66,7 +66,11 @@ async fn documents_are_those_of_the_command_line() {
     let nas = backed_up();
     let same = [
         ("StatusService/Identity", json!({}), nas.ask(&["identity", "show"])),
-        ("PlanService/List", json!({}), json!({ "plans": nas.ask(&["plan", "list"]) })),
+        (
+            "PlanService/List",
+            json!({}),
+            json!({ "plans": nas.ask(&["plan", "list"]), "removed": [] }),
+        ),
         ("RepoService/List", json!({}), json!({ "repos": nas.ask(&["repo", "list"]) })),
         ("PlanService/Show", json!({ "plan": "home" }), nas.ask(&["plan", "show", "home"])),
         ("ConfigService/Show", json!({}), nas.ask(&["config", "show"])),
