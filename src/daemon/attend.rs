@@ -74,6 +74,7 @@ impl Attendant {
         let mut commands = self.node.commands.changes(self.peer());
         let (mut next_look, mut may_have_ended) = (Instant::now(), false);
         loop {
+            let answer_by = self.sent.map(|(_, until)| until);
             tokio::select! {
                 event = self.conversation.events.recv() => match event {
                     Some(event) => {
@@ -95,7 +96,7 @@ impl Attendant {
                 }
                 Ok(()) = settings.changed() => self.tell_news(&mut told).await,
                 Ok(()) = commands.changed() => self.send_command().await,
-                () = sleep_until(self.sent.map_or(next_look, |(_, until)| until)), if self.sent.is_some() => {
+                () = sleep_until(answer_by.unwrap_or(next_look)), if answer_by.is_some() => {
                     self.not_answered().await;
                 }
             }

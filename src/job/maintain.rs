@@ -40,6 +40,24 @@ pub enum UnlockScope {
 }
 
 impl Task {
+    /// The upkeep of a repo that a kind of operation is, with what is stored and nothing else.
+    #[must_use]
+    pub const fn of(kind: OperationKind) -> Option<Self> {
+        match kind {
+            OperationKind::Forget => Some(Self::Forget(None)),
+            OperationKind::Prune => Some(Self::Prune),
+            OperationKind::Check => Some(Self::Check),
+            OperationKind::Stats => Some(Self::Stats),
+            OperationKind::Index => Some(Self::Index),
+            OperationKind::Backup
+            | OperationKind::Restore
+            | OperationKind::Hook
+            | OperationKind::Command
+            | OperationKind::Unlock
+            | OperationKind::Init => None,
+        }
+    }
+
     const fn kind(&self) -> OperationKind {
         match self {
             Self::Forget(_) => OperationKind::Forget,

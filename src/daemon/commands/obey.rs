@@ -197,18 +197,9 @@ fn leaves_out_a_plan(grants: &Grants) -> bool {
 /// The work on a repo that may be asked for from elsewhere: with what is stored, and never a command.
 const fn task(kind: OperationKind) -> Option<Task> {
     match kind {
-        OperationKind::Forget => Some(Task::Forget(None)),
-        OperationKind::Prune => Some(Task::Prune),
-        OperationKind::Check => Some(Task::Check),
-        OperationKind::Stats => Some(Task::Stats),
-        OperationKind::Index => Some(Task::Index),
         // Who works on the repository only somebody there can know.
         OperationKind::Unlock => Some(Task::Unlock(UnlockScope::Stale)),
-        OperationKind::Backup
-        | OperationKind::Restore
-        | OperationKind::Hook
-        | OperationKind::Command
-        | OperationKind::Init => None,
+        kind => Task::of(kind),
     }
 }
 

@@ -94,7 +94,7 @@ impl RepoTasks {
     }
 
     async fn keep(self, repo: RepoId, kind: OperationKind, start: Start) -> Ran {
-        let Some(task) = task(kind) else { return Ended::FailedForGood.into() };
+        let Some(task) = Task::of(kind) else { return Ended::FailedForGood.into() };
         let by = By::Schedule { attempt: start.attempt, flow: start.flow };
         let engine = &self.node.engine;
         let id = match engine.maintain(&repo, task, by).await {
@@ -143,22 +143,6 @@ impl RepoTasks {
 /// What is of a repo and not of a plan.
 fn shard(repo: &RepoId) -> Shard {
     Shard { repo: repo.to_string(), plan: String::new() }
-}
-
-const fn task(kind: OperationKind) -> Option<Task> {
-    match kind {
-        OperationKind::Forget => Some(Task::Forget(None)),
-        OperationKind::Prune => Some(Task::Prune),
-        OperationKind::Check => Some(Task::Check),
-        OperationKind::Stats => Some(Task::Stats),
-        OperationKind::Index => Some(Task::Index),
-        OperationKind::Backup
-        | OperationKind::Restore
-        | OperationKind::Hook
-        | OperationKind::Command
-        | OperationKind::Unlock
-        | OperationKind::Init => None,
-    }
 }
 
 fn end_of(operation: &Operation) -> Ran {

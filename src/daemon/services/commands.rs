@@ -104,52 +104,56 @@ impl Service {
         Some(named.document(&Names::read(&self.node).await.ok()?))
     }
 
+    /// Those that somebody can look at, each with its peer: of what was not queued somebody waits for
+    /// the outcome.
+    async fn shown(&self) -> Result<Vec<(Peer, PeerCommand)>, Status> {
+        let read = self.node.with_trust(|trust, roster| Ok((trust.commands()?, roster.peers()?)));
+        let (commands, peers) = read.await.map_err(refuse::store)?;
+        let of = |command: &PeerCommand| peers.iter().find(|peer| peer.key == command.peer);
+        let shown = commands.into_iter().filter(|one| one.is_queued || one.refused.is_some());
+        Ok(shown.filter_map(|one| Some((of(&one)?.clone(), one))).collect())
+    }
+
     async fn listed(&self, of: Option<String>) -> Result<Vec<Document>, Status> {
         let only = match of {
             Some(name) => Some(peers::find(&self.node, &name).await?.key),
             None => None,
         };
-        let read = self.node.with_trust(|trust, roster| Ok((trust.commands()?, roster.peers()?)));
-        let (commands, peers) = read.await.map_err(refuse::store)?;
-        let of = |command: &PeerCommand| peers.iter().find(|peer| peer.key == command.peer);
-        // Of what was not queued somebody waits for the outcome.
-        let wanted = commands.into_iter().filter(|one| one.is_queued || one.refused.is_some());
-        let wanted = wanted.filter(|one| only.is_none_or(|key| key == one.peer));
+        let shown = self.shown().await?.into_iter();
+        let wanted = shown.filter(|(peer, _)| only.is_none_or(|key| key == peer.key));
         Ok(wanted
-            .filter_map(|one| {
+            .map(|(peer, one)| {
                 let is_sent = self.node.commands.is_sent(&one.request.id);
-                let shown = document(of(&one)?, one);
+                let shown = document(&peer, one);
                 let state = if is_sent { SENT.to_owned() } else { shown.state };
-                Some(Document { state, ..shown })
+                Document { state, ..shown }
             })
             .collect())
     }
 
     async fn withdraw(&self, id: &str) -> Result<Document, Status> {
-        let listed = self.listed(None).await?;
-        let mut found = listed.into_iter().filter(|one| !id.is_empty() && one.id.starts_with(id));
-        let (Some(mut only), None) = (found.next(), found.next()) else {
+        let is_it = |command: &PeerCommand| hex::encode(command.request.id).starts_with(id);
+        let shown = self.shown().await?.into_iter();
+        let mut found = shown.filter(|(_, command)| !id.is_empty() && is_it(command));
+        let (Some((peer, command)), None) = (found.next(), found.next()) else {
             let message = format!("there is no command {id}, or more than one that begins so");
             return Err(refuse::not_found(message, "holdfast peer commands"));
         };
-        if only.state == SENT {
-            let message = format!("the {} was sent to {} already", only.kind, only.instance);
+        let id = command.request.id;
+        if self.node.commands.is_sent(&id) {
+            let (kind, name) = (command.request.kind, peer.instance);
+            let message = format!("the {kind} was sent to {name} already");
             let remedy = "whether it was begun, its operations tell: holdfast ops --all";
             return Err(refuse::not_now("sent", message, remedy));
         }
-        let mut id = [0; 16];
-        let taken = match hex::decode_to_slice(&only.id, &mut id) {
-            Ok(()) => self.node.with_trust(move |trust, _| trust.take_command(&id)).await,
-            Err(_) => Ok(None),
-        };
-        let Some(taken) = taken.map_err(refuse::store)? else {
-            let message = format!("the command {} is not there any more", only.id);
+        let taken = self.node.with_trust(move |trust, _| trust.take_command(&id)).await;
+        if taken.map_err(refuse::store)?.is_none() {
+            let message = format!("the command {} is not there any more", hex::encode(id));
             return Err(refuse::not_found(message, "holdfast peer commands"));
-        };
+        }
         self.node.commands.forget(&id);
-        changed(&self.node, &taken.peer);
-        only.state = "withdrawn".to_owned();
-        Ok(only)
+        changed(&self.node, &peer.key);
+        Ok(Document { state: "withdrawn".to_owned(), ..document(&peer, command) })
     }
 }
 
@@ -318,10 +322,8 @@ fn document(peer: &Peer, command: PeerCommand) -> Document {
     let late = is_late(&command, clock::now()).then(too_late);
     let PeerCommand { at, until, request, refused, .. } = command;
     let refused = refused.or(late);
-    let (reason, remedy) = match refused.clone() {
-        Some(Refusal { reason, remedy }) => (Some(reason), Some(remedy)),
-        None => (None, None),
-    };
+    let state = if refused.is_some() { "refused" } else { "queued" }.to_owned();
+    let (reason, remedy) = refused.map(|Refusal { reason, remedy }| (reason, remedy)).unzip();
     Document {
         id: hex::encode(request.id),
         peer: peer.key.to_string(),
@@ -329,11 +331,11 @@ fn document(peer: &Peer, command: PeerCommand) -> Document {
         kind: request.kind,
         repo: request.repo.map(|id| id.to_string()),
         plan: request.plan.map(|id| id.to_string()),
-        state: if refused.is_some() { "refused" } else { "queued" }.to_owned(),
+        state,
         asked_at: at.to_string(),
         expires_at: until.to_string(),
         reason,
-        remedy: remedy.filter(|remedy| !remedy.is_empty()),
+        remedy: remedy.filter(|remedy: &String| !remedy.is_empty()),
         operation: request.operation.map(|id| id.to_string()),
         started: None,
     }

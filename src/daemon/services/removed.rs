@@ -41,9 +41,12 @@ impl Removed {
 
     /// An id has no character that means something in a path.
     fn file(&self, node: &Node) -> PathBuf {
-        let folder = node.data.path().join(format!("removed-{}s", self.kind()));
-        folder.join(format!("{}.toml", self.id()))
+        folder(node, self.kind()).join(format!("{}.toml", self.id()))
     }
+}
+
+fn folder(node: &Node, kind: &str) -> PathBuf {
+    node.data.path().join(format!("removed-{kind}s"))
 }
 
 /// Where it is kept, readable for its owner only, and until when; `None` if it is not.
@@ -87,7 +90,7 @@ pub(super) async fn text(node: &Node, id: &PlanId) -> Result<String, Status> {
 
 /// The plans that can be brought back, and until when; those removed last come first.
 pub(super) async fn plans(node: &Node) -> Vec<RemovedPlan> {
-    let folder = node.data.path().join("removed-plans");
+    let folder = folder(node, "plan");
     let config = node.config.current();
     let listed = tokio::task::spawn_blocking(move || {
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -77,10 +77,6 @@ fn task(request: UpkeepRequest, plan: Option<PlanId>) -> Result<Task, Status> {
     let kind: OperationKind = refuse::field("kind", &request.kind)?;
     match kind {
         OperationKind::Forget => Ok(Task::Forget(plan)),
-        OperationKind::Prune => Ok(Task::Prune),
-        OperationKind::Check => Ok(Task::Check),
-        OperationKind::Stats => Ok(Task::Stats),
-        OperationKind::Index => Ok(Task::Index),
         OperationKind::Unlock if request.all => Ok(Task::Unlock(UnlockScope::All)),
         OperationKind::Unlock => Ok(Task::Unlock(UnlockScope::Stale)),
         OperationKind::Command => {
@@ -90,12 +86,8 @@ fn task(request: UpkeepRequest, plan: Option<PlanId>) -> Result<Task, Status> {
                     .into_status(tonic::Code::InvalidArgument)
             })
         }
-        OperationKind::Backup
-        | OperationKind::Restore
-        | OperationKind::Hook
-        | OperationKind::Init => {
-            Err(refuse::invalid(format!("kind {kind:?} is no upkeep of a repo"), ""))
-        }
+        kind => Task::of(kind)
+            .ok_or_else(|| refuse::invalid(format!("kind {kind:?} is no upkeep of a repo"), "")),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Commands to peers: those that wait to be sent, and those that were refused when nobody waited.
 
-use super::Trust;
+use super::{Trust, keep_list, kept_list};
 use crate::model::{KeyId, OperationId, PlanId, RepoId, Timestamp};
 use crate::store::{Result, StoreError};
 use crate::wire::{CommandId, CommandRequest, Refusal};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -102,7 +102,7 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn commands(&self) -> Result<Vec<PeerCommand>> {
-        self.meta(COMMANDS)?.map_or_else(|| Ok(Vec::new()), |stored| parse(&stored))
+        read(&self.lock())
     }
 
     /// Adds one behind the others, unless `limit` of them wait for its peer already. Whether it did.
@@ -168,16 +168,8 @@ impl Trust {
     }
 }
 
-fn read(tx: &Connection) -> Result<Vec<PeerCommand>> {
-    let sql = "SELECT value FROM meta WHERE key = ?1";
-    let stored: Option<Vec<u8>> = tx.query_row(sql, [COMMANDS], |row| row.get(0)).optional()?;
-    stored.map_or_else(|| Ok(Vec::new()), |stored| parse(&stored))
-}
-
-fn parse(stored: &[u8]) -> Result<Vec<PeerCommand>> {
-    let stored: Vec<Stored> =
-        serde_json::from_slice(stored).map_err(|error| StoreError::bad(COMMANDS, error))?;
-    stored.into_iter().map(PeerCommand::try_from).collect()
+fn read(conn: &Connection) -> Result<Vec<PeerCommand>> {
+    kept_list::<Stored>(conn, COMMANDS)?.into_iter().map(PeerCommand::try_from).collect()
 }
 
 /// What waits for a peer waits for whoever takes its place.
@@ -191,12 +183,9 @@ pub(super) fn move_commands(tx: &Connection, old: KeyId, new: KeyId) -> Result<(
     write(tx, &all)
 }
 
-fn write(tx: &Connection, all: &[PeerCommand]) -> Result<()> {
+fn write(conn: &Connection, all: &[PeerCommand]) -> Result<()> {
     let stored: Vec<_> = all.iter().map(Stored::from).collect();
-    let stored = serde_json::to_vec(&stored).map_err(|error| StoreError::bad(COMMANDS, error))?;
-    let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-    tx.execute(sql, (COMMANDS, stored))?;
-    Ok(())
+    keep_list(conn, COMMANDS, &stored)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Names that a peer gave itself while somebody else had them: which snapshots may not be told apart.
 
-use super::Trust;
+use super::{Trust, keep_list, kept_list};
 use crate::model::{InstanceId, KeyId, Timestamp};
 use crate::store::{Result, StoreError};
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 /// Where they are kept.
@@ -61,7 +61,7 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn disputes(&self) -> Result<Vec<Dispute>> {
-        self.transact(read)
+        self.transact(|tx| read(tx))
     }
 
     /// A peer gives itself a name that is somebody else's.
@@ -100,21 +100,13 @@ impl Trust {
     }
 }
 
-fn read(tx: &Transaction<'_>) -> Result<Vec<Dispute>> {
-    let sql = "SELECT value FROM meta WHERE key = ?1";
-    let stored: Option<Vec<u8>> = tx.query_row(sql, [DISPUTES], |row| row.get(0)).optional()?;
-    let Some(stored) = stored else { return Ok(Vec::new()) };
-    let stored: Vec<Stored> =
-        serde_json::from_slice(&stored).map_err(|error| StoreError::bad(DISPUTES, error))?;
-    stored.into_iter().map(Dispute::try_from).collect()
+fn read(conn: &Connection) -> Result<Vec<Dispute>> {
+    kept_list::<Stored>(conn, DISPUTES)?.into_iter().map(Dispute::try_from).collect()
 }
 
-fn write(tx: &Transaction<'_>, all: &[Dispute]) -> Result<()> {
+fn write(conn: &Connection, all: &[Dispute]) -> Result<()> {
     let stored: Vec<_> = all.iter().map(Stored::from).collect();
-    let stored = serde_json::to_vec(&stored).map_err(|error| StoreError::bad(DISPUTES, error))?;
-    let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-    tx.execute(sql, (DISPUTES, stored))?;
-    Ok(())
+    keep_list(conn, DISPUTES, &stored)
 }
 
 #[cfg(test)]

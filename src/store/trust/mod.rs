@@ -119,6 +119,21 @@ impl Trust {
     }
 }
 
+/// The list that a key of `meta` holds as JSON; nothing kept is an empty one.
+fn kept_list<T: DeserializeOwned>(conn: &Connection, key: &'static str) -> Result<Vec<T>> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    let kept: Option<Vec<u8>> = conn.query_row(sql, [key], |row| row.get(0)).optional()?;
+    let Some(kept) = kept else { return Ok(Vec::new()) };
+    serde_json::from_slice(&kept).map_err(|error| StoreError::bad(key, error))
+}
+
+fn keep_list<T: Serialize>(conn: &Connection, key: &'static str, list: &[T]) -> Result<()> {
+    let kept = serde_json::to_vec(list).map_err(|error| StoreError::bad(key, error))?;
+    let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
+    conn.execute(sql, (key, kept))?;
+    Ok(())
+}
+
 /// A value kept as JSON text.
 fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::bad("a list", error))

@@ -31,7 +31,8 @@ export function why(one: Operation): string | undefined {
 /** What the buttons do; `none` where it cannot be started from here. */
 export type Again = 'none' | 'backup' | 'upkeep' | 'unlock';
 
-const UPKEEP = ['forget', 'prune', 'check', 'stats', 'index'];
+/** What keeps a repo in order, and is started again as it was. */
+export const UPKEEP = ['forget', 'prune', 'check', 'stats', 'index'];
 const DONE = ['succeeded', 'pending', 'running'];
 
 export function again(one: Operation, { here, mayRun }: Whose): Again {
