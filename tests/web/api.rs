@@ -2,8 +2,11 @@
 
 use crate::client::Ask;
 use crate::machine::Machine;
+use holdfast::api::repo_service_client::RepoServiceClient;
 use holdfast::api::status_service_client::StatusServiceClient;
-use holdfast::api::{GetIdentityRequest, Identity, ListOperationsRequest, Operation, PlanRequest};
+use holdfast::api::{
+    GetIdentityRequest, Identity, ListOperationsRequest, Operation, PlanRequest, RepoRequest,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::fs;
@@ -195,4 +198,22 @@ async fn sizes_are_those_that_were_measured() {
     assert!(sizes[0]["at"].as_str() < sizes[1]["at"].as_str(), "{two}");
     let unknown = Ask::json(nas.port, "RepoService/Sizes", r#"{"repo":"attic"}"#).answer().await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_stored_password_is_shown_at_the_socket_and_to_no_browser() {
+    let nas = backed_up();
+    let shown = nas.ask(&["repo", "show", "vault", "--password"]);
+    assert_eq!(shown["password"], "secret");
+    let asked = r#"{"repo":"vault"}"#;
+    let json = Ask::json(nas.port, "RepoService/Password", asked).answer().await;
+    assert_eq!(json.refused().1, "by-hand");
+    assert!(json.text().contains("holdfast repo show vault --password"), "{}", json.text());
+    let message = RepoRequest { repo: "vault".to_owned() };
+    let web = Ask::grpc_web(nas.port, "RepoService/Password", &message).answer().await;
+    assert!(!web.header("grpc-status-details-bin").is_empty());
+    assert!(web.body.is_empty(), "{:?}", web.body);
+    let channel = Endpoint::from_shared(nas.url.clone()).unwrap().connect().await.unwrap();
+    let refused = RepoServiceClient::new(channel).password(message).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
 }

@@ -44,6 +44,19 @@ impl Asker {
         }
     }
 
+    /// A stored secret is shown to whoever can open the socket; no browser receives one, whatever its
+    /// role.
+    pub(super) fn is_at_the_socket(&self, command: &str) -> Result<(), Status> {
+        match self {
+            Self::Web(_) => {
+                let message = "stored secrets are not shown by the web interface".to_owned();
+                let remedy = format!("run `{command}` on this machine");
+                Err(refuse::not_now("by-hand", message, &remedy))
+            }
+            Self::Socket => Ok(()),
+        }
+    }
+
     /// Whether they may do what takes this role.
     pub(super) fn is(&self, role: Role) -> bool {
         self.must_be(role).is_ok()

@@ -139,7 +139,9 @@ impl RepoService for Service {
     }
 
     async fn password(&self, request: Request<api::RepoRequest>) -> Answer<api::RepoPassword> {
+        let asker = Asker::of(&request);
         let id = id(&request.into_inner().repo)?;
+        asker.is_at_the_socket(&format!("holdfast repo show {id} --password"))?;
         let password = self.shows(&id).await?.password.resolve().await;
         let password =
             password.map_err(|error| refuse::not_now("secret", error.to_string(), ""))?;
