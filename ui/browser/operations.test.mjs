@@ -87,7 +87,9 @@ test('a long history comes page by page, and by what is asked for', async () => 
   await until('every operation was seen once', async () => {
     const links = await rows(tab).evaluateAll((drawn) => drawn.map((row) => row.href));
     links.forEach((link) => seen.add(link));
-    await tab.mouse.wheel(0, -1000);
+    // A slow machine draws some rows only after they were passed: then the way is gone once more.
+    if (await tab.evaluate(() => window.scrollY === 0)) await tab.keyboard.press('End');
+    else await tab.mouse.wheel(0, -1000);
     return seen.size === all.length;
   });
   assert.ok(asked.filter((url) => url.endsWith('/Page')).length >= 3);

@@ -9,6 +9,7 @@ import {
 } from '../src/gen/holdfast/api/v1/api_pb';
 import { EventSchema, FleetService } from '../src/gen/holdfast/api/v1/fleet_pb';
 import { live } from '../src/live/live.svelte';
+import { forgetLastKnown } from '../src/live/resource.svelte';
 import { Feed } from '../src/pages/operations/feed.svelte';
 
 function one(id: string, revision = 1, status = 'pending') {
@@ -37,12 +38,16 @@ function daemon() {
   live.start();
 }
 
-afterEach(() => live.stop());
+afterEach(() => {
+  live.stop();
+  forgetLastKnown();
+});
 
 describe('the feed of operations', () => {
   it('keeps new ones apart where somebody reads, and changes known ones in place', async () => {
     daemon();
     const feed = new Feed(
+      'everything',
       () => ({}),
       () => false,
     );
@@ -57,10 +62,31 @@ describe('the feed of operations', () => {
   it('shows new ones at once where nobody is disturbed', async () => {
     daemon();
     const feed = new Feed(
+      'everything',
       () => ({}),
       () => true,
     );
     await vi.waitFor(() => expect(feed.operations).toHaveLength(2), 2_000);
     feed.close();
+  });
+
+  it('shows at once what was there, and draws nothing again that is as it was', async () => {
+    daemon();
+    const nobody = () =>
+      new Feed(
+        'everything',
+        () => ({}),
+        () => false,
+      );
+    const first = nobody();
+    expect(first.asked).toBe(false);
+    await vi.waitFor(() => expect(first.asked).toBe(true));
+    first.close();
+    const again = nobody();
+    const [before] = again.operations;
+    expect(before?.id).toBe('1');
+    await again.load();
+    expect(again.operations[0]).toBe(before);
+    again.close();
   });
 });

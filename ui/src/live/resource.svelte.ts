@@ -11,6 +11,19 @@ const KEPT = 40;
 
 const lastKnown = new Map<string, { data: unknown; at: number }>();
 
+/** What was answered last under this name: drawn at once, while it is asked anew. */
+export function known<T>(key: string): { data: T; at: number } | undefined {
+  return lastKnown.get(key) as { data: T; at: number } | undefined;
+}
+
+/** Keeps the latest answers; the one that was given longest ago goes first. */
+export function keep(key: string, data: unknown, at = Date.now()): void {
+  lastKnown.delete(key);
+  lastKnown.set(key, { data, at });
+  const oldest = lastKnown.keys().next().value;
+  if (lastKnown.size > KEPT && oldest !== undefined) lastKnown.delete(oldest);
+}
+
 /** After logging out nothing of what was seen stays. */
 export function forgetLastKnown(): void {
   lastKnown.clear();
@@ -42,10 +55,10 @@ export class Resource<T> {
 
   constructor(options: ResourceOptions<T>) {
     this.#options = options;
-    const known = lastKnown.get(options.key);
-    if (known) {
-      this.data = known.data as T;
-      this.at = known.at;
+    const before = known<T>(options.key);
+    if (before) {
+      this.data = before.data;
+      this.at = before.at;
     }
     this.#unlisten = live.onChange((changed) => {
       if (changed.some((word) => word === 'all' || options.changed.includes(word))) this.#soon();
@@ -82,10 +95,7 @@ export class Resource<T> {
     this.data = data;
     this.at = Date.now();
     this.failure = undefined;
-    lastKnown.delete(this.#options.key);
-    lastKnown.set(this.#options.key, { data, at: this.at });
-    const oldest = lastKnown.keys().next().value;
-    if (lastKnown.size > KEPT && oldest !== undefined) lastKnown.delete(oldest);
+    keep(this.#options.key, data, this.at);
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 // Operations by a filter, newest first: page by page backwards, and what is new as it comes.
+import { equals } from '@bufbuild/protobuf';
 import { api, failure, type Failure } from '$/api';
-import type { Operation } from '$/gen/holdfast/api/v1/api_pb';
-import { live } from '$/live';
+import { OperationSchema, type Operation } from '$/gen/holdfast/api/v1/api_pb';
+import { keep, known, live } from '$/live';
 import type { PageRequest } from './filters';
 import { keyOf } from './flows';
 
@@ -9,6 +10,8 @@ const PAGE = 60;
 const NEW_AT_MOST = 500;
 /** Many new ones in a row are one question. */
 const TOGETHER_MS = 600;
+
+type Page = Awaited<ReturnType<typeof api.operations.page>>;
 
 export class Feed {
   operations = $state.raw<Operation[]>([]);
@@ -20,6 +23,7 @@ export class Feed {
   busy = $state(false);
   failure = $state.raw<Failure>();
 
+  #key: string;
   #question: () => PageRequest;
   #isCalm: () => boolean;
   #older: string | undefined;
@@ -28,8 +32,12 @@ export class Feed {
   #unlisten: () => void;
   #closing = new AbortController();
 
-  /** `isCalm`: new ones may be shown at once, as nobody reads further down. */
-  constructor(question: () => PageRequest, isCalm: () => boolean) {
+  /** Who comes back sees at once what was there, under `key`, and then what is there now. `isCalm`:
+   *  new ones may be shown at once, as nobody reads further down. */
+  constructor(key: string, question: () => PageRequest, isCalm: () => boolean) {
+    this.#key = key;
+    const before = known<Page>(key);
+    if (before) this.#newest(before.data);
     this.#question = question;
     this.#isCalm = isCalm;
     this.#unlisten = live.onChange((changed, operation) => {
@@ -49,12 +57,8 @@ export class Feed {
   async load(): Promise<void> {
     const skeleton = setTimeout(() => (this.slow = !this.asked), 150);
     await this.#ask({}, (page) => {
-      this.operations = page.operations;
-      this.waiting = [];
-      this.#older = page.older;
-      this.#newer = page.newer;
-      this.hasOlder = page.older !== undefined;
-      this.asked = true;
+      this.#newest(page);
+      keep(this.#key, page);
     });
     clearTimeout(skeleton);
     this.slow = false;
@@ -81,6 +85,15 @@ export class Feed {
     this.operations = this.operations.filter((one) => keyOf(one) !== keyOf(operation));
   }
 
+  #newest(page: Page): void {
+    this.operations = same(page.operations, this.operations);
+    this.waiting = [];
+    this.#older = page.older;
+    this.#newer = page.newer;
+    this.hasOlder = page.older !== undefined;
+    this.asked = true;
+  }
+
   #told(operation: Operation): void {
     const key = keyOf(operation);
     const isIt = (one: Operation) => keyOf(one) === key;
@@ -99,10 +112,7 @@ export class Feed {
     });
   }
 
-  async #ask(
-    more: PageRequest,
-    then: (page: Awaited<ReturnType<typeof api.operations.page>>) => void,
-  ) {
+  async #ask(more: PageRequest, then: (page: Page) => void) {
     const { signal } = this.#closing;
     try {
       then(await api.operations.page({ ...this.#question(), limit: PAGE, ...more }, { signal }));
@@ -111,6 +121,15 @@ export class Feed {
       if (!signal.aborted) this.failure = failure(thrown);
     }
   }
+}
+
+/** What did not change stays what it was, so that nothing of it is drawn again. */
+function same(list: Operation[], before: Operation[]): Operation[] {
+  const old = new Map(before.map((one) => [keyOf(one), one]));
+  return list.map((one) => {
+    const was = old.get(keyOf(one));
+    return was && equals(OperationSchema, was, one) ? was : one;
+  });
 }
 
 function replaced(list: Operation[], operation: Operation): Operation[] {
