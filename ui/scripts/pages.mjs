@@ -191,6 +191,13 @@ const restore = [
   wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
   wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
   phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
+  wide(
+    'browser-no-room',
+    `home:${PHOTOS}`,
+    'type Folder = /mnt/stick/photos',
+    'key Enter',
+    'see Choose another folder',
+  ),
   page('browser-empty', 'home:/m/nas/repo/private/snap/latest/'),
   page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
   page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),
