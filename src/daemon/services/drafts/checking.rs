@@ -171,7 +171,9 @@ fn forget_of_repo(form: &mut AddRepoRequest, field: &str) {
         "member-uri" => form.member_uri = None,
         "member-password-file" => form.member_password_file = None,
         "forget" | "forget-schedule" | "prune" | "max-unused" | "check" | "read-data" | "stats"
-        | "parallel" | "lock-wait" => form.upkeep = None,
+        | "parallel" | "lock-wait" | "lock-alarm" | "retry-attempts" | "retry-wait" => {
+            form.upkeep = None;
+        }
         _ => form.tuning.clear(),
     }
 }

@@ -7,7 +7,7 @@ use super::{named, paths};
 use crate::api::{RehearsalRecord, RehearsalTotals, RehearsedChange, RestoreRequest, SnapshotName};
 use crate::daemon::Node;
 use crate::job::{Place, RestoreRequest as Wish};
-use crate::restic::{Extra, Planned, PlannedAct, Verify};
+use crate::restic::{Extra, Planned, PlannedAct, Verify, pattern_fault};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tonic::{Response, Status};
@@ -19,9 +19,14 @@ pub(super) async fn wish(node: &Arc<Node>, request: RestoreRequest) -> Result<Wi
     let overwrite = request.overwrite.as_deref();
     let overwrite = overwrite.map(|word| refuse::field("overwrite", word)).transpose()?;
     let RestoreRequest { snapshot, repo, plan, instance, include, delete, verify, .. } = request;
-    if delete && include.is_empty() && paths.is_empty() && place == Place::Original {
+    for pattern in &include {
+        if let Some(fault) = pattern_fault(pattern) {
+            return Err(refuse::invalid(format!("include {pattern:?}: {fault}"), ""));
+        }
+    }
+    if delete && place == Place::Original && !stays_below(&paths, &include) {
         return Err(refuse::invalid(
-            "delete: in place it would delete every file of this machine that is not in the snapshot",
+            "delete: in place it would delete files of the whole machine that are not in the snapshot",
             "name the folder with --path",
         ));
     }
@@ -41,6 +46,17 @@ pub(super) async fn wish(node: &Arc<Node>, request: RestoreRequest) -> Result<Wi
         extra: if delete { Extra::Delete } else { Extra::Keep },
         verify: if verify { Verify::Content } else { Verify::Skip },
     })
+}
+
+/// Whether what is restored is within folders that are named.
+fn stays_below(paths: &[String], include: &[String]) -> bool {
+    let is_named = |pattern: &String| {
+        let first = pattern.strip_prefix('/').and_then(|rest| rest.split('/').next());
+        first.is_some_and(|name| !name.is_empty() && !name.contains(['*', '?', '[']))
+    };
+    !(paths.is_empty() && include.is_empty())
+        && paths.iter().all(|path| path != "/")
+        && include.iter().all(is_named)
 }
 
 fn place(request: &RestoreRequest) -> Result<Place, Status> {
@@ -149,6 +165,27 @@ mod tests {
         assert_eq!(count(&mut totals, Act::Overwrite, 7), Some("overwrite"));
         assert_eq!(count(&mut totals, Act::Leave, 7), None);
         assert_eq!((totals.overwrite, totals.unchanged, totals.bytes), (1, 1, 7));
+    }
+
+    #[test]
+    fn only_what_is_below_a_named_folder_may_be_deleted_in_place() {
+        let below = |paths: &[&str], include: &[&str]| {
+            let owned = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+            stays_below(&owned(paths), &owned(include))
+        };
+        assert!(below(&["/home/ada"], &[]) && below(&[], &["/home/**/*.odt"]));
+        assert!(below(&["/home"], &["/srv/x"]));
+        for (paths, include) in [
+            (&[][..], &[][..]),
+            (&["/"], &[]),
+            (&[], &["*.odt"]),
+            (&["/home"], &["*.odt"]),
+            (&[], &["/*/x"]),
+            (&[], &["/**"]),
+            (&[], &["/"]),
+        ] {
+            assert!(!below(paths, include), "{paths:?} {include:?}");
+        }
     }
 
     #[test]
