@@ -7,6 +7,7 @@ import { clock, overview, type Role } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
 import { begin } from './running';
+import { offeredIn, take, type Offered } from './taking';
 import { fleet } from './words';
 
 export interface Fix {
@@ -18,13 +19,16 @@ export interface Fix {
   href?: string;
   /** It is asked first. */
   asks?: boolean;
+  /** A repo that is missed. */
+  offered?: Offered;
 }
 
 /** The fix that all of them share, as they have one cause. */
 export function fixOf(rows: Row[]): Fix | undefined {
   const [row] = rows;
   const kind = row?.fleet.fix;
-  if (!row || !kind) return undefined;
+  if (!row) return undefined;
+  if (!kind) return missedBy(row);
   const words = fleet.needs;
   const role = 'operator';
   switch (kind) {
@@ -46,12 +50,21 @@ export function fixOf(rows: Row[]): Fix | undefined {
   }
 }
 
+/** What a plan of this machine is disabled for. */
+function missedBy({ machine, plan }: Row): Fix | undefined {
+  const offered = machine.here ? offeredIn(plan.disabledReason) : undefined;
+  if (!offered) return undefined;
+  const word = fleet.taking.act(offered.repo, offered.peer);
+  return { kind: 'take', role: 'admin', word, offered };
+}
+
 function logOf(row: Row): string {
   return urls.operations({ peer: row.plan.instance, plan: row.plan.id, kind: 'backup' });
 }
 
 /** Does it for each of them; what cannot be done for one does not keep it from the others. */
 export async function perform(fix: Fix, rows: Row[]): Promise<void> {
+  if (fix.offered) return take(fix.offered);
   if (fix.kind === 'unlock') await unlock(rows);
   const words = fleet.needs;
   const done: Row[] = [];

@@ -111,6 +111,12 @@ export const fleet = {
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,
   },
+  taking: {
+    act: (repo: string, peer: string) => `Take ${repo} of ${peer}`,
+    taken: (repo: string) => `${repo} is taken again.`,
+    takenBut: (repo: string, why: string) => `${repo} is wanted again. ${why}`,
+    notTaken: (repo: string, why: string) => `${repo} is not taken again: ${why}`,
+  },
   unlock: {
     title: (repo: string) => `Unlock ${repo}?`,
     act: (repo: string) => `Unlock ${repo}`,

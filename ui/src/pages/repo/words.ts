@@ -47,16 +47,7 @@ export const repoWords = {
     locked: (by: string) => `${by} holds a lock.`,
     lockedWhat: 'Backups go on; forget, prune and check wait.',
     unlock: (repo: string) => `Unlock ${repo}`,
-    unlockTitle: (repo: string) => `Unlock ${repo}?`,
-    unlockWhat: 'Locks whose process is known to be gone are removed.',
-    unlockLiving: 'A lock whose holder may still be working stays.',
     unlockAll: 'All locks',
-    unlockAllTitle: (repo: string) => `Remove every lock of ${repo}?`,
-    unlockAllWhat:
-      'Also those whose holder may still be working. If one is, the repository can be damaged: make sure that nothing writes to it, on any machine.',
-    unlockAllAct: 'Remove all locks',
-    keepLocks: 'Keep them',
-    typedFor: 'remove all locks',
     uninitialised: 'There is no repository at this place yet.',
     init: 'Initialise',
     password: 'The password that is set does not open this repository.',
@@ -74,6 +65,26 @@ export const repoWords = {
     from: (peer: string) => `From ${peer}`,
     compare: 'Look at the snapshots',
     dropped: 'Not taken from its owner',
+  },
+
+  unlock: {
+    title: (repo: string) => `Unlock ${repo}?`,
+    act: (repo: string) => `Unlock ${repo}`,
+    which: 'Which locks',
+    choices: [
+      {
+        all: false,
+        word: 'Those whose process is known to be gone',
+        what: 'A lock whose holder may still be working stays.',
+      },
+      { all: true, word: 'All locks', what: 'Also those whose holder may still be working.' },
+    ],
+    allTitle: (repo: string) => `Remove every lock of ${repo}?`,
+    allWhat:
+      'If a holder is still working, the repository can be damaged: make sure that nothing writes to it, on any machine.',
+    allAct: 'Remove all locks',
+    keep: 'Keep them',
+    typedFor: 'remove all locks',
   },
 
   upkeep: {
@@ -182,6 +193,8 @@ export const repoWords = {
     removeWhat:
       'It is taken out of this machine’s configuration with its credentials; plans on it are disabled. The repository and its snapshots stay where they are.',
     removeWarn: 'Its password is removed as well: without it nothing can be restored.',
+    removeReceived: (owner: string) =>
+      `It is not used here any more, and plans on it are disabled. ${owner} keeps it and its snapshots; it can be taken again.`,
     removeAct: (repo: string) => `Remove ${repo}`,
     removeFor: 'remove it',
     removed: (repo: string, plans: string) =>
