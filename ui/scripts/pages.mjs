@@ -68,6 +68,15 @@ const machine = [
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
   page('machine-test', 'home:/m/cabin', 'press Test'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
+  page('machine-repo-menu', 'home:/m/desktop', 'menu Upkeep of scratch'),
+  page('machine-repo-forget', 'home:/m/desktop', 'menu Upkeep of scratch > Forget'),
+  page('machine-repo-locked', 'home:/m/web-2', 'focus Upkeep of mail-offsite'),
+  page(
+    'machine-repo-queued',
+    'home:/m/cabin',
+    'menu Upkeep of attic > Check now',
+    'see once cabin is back',
+  ),
   page('machine-unknown', 'home:/m/nobody'),
 ];
 
@@ -86,6 +95,7 @@ const plan = [
   page('plan-viewer', 'viewer:/m/nas/plan/photos'),
   page('plan-menu', 'home:/m/nas/plan/photos', 'menu More actions'),
   page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
+  page('plan-forget-there', 'home:/m/desktop/plan/home?do=forget'),
   page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),
   page('plan-remove', 'home:/m/nas/plan/photos', 'menu More actions > Remove …'),
   page('plan-unknown', 'home:/m/nas/plan/nothing'),

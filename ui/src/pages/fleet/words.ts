@@ -63,6 +63,7 @@ export const fleet = {
   },
   running: {
     runs: (name: string) => `${name} runs.`,
+    upkeep: (machine: string, what: string, kind: string) => `${machine} / ${what}: ${kind}`,
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,

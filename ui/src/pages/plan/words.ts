@@ -170,6 +170,9 @@ export const plan = {
     rule: (rule: string) => `Retention: ${rule}`,
     list: 'Snapshots that would go',
     act: (n: number) => `Forget ${snapshots(n)}`,
+    actThere: 'Forget snapshots',
+    whatThere: (machine: string) =>
+      `Its retention on ${machine} decides which snapshots go. Which they are is not told here beforehand, and they cannot be brought back.`,
     for: 'forget them',
     keep: 'Keep them',
     more: (n: number) => `and ${n} more`,
