@@ -6,6 +6,7 @@
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
+//   paste LABEL = TEXT the same, as from the clipboard
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
 //   at TEXT           brings that to the top of the window
@@ -161,6 +162,21 @@ const repo = [
     'type Address = sftp:no-route:/backups',
     'press Add repo',
     'see was not reached',
+  ),
+  page(
+    'repo-edit-upkeep',
+    'home:/m/nas/repo/vault/edit',
+    'type Tell of a lock after = six hours',
+    'type Attempts at upkeep, in all = 12',
+    'see at most 10',
+    'at Unused data',
+  ),
+  page(
+    'repo-edit-env',
+    'home:/m/nas/repo/vault/edit',
+    'press Add a variable',
+    'paste Variable = AWS_ACCESS_KEY_ID=AKIA\n# a comment\nexport AWS_SECRET_ACCESS_KEY="s3 cr3t"\nnothing',
+    'at Password and credentials',
   ),
   page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
 ];
@@ -330,6 +346,18 @@ const STEPS = {
     const open = tab.locator('dialog[open]');
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
+  },
+  paste: (tab, text) => {
+    const [label, value] = text.split(/ = (.*)/s);
+    return tab
+      .getByLabel(label, { exact: true })
+      .locator('visible=true')
+      .first()
+      .evaluate((field, pasted) => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData('text', pasted);
+        field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, cancelable: true }));
+      }, value);
   },
   key: (tab, keys) => tab.keyboard.press(keys),
   see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),

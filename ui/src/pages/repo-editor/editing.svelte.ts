@@ -15,6 +15,7 @@ import {
   type Secrets,
   type Switches,
 } from './form';
+import { unreadable } from './upkeep';
 
 const PAUSE_MS = 400;
 
@@ -113,8 +114,13 @@ export class Editing {
     return names;
   }
 
+  /** What no request could carry, and what the daemon says of the rest. */
+  get wrong(): Pick<FieldProblem, 'field' | 'message' | 'remedy'>[] {
+    return [...unreadable(this.now), ...this.problems];
+  }
+
   problemOf(field: string): string | undefined {
-    const said = this.problems.filter((one) => fieldOf(one.field) === field);
+    const said = this.wrong.filter((one) => fieldOf(one.field) === field);
     const text = said.map(({ message, remedy }) => [message, remedy].filter(Boolean).join('; '));
     return text.join(' ') || undefined;
   }
