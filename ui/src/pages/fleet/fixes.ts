@@ -2,7 +2,7 @@
 import { api } from '$/api';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
-import { day } from '$/format';
+import { moment } from '$/format';
 import { clock, overview, type Role } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
@@ -94,12 +94,11 @@ async function unlock(rows: Row[]): Promise<void> {
   for (const repo of repos) await editing.upkeep.start({ repo, kind: 'unlock' });
 }
 
-/** Out of what needs somebody for so many days; the toast takes it back. */
-export async function snooze(rows: Row[], days: number): Promise<void> {
-  const until = new Date(clock.now + days * 24 * 3600 * 1000).toISOString();
+/** Out of what needs somebody until then; the toast takes it back. */
+export async function snooze(rows: Row[], until: string): Promise<void> {
   await setSnooze(rows, until);
   toasts.show({
-    text: fleet.needs.snoozed(what(rows), day(until, clock.now)),
+    text: fleet.needs.snoozed(what(rows), moment(until, clock.now).replace(/^Today/, 'today')),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => setSnooze(rows, undefined) },
@@ -117,7 +116,7 @@ async function setSnooze(rows: Row[], until: string | undefined): Promise<void> 
   await overview().refresh();
 }
 
-function what(rows: Row[]): string {
+export function what(rows: Row[]): string {
   const [row] = rows;
   return rows.length === 1 && row ? fullName(row) : fleet.needs.several(rows.length);
 }

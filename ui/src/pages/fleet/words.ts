@@ -98,6 +98,8 @@ export const fleet = {
     snooze: 'Snooze',
     day: '1 day',
     week: '1 week',
+    until: 'Until …',
+    snoozeTitle: (what: string) => `Snooze ${what} until`,
     snoozed: (what: string, until: string) => `${what} is snoozed until ${until}.`,
     several: (n: number) => plans(n),
     run: (many: number) => (many === 1 ? 'Run now' : many === 2 ? 'Run both' : `Run all ${many}`),

@@ -137,10 +137,12 @@ export const plan = {
   menu: {
     pauseDay: 'Pause for a day',
     pauseWeek: 'Pause for a week',
+    pauseUntil: 'Pause until …',
     pause: 'Pause until resumed',
     resume: 'Resume',
     snoozeDay: 'Snooze for a day',
     snoozeWeek: 'Snooze for a week',
+    snoozeUntil: 'Snooze until …',
     wake: 'No longer snoozed',
     forget: 'Forget snapshots …',
     duplicate: 'Duplicate …',
@@ -184,6 +186,12 @@ export const plan = {
     act: 'Duplicate plan',
     copy: (name: string) => `${name}-2`,
     isFile: 'It saves the output of a command, which only the config file can say. Copy it there.',
+  },
+  until: {
+    pause: (name: string) => `Pause ${name} until`,
+    pauseAct: 'Pause plan',
+    snooze: (name: string) => `Snooze ${name} until`,
+    snoozeAct: 'Snooze plan',
   },
   remove: {
     title: (name: string) => `Remove ${name}?`,
