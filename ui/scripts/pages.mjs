@@ -2,7 +2,7 @@
 // by `npm run shots`, walked through by `npm run reach`.
 //
 // `at` is MODE:/path, with a mode of src/fixtures/world.ts. `does` are steps, in words:
-//   press NAME        a button, link or tab of that name
+//   press NAME        a button, link, tab or tick of that name
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
@@ -100,6 +100,7 @@ const plan = [
   page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
   page('plan-forget-there', 'home:/m/desktop/plan/home?do=forget'),
   page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),
+  page('plan-duplicate-command', 'alone:/m/nas/plan/paperless?do=duplicate'),
   page('plan-remove', 'home:/m/nas/plan/photos', 'menu More actions > Remove …'),
   page('plan-unknown', 'home:/m/nas/plan/nothing'),
 ];
@@ -152,6 +153,15 @@ const repo = [
   page('repo-remove-received', 'home:/m/nas/repo/offsite-web?do=remove'),
   page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
   page('repo-share-folder', 'home:/m/nas/repo/private', 'press Share'),
+  page(
+    'repo-share-failed',
+    'limited:/m/nas/repo/private',
+    'press Share',
+    'press laptop',
+    'press pi',
+    'press Share',
+    'see is shared, but',
+  ),
   page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
   page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
@@ -374,7 +384,7 @@ const STEPS = {
 /** In the dialog where one is open, else in the page before what is around it. */
 async function pressable(tab, name) {
   const named = (within) =>
-    ['button', 'link', 'radio', 'tab']
+    ['button', 'link', 'radio', 'tab', 'checkbox']
       .map((role) => within.getByRole(role, { name }))
       .reduce((all, each) => all.or(each))
       .or(within.locator('summary', { hasText: name }))

@@ -1,5 +1,5 @@
 // The words of a repo's page.
-import { plural } from '$/messages';
+import { listed, plural } from '$/messages';
 
 const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots' });
 
@@ -179,12 +179,6 @@ export const repoWords = {
     pruneWhat:
       'Data that no snapshot needs is removed for good. Snapshots stay. It can take long, and backups of other machines wait.',
     keep: 'Not now',
-    shareTitle: (repo: string) => `Share ${repo}?`,
-    shareWhat:
-      'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
-    memberUri: 'Address for members',
-    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
-    memberPassword: 'File with the password for members',
     unshareTitle: (repo: string) => `Un-share ${repo}?`,
     unshareWhat:
       'Plans of members that use it are disabled there. Nothing is deleted. A member may keep the credentials it had: change them at the storage.',
@@ -199,6 +193,27 @@ export const repoWords = {
     removeFor: 'remove it',
     removed: (repo: string, plans: string) =>
       plans ? `${repo} was removed. Disabled: ${plans}.` : `${repo} was removed.`,
+  },
+
+  share: {
+    title: (repo: string) => `Share ${repo}?`,
+    act: 'Share',
+    what: 'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
+    peers: 'Peers',
+    nobody: 'No peer is known yet: it is sent to those that may take it once they are paired.',
+    lets: 'Also lets them receive it',
+    fixed: {
+      may: 'may take it already',
+      excluded: 'its grant leaves this repo out: change it on its page in Peers',
+      declared: 'its grants are in the config file, and changed there',
+    } as Record<string, string | undefined>,
+    done: (repo: string, names: string[]) =>
+      names.length > 0 ? `${repo} is shared. ${listed(names)} may take it.` : `${repo} is shared.`,
+    but: (repo: string, names: string, why: string) =>
+      `${repo} is shared, but ${names} may not take it yet. ${why}`,
+    memberUri: 'Address for members',
+    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
+    memberPassword: 'File with the password for members',
   },
 
   forget: {
