@@ -185,7 +185,10 @@ export const plan = {
     hint: 'Letters, digits, . _ -; everything else is as in this plan. It starts switched off.',
     act: 'Duplicate plan',
     copy: (name: string) => `${name}-2`,
-    isFile: 'It saves the output of a command, which only the config file can say. Copy it there.',
+    isCommand:
+      'It saves the output of a command. Commands that holdfast is to run are not taken from a browser: add the plan by the command line, on its machine.',
+    copyLine: 'Copy the command line',
+    lineHint: 'It runs by its schedule at once. Hooks and limits of this plan are not in the line.',
   },
   until: {
     pause: (name: string) => `Pause ${name} until`,
