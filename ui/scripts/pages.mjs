@@ -6,6 +6,7 @@
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
+//   choose LABEL = WORD one of a list
 //   paste LABEL = TEXT the same, as from the clipboard
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
@@ -184,6 +185,12 @@ const repo = [
     'at Unused data',
   ),
   page(
+    'repo-edit-command',
+    'home:/m/nas/repo/vault/edit',
+    'choose Password of the repository = From a command',
+    'at Password and credentials',
+  ),
+  page(
     'repo-edit-env',
     'home:/m/nas/repo/vault/edit',
     'press Add a variable',
@@ -358,6 +365,10 @@ const STEPS = {
     const open = tab.locator('dialog[open]');
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
+  },
+  choose: (tab, text) => {
+    const [label, word] = text.split(' = ');
+    return tab.getByLabel(label).first().selectOption({ label: word });
   },
   paste: (tab, text) => {
     const [label, value] = text.split(/ = (.*)/s);

@@ -8,6 +8,7 @@ import {
   editRequest,
   fieldOf,
   fieldsOf,
+  givesPassword,
   merged,
   type Draft,
   type FieldName,
@@ -108,7 +109,7 @@ export class Editing {
   get changes(): string[] {
     const names: string[] = changed(this.base, this.now);
     if (!this.id && this.repo) names.unshift('repo');
-    if (this.secrets.source !== 'keep' && this.secrets.secret) names.push('password');
+    if (givesPassword(this.secrets) && this.secrets.secret) names.push('password');
     if (this.secrets.env.some(({ name }) => name) || this.secrets.removed.length) names.push('env');
     if (this.id === undefined && this.switches.shared) names.push('shared');
     return names;

@@ -55,8 +55,13 @@ export function changed(base: Fields, now: Fields): FieldName[] {
   return FIELDS.filter((name) => base[name].trim() !== now[name].trim());
 }
 
-function passwordOf({ source, secret }: Secrets) {
-  return source === 'keep' ? undefined : { [source]: secret };
+/** A command is not taken over HTTP: the form only says where it is written. */
+export function givesPassword({ source }: Secrets): boolean {
+  return source === 'password' || source === 'file';
+}
+
+function passwordOf(secrets: Secrets) {
+  return givesPassword(secrets) ? { [secrets.source]: secrets.secret } : undefined;
 }
 
 function envOf({ env }: Secrets): Record<string, string> {

@@ -70,6 +70,12 @@ export const editor = {
   example: (address: string) => `Such as ${address}`,
   sources: { keep: 'As it is', password: 'Typed', file: 'From a file', command: 'From a command' },
   stored: 'stored, and never shown',
+  byHand:
+    'Commands that holdfast is to run are not taken from a browser. Write it into the config file, or use the command line on this machine:',
+  commandLine: (repo: string, isNew: boolean) =>
+    isNew
+      ? `holdfast repo add ${repo || 'NAME'} ADDRESS --password-command 'COMMAND'`
+      : `holdfast repo edit ${repo} --password-command 'COMMAND'`,
   generate: 'Make one',
   generated: 'Copy it now and keep it somewhere else: without it nothing can be restored.',
   replace: 'Replace',
