@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Daemon, until } from './daemon.mjs';
-import { clear, heading, noise, told } from './steps.mjs';
+import { choose, clear, heading, noise, told } from './steps.mjs';
 import { SCREENS, close, launch, visit } from './visit.mjs';
 
 before(launch);
@@ -58,6 +58,29 @@ for (const screen of SCREENS) {
       );
       assert.equal(run.status, 'succeeded');
       await clear(tab, 'plan of a peer that has run');
+    });
+
+    test('a repo there is checked from here, and a plan there forgets by its own rules', async () => {
+      const { tab } = onNas;
+      await onNas.open('/m/laptop');
+      await choose(tab, 'Check now', 'Upkeep of vault');
+      await told(tab, 'laptop / vault: check runs');
+      const done = (kind) => async () =>
+        (await laptop.list('ops')).some((op) => op.kind === kind && op.status === 'succeeded');
+      await until('it is checked', done('check'));
+      await choose(tab, 'Prune', 'Upkeep of vault');
+      const dialog = tab.getByRole('dialog', { name: 'Prune vault on laptop?' });
+      await clear(tab, 'prune of a repo of a peer is asked');
+      await dialog.getByRole('button', { name: 'Not now' }).click();
+      await dialog.waitFor({ state: 'detached' });
+
+      await onNas.open('/m/laptop/plan/photos');
+      await choose(tab, 'Forget snapshots');
+      await clear(tab, 'forget of a plan of a peer is asked');
+      await tab.getByLabel('Type photos to forget them').fill('nothing');
+      const act = tab.getByRole('dialog').getByRole('button', { name: 'Forget snapshots' });
+      assert.ok(await act.isDisabled());
+      await tab.keyboard.press('Escape');
     });
 
     test('a run there is cancelled from here', async () => {

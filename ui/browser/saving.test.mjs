@@ -245,6 +245,17 @@ test('paused and resumed, each taken back by Undo; snoozed when it fails', async
   await pill('Paused');
   await told(tab, 'is paused until', 'Undo');
   await pill('Fresh');
+  await choose(tab, 'Pause until …');
+  const dialog = tab.getByRole('dialog', { name: 'Pause nas / home until' });
+  const act = dialog.getByRole('button', { name: 'Pause plan' });
+  await dialog.getByLabel('Day').fill('2020-01-01');
+  await dialog.getByText('That is over already.').waitFor();
+  assert.ok(await act.isDisabled());
+  await clear(tab, 'pause until a day that is over');
+  await dialog.getByLabel('Day').fill('2090-01-01');
+  await act.click();
+  await told(tab, 'is paused until', 'Undo');
+  await pill('Fresh');
   await choose(tab, 'Pause until resumed');
   await pill('Paused');
   await tab.getByRole('button', { name: 'Resume' }).click();

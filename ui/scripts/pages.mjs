@@ -2,10 +2,12 @@
 // by `npm run shots`, walked through by `npm run reach`.
 //
 // `at` is MODE:/path, with a mode of src/fixtures/world.ts. `does` are steps, in words:
-//   press NAME        a button, link or tab of that name
+//   press NAME        a button, link, tab or tick of that name
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
+//   choose LABEL = WORD one of a list
+//   paste LABEL = TEXT the same, as from the clipboard
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
 //   at TEXT           brings that to the top of the window
@@ -48,6 +50,7 @@ const fleet = [
   page('fleet-filtered', 'home:/?state=stale,failing'),
   page('fleet-no-match', 'home:/?q=nothing-like-it'),
   page('fleet-snooze', 'home:/', 'menu Snooze'),
+  page('fleet-snooze-until', 'home:/', 'menu Snooze > Until'),
   page('fleet-unlock', 'home:/', 'press Unlock and run'),
   { ...page('fleet-gone', 'gone:/', 'see No answer'), odd: 'gone' },
   page('fleet-store', 'damaged:/', 'see set aside'),
@@ -68,6 +71,15 @@ const machine = [
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
   page('machine-test', 'home:/m/cabin', 'press Test'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
+  page('machine-repo-menu', 'home:/m/desktop', 'menu Upkeep of scratch'),
+  page('machine-repo-forget', 'home:/m/desktop', 'menu Upkeep of scratch > Forget'),
+  page('machine-repo-locked', 'home:/m/web-2', 'focus Upkeep of mail-offsite'),
+  page(
+    'machine-repo-queued',
+    'home:/m/cabin',
+    'menu Upkeep of attic > Check now',
+    'see once cabin is back',
+  ),
   page('machine-unknown', 'home:/m/nobody'),
 ];
 
@@ -82,10 +94,14 @@ const plan = [
   page('plan-away', 'limited:/m/pi/plan/homeassistant'),
   page('plan-not-yet', 'alone:/m/nas/plan/photos'),
   { ...page('plan-partial', 'partial:/m/nas/plan/photos', 'see Retry'), odd: 'failed' },
+  page('plan-repo-removed', 'limited:/m/nas/plan/paperless'),
   page('plan-viewer', 'viewer:/m/nas/plan/photos'),
   page('plan-menu', 'home:/m/nas/plan/photos', 'menu More actions'),
+  page('plan-pause-until', 'home:/m/nas/plan/photos?do=pause', 'type Day = 2026-11-20'),
   page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
+  page('plan-forget-there', 'home:/m/desktop/plan/home?do=forget'),
   page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),
+  page('plan-duplicate-command', 'alone:/m/nas/plan/paperless?do=duplicate'),
   page('plan-remove', 'home:/m/nas/plan/photos', 'menu More actions > Remove …'),
   page('plan-unknown', 'home:/m/nas/plan/nothing'),
 ];
@@ -123,6 +139,7 @@ const repo = [
   page('repo-own', 'home:/m/nas/repo/private'),
   page('repo-received', 'home:/m/nas/repo/offsite-web'),
   page('repo-conflict', 'home:/m/nas/repo/archive'),
+  page('repo-meant-another', 'limited:/m/nas/repo/mirror'),
   page('repo-uninitialised', 'home:/m/nas/repo/usb'),
   page('repo-wrong-password', 'limited:/m/nas/repo/usb'),
   page('repo-unknown', 'empty:/m/nas/repo/vault'),
@@ -134,8 +151,18 @@ const repo = [
   page('repo-menu', 'home:/m/nas/repo/vault', 'menu More actions'),
   page('repo-unlock', 'home:/m/nas/repo/vault', 'press Unlock vault'),
   page('repo-unlock-all', 'home:/m/nas/repo/vault', 'press All locks'),
+  page('repo-remove-received', 'home:/m/nas/repo/offsite-web?do=remove'),
   page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
   page('repo-share-folder', 'home:/m/nas/repo/private', 'press Share'),
+  page(
+    'repo-share-failed',
+    'limited:/m/nas/repo/private',
+    'press Share',
+    'press laptop',
+    'press pi',
+    'press Share',
+    'see is shared, but',
+  ),
   page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
   page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
@@ -148,6 +175,27 @@ const repo = [
     'type Address = sftp:no-route:/backups',
     'press Add repo',
     'see was not reached',
+  ),
+  page(
+    'repo-edit-upkeep',
+    'home:/m/nas/repo/vault/edit',
+    'type Tell of a lock after = six hours',
+    'type Attempts at upkeep, in all = 12',
+    'see at most 10',
+    'at Unused data',
+  ),
+  page(
+    'repo-edit-command',
+    'home:/m/nas/repo/vault/edit',
+    'choose Password of the repository = From a command',
+    'at Password and credentials',
+  ),
+  page(
+    'repo-edit-env',
+    'home:/m/nas/repo/vault/edit',
+    'press Add a variable',
+    'paste Variable = AWS_ACCESS_KEY_ID=AKIA\n# a comment\nexport AWS_SECRET_ACCESS_KEY="s3 cr3t"\nnothing',
+    'at Password and credentials',
   ),
   page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
 ];
@@ -318,6 +366,22 @@ const STEPS = {
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
   },
+  choose: (tab, text) => {
+    const [label, word] = text.split(' = ');
+    return tab.getByLabel(label).first().selectOption({ label: word });
+  },
+  paste: (tab, text) => {
+    const [label, value] = text.split(/ = (.*)/s);
+    return tab
+      .getByLabel(label, { exact: true })
+      .locator('visible=true')
+      .first()
+      .evaluate((field, pasted) => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData('text', pasted);
+        field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, cancelable: true }));
+      }, value);
+  },
   key: (tab, keys) => tab.keyboard.press(keys),
   see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),
   at: (tab, text) =>
@@ -331,7 +395,7 @@ const STEPS = {
 /** In the dialog where one is open, else in the page before what is around it. */
 async function pressable(tab, name) {
   const named = (within) =>
-    ['button', 'link', 'radio', 'tab']
+    ['button', 'link', 'radio', 'tab', 'checkbox']
       .map((role) => within.getByRole(role, { name }))
       .reduce((all, each) => all.or(each))
       .or(within.locator('summary', { hasText: name }))

@@ -21,7 +21,6 @@ const NOT_ASKED = [
   'OperationService.watch',
   'PeerService.preview',
   'RepoService.password',
-  'RepoService.take',
   'SnapshotService.dump',
   'StatusService.identity',
 ];

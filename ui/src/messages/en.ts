@@ -158,6 +158,15 @@ export const words = {
     typeName: (name: string, act: string) => ({ before: 'Type ', name, after: ` to ${act}` }),
   },
 
+  until: {
+    day: 'Day',
+    time: 'Time',
+    zone: (zone: string) => `In the time of this browser, ${zone}.`,
+    missing: 'Choose a day and a time.',
+    over: 'That is over already.',
+    tooFar: (when: string) => `At most until ${when}.`,
+  },
+
   copy: { copy: 'Copy', copied: 'Copied' },
   toast: { undo: 'Undo', dismiss: 'Dismiss', region: 'Messages' },
   menuButton: 'More actions',

@@ -63,6 +63,7 @@ export const fleet = {
   },
   running: {
     runs: (name: string) => `${name} runs.`,
+    upkeep: (machine: string, what: string, kind: string) => `${machine} / ${what}: ${kind}`,
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
@@ -97,6 +98,8 @@ export const fleet = {
     snooze: 'Snooze',
     day: '1 day',
     week: '1 week',
+    until: 'Until …',
+    snoozeTitle: (what: string) => `Snooze ${what} until`,
     snoozed: (what: string, until: string) => `${what} is snoozed until ${until}.`,
     several: (n: number) => plans(n),
     run: (many: number) => (many === 1 ? 'Run now' : many === 2 ? 'Run both' : `Run all ${many}`),
@@ -110,6 +113,12 @@ export const fleet = {
     started: (what: string) => `${what} runs.`,
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,
+  },
+  taking: {
+    act: (repo: string, peer: string) => `Take ${repo} of ${peer}`,
+    taken: (repo: string) => `${repo} is taken again.`,
+    takenBut: (repo: string, why: string) => `${repo} is wanted again. ${why}`,
+    notTaken: (repo: string, why: string) => `${repo} is not taken again: ${why}`,
   },
   unlock: {
     title: (repo: string) => `Unlock ${repo}?`,

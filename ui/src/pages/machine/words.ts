@@ -116,6 +116,29 @@ export const machine = {
     notOpened: 'Not opened yet',
     locked: (by: string) => `Locked by ${by}`,
   },
+  there: {
+    title: 'Repos there',
+    about: 'as its plans and operations name them',
+    none: (peer: string) => `No plan or operation of ${peer} that is seen here names a repo.`,
+    plans: 'Plans',
+    noPlan: 'no plan seen',
+    last: 'Last upkeep',
+    noLast: 'no upkeep seen',
+    ours: (here: string) => `kept by ${here}`,
+    upkeep: (repo: string) => `Upkeep of ${repo}`,
+    prune: 'Prune…',
+    notGranted: (peer: string, here: string, what: string) =>
+      `${here} needs run-operations=${what === '*' ? what : `repo:${what}`} on ${peer}`,
+    full: (repo: string, peer: string) => `${repo} on ${peer}`,
+    unlockWhat: 'Locks whose process is known to be gone are removed.',
+    unlockAll: (peer: string) =>
+      `A lock whose holder may still be working stays: only on ${peer} all of them can be removed.`,
+    forgetTitle: (repo: string) => `Forget snapshots in ${repo}?`,
+    forgetAct: 'Forget snapshots',
+    forgetKeep: 'Keep them',
+    forgetWhat: (peer: string) =>
+      `The retention that is set for it on ${peer} decides which snapshots go. Which they are is not told here beforehand, and they cannot be brought back.`,
+  },
   ops: {
     title: 'Recent operations',
     all: (name: string) => `All of ${name}`,

@@ -1,5 +1,5 @@
 // The words of a repo's page.
-import { plural } from '$/messages';
+import { listed, plural } from '$/messages';
 
 const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots' });
 
@@ -47,16 +47,7 @@ export const repoWords = {
     locked: (by: string) => `${by} holds a lock.`,
     lockedWhat: 'Backups go on; forget, prune and check wait.',
     unlock: (repo: string) => `Unlock ${repo}`,
-    unlockTitle: (repo: string) => `Unlock ${repo}?`,
-    unlockWhat: 'Locks whose process is known to be gone are removed.',
-    unlockLiving: 'A lock whose holder may still be working stays.',
     unlockAll: 'All locks',
-    unlockAllTitle: (repo: string) => `Remove every lock of ${repo}?`,
-    unlockAllWhat:
-      'Also those whose holder may still be working. If one is, the repository can be damaged: make sure that nothing writes to it, on any machine.',
-    unlockAllAct: 'Remove all locks',
-    keepLocks: 'Keep them',
-    typedFor: 'remove all locks',
     uninitialised: 'There is no repository at this place yet.',
     init: 'Initialise',
     password: 'The password that is set does not open this repository.',
@@ -74,6 +65,26 @@ export const repoWords = {
     from: (peer: string) => `From ${peer}`,
     compare: 'Look at the snapshots',
     dropped: 'Not taken from its owner',
+  },
+
+  unlock: {
+    title: (repo: string) => `Unlock ${repo}?`,
+    act: (repo: string) => `Unlock ${repo}`,
+    which: 'Which locks',
+    choices: [
+      {
+        all: false,
+        word: 'Those whose process is known to be gone',
+        what: 'A lock whose holder may still be working stays.',
+      },
+      { all: true, word: 'All locks', what: 'Also those whose holder may still be working.' },
+    ],
+    allTitle: (repo: string) => `Remove every lock of ${repo}?`,
+    allWhat:
+      'If a holder is still working, the repository can be damaged: make sure that nothing writes to it, on any machine.',
+    allAct: 'Remove all locks',
+    keep: 'Keep them',
+    typedFor: 'remove all locks',
   },
 
   upkeep: {
@@ -168,12 +179,6 @@ export const repoWords = {
     pruneWhat:
       'Data that no snapshot needs is removed for good. Snapshots stay. It can take long, and backups of other machines wait.',
     keep: 'Not now',
-    shareTitle: (repo: string) => `Share ${repo}?`,
-    shareWhat:
-      'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
-    memberUri: 'Address for members',
-    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
-    memberPassword: 'File with the password for members',
     unshareTitle: (repo: string) => `Un-share ${repo}?`,
     unshareWhat:
       'Plans of members that use it are disabled there. Nothing is deleted. A member may keep the credentials it had: change them at the storage.',
@@ -182,10 +187,33 @@ export const repoWords = {
     removeWhat:
       'It is taken out of this machine’s configuration with its credentials; plans on it are disabled. The repository and its snapshots stay where they are.',
     removeWarn: 'Its password is removed as well: without it nothing can be restored.',
+    removeReceived: (owner: string) =>
+      `It is not used here any more, and plans on it are disabled. ${owner} keeps it and its snapshots; it can be taken again.`,
     removeAct: (repo: string) => `Remove ${repo}`,
     removeFor: 'remove it',
     removed: (repo: string, plans: string) =>
       plans ? `${repo} was removed. Disabled: ${plans}.` : `${repo} was removed.`,
+  },
+
+  share: {
+    title: (repo: string) => `Share ${repo}?`,
+    act: 'Share',
+    what: 'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
+    peers: 'Peers',
+    nobody: 'No peer is known yet: it is sent to those that may take it once they are paired.',
+    lets: 'Also lets them receive it',
+    fixed: {
+      may: 'may take it already',
+      excluded: 'its grant leaves this repo out: change it on its page in Peers',
+      declared: 'its grants are in the config file, and changed there',
+    } as Record<string, string | undefined>,
+    done: (repo: string, names: string[]) =>
+      names.length > 0 ? `${repo} is shared. ${listed(names)} may take it.` : `${repo} is shared.`,
+    but: (repo: string, names: string, why: string) =>
+      `${repo} is shared, but ${names} may not take it yet. ${why}`,
+    memberUri: 'Address for members',
+    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
+    memberPassword: 'File with the password for members',
   },
 
   forget: {
