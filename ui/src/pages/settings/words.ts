@@ -11,6 +11,7 @@ export const settingsWords = {
     users: 'Users and keys',
     notifications: 'Notifications',
     addresses: 'Addresses',
+    config: 'Config file',
     import: 'Import',
     about: 'About',
   } as Record<string, string>,
