@@ -141,6 +141,7 @@ const repo = [
   page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
   main('repo-edit', 'home:/m/nas/repo/vault/edit'),
+  page('repo-edit-command', 'home:/m/nas/repo/private/edit', 'at Password and credentials'),
   page('repo-new', 'home:/m/nas/repo/new'),
   page(
     'repo-new-failed',
