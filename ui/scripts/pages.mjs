@@ -222,6 +222,19 @@ const peers = [
   main('peers-token', 'home:/peers/token'),
   page('peers-token-full', 'home:/peers/token', 'press Full management'),
   page(
+    'peers-token-other',
+    'home:/peers/token',
+    'press Other',
+    'type How long = 0',
+    'at Ends after',
+  ),
+  page(
+    'peers-token-replaces',
+    `home:/peers/token?replaces=${keyOf('attic')}`,
+    'press Create token',
+    'see holdfast join',
+  ),
+  page(
     'peers-token-shown',
     'home:/peers/token',
     'type For = office-pc',
@@ -289,6 +302,10 @@ const settings = [
   page('settings-import-viewer', 'viewer:/settings/import'),
   { ...page('settings-failed', 'broken:/settings/instance', 'see Retry'), odd: 'failed' },
 ];
+
+function keyOf(machine) {
+  return `ed25519.${machine.padEnd(43, 'x')}`;
+}
 
 function token() {
   return `ed25519.harbour${'x'.repeat(36)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#harbour`;

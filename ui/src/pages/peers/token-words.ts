@@ -27,12 +27,22 @@ export const tokenWords = {
     { value: '604800', word: '7 d' },
     { value: '', word: 'Never' },
   ],
+  ttlOther: 'Other',
+  ttlAmount: 'How long',
+  ttlUnit: 'Unit',
+  ttlUnits: [
+    { value: '60', word: 'minutes' },
+    { value: '3600', word: 'hours' },
+    { value: '86400', word: 'days' },
+  ],
+  ttlWrong: 'Write a whole number from 1 to 99999.',
   uses: 'How many machines',
   usesHint: '0 means no limit.',
   url: 'How they reach this machine',
-  urlHint: 'Goes into the join line. Empty: the URLs in Settings, Addresses.',
+  urlHint: 'One a line, for the join line. Empty: the URLs in Settings, Addresses.',
   urlMissing:
     'No URL of this machine is set. Without one the join line has none, and it must be typed there.',
+  urlWrong: (url: string) => `${url} is no URL: one begins with https:// or http://.`,
   replaces: 'Instead of',
   replacesNobody: 'nobody: a new machine',
   replacesHint: (peer: string) =>

@@ -74,6 +74,8 @@ export const peerWords = {
   unlimited: 'no limit',
   uses: (n: number, max: number) => (max === 0 ? `${n}, no limit` : `${n} of ${max}`),
   gives: (gives: string, asks: string) => `gives: ${gives}; asks to: ${asks}`,
+  givesAllOf: (gives: string, peer: string) =>
+    `${gives ? `${gives}, and ` : ''}all that ${peer} has, whose place it takes`,
   revoke: 'Revoke',
   revokeToken: (label: string) => `Revoke ${label}`,
   revokeTokenAsk: (label: string) => `Revoke the token ${label}?`,
