@@ -244,6 +244,12 @@ const peers = [
   main('join', 'home:/peers/join'),
   page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#harbour'),
   page(
+    'join-urls',
+    'home:/peers/join',
+    `type Token, link = holdfast://harbour.example.net:9898#${token()}`,
+    'type URL = https://harbour.lan\nharbour.lan',
+  ),
+  page(
     'join-consent',
     'home:/peers/join',
     `type Token, link = ${token()}`,

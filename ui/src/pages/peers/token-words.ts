@@ -42,7 +42,6 @@ export const tokenWords = {
   urlHint: 'One a line, for the join line. Empty: the URLs in Settings, Addresses.',
   urlMissing:
     'No URL of this machine is set. Without one the join line has none, and it must be typed there.',
-  urlWrong: (url: string) => `${url} is no URL: one begins with https:// or http://.`,
   replaces: 'Instead of',
   replacesNobody: 'nobody: a new machine',
   replacesHint: (peer: string) =>
