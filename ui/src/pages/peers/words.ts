@@ -87,7 +87,11 @@ export const peerWords = {
 
   queued: {
     title: (name: string) => `Waiting for ${name}`,
+    titleAll: 'Waiting for peers',
+    whatAll: 'what was asked of machines that are away',
+    on: (name: string) => `on ${name}`,
     what: (kind: string, of: string) => `${kind} of ${of}`,
+    cancel: 'Cancel of a run',
     until: (name: string) => `sent once ${name} is back, until`,
     sent: (name: string) => `sent; ${name} has not answered yet`,
     refused: (name: string, reason: string, remedy: string) =>
