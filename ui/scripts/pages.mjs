@@ -68,6 +68,7 @@ const machine = [
   { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
   page('machine-test', 'home:/m/cabin', 'press Test'),
+  page('machine-verify', 'home:/m/cabin', 'menu More actions > Check what is held', 'see Repaired'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
   page('machine-unknown', 'home:/m/nobody'),
 ];
@@ -214,6 +215,8 @@ const peers = [
   page('peer-offline', 'home:/peers/cabin'),
   page('peer-refused', 'home:/peers/attic'),
   page('peer-test', 'home:/peers/cabin', 'press Test connection', 'see Is cabin switched on'),
+  page('peer-verified', 'home:/peers/web-2', 'press Verify history', 'see Repaired'),
+  page('peer-damaged', 'home:/peers/cabin', 'press Verify history', 'see Repaired'),
   page('peer-unknown', 'home:/peers/nobody'),
   page('peer-viewer', 'viewer:/peers/web-2'),
   page('peer-remove', 'home:/peers/cabin?do=remove'),

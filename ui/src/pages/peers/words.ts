@@ -153,6 +153,12 @@ export const onePeer = {
   operations: (n: string, shards: string) => `${n} operations in ${shards}`,
   shards: (n: number) => plural(n, { one: 'plan and repo', other: 'plans and repos' }),
   verified: 'Last proven whole',
+  verification: {
+    checked: 'Looked at',
+    entries: (n: number) => plural(n, { one: 'entry', other: 'entries' }),
+    damaged: 'Damaged',
+    repaired: 'Repaired',
+  },
   behind: 'The newest of it has not arrived yet.',
   upToDate: 'Nothing is missing.',
   paths: 'Folders it may use here',
