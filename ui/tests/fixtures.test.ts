@@ -22,7 +22,6 @@ const NOT_ASKED = [
   'RepoService.password',
   'RepoService.take',
   'SnapshotService.dump',
-  'StatusService.identity',
 ];
 
 interface Service {
