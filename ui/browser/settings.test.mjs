@@ -110,6 +110,16 @@ test('a channel is added, tried, kept quiet at night, and told by a rule', async
   const rule = tab.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /plan home/ });
   await rule.getByText('desk').waitFor();
   await clear(tab, 'rules');
+
+  await rule.getByRole('button', { name: /^Actions for/ }).click();
+  await tab.getByRole('menuitem', { name: 'Try it' }).click();
+  await dialog.getByLabel('As if this happened').selectOption('backup-succeeded');
+  await dialog.getByRole('button', { name: 'Send test' }).click();
+  await dialog.getByText('200 OK thank you').waitFor();
+  const { event, plan } = hook.came.at(-1);
+  assert.deepEqual([event, plan], ['backup-succeeded', 'home']);
+  await clear(tab, 'rule that was tried');
+  await tab.keyboard.press('Escape');
 });
 
 test('a rule of a plan is made where the plan is edited', async () => {

@@ -296,6 +296,18 @@ const settings = [
   page('settings-notifications-empty', 'empty:/settings/notifications'),
   page('settings-channel', 'home:/settings/notifications', 'press Add a channel'),
   page('settings-rule', 'home:/settings/notifications', 'press Add a rule'),
+  page(
+    'settings-rule-try',
+    'home:/settings/notifications',
+    'menu Actions for backup-failed, stale → command > Try it',
+    'press Send test',
+    'see unbound variable',
+  ),
+  page(
+    'settings-rule-try-viewer',
+    'viewer:/settings/notifications',
+    'menu Actions for backup-failed, stale → command',
+  ),
   page('settings-addresses', 'home:/settings/addresses'),
   main('settings-config', 'home:/settings/config'),
   page('settings-config-wrong', 'miswritten:/settings/config'),

@@ -58,6 +58,19 @@ export const notifyWords = {
   ruleGone:
     'This rule was changed or removed elsewhere meanwhile. Saving adds what is chosen here as a new rule.',
   ruleNotThere: 'The rule was changed or removed elsewhere meanwhile. Look at the list again.',
+  try: {
+    act: 'Try it',
+    title: 'Try this rule',
+    toChannel: (channel: string) =>
+      `A test message goes to ${channel} at once, also while it is silent.`,
+    toAll:
+      'A test message goes at once to everybody who is told of this, also where they are silent.',
+    command: 'Commands are run as well, with HOLDFAST_TEST=true in their environment.',
+    event: 'As if this happened',
+    plan: 'To the plan',
+    inline: (action: string) => `${action}, written with its rule`,
+    needsPlan: 'Needs a plan that it is told of',
+  },
   foot: 'Absence counts: stale is sent even when the machine itself is silent. Recovery is told on the same channel.',
   noChannelYet: 'Add a channel first.',
 };
