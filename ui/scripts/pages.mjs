@@ -285,6 +285,13 @@ const settings = [
   ),
   page('settings-key', 'home:/settings/users', 'press Create a key'),
   page(
+    'settings-key-day',
+    'home:/settings/users',
+    'press Create a key',
+    'press On a day',
+    'type Last day = 2026-11-20',
+  ),
+  page(
     'settings-key-shown',
     'home:/settings/users',
     'press Create a key',
