@@ -50,5 +50,8 @@ test('what is written with a rule is tried with everybody who hears of it', asyn
   expect(lastAsked('HookService.test')).not.toHaveProperty('channel', expect.anything());
   await reads(page, 'Commands are run as well');
   await reads(page, 'backups Sent.');
-  await reads(page, /command, written with its rule Failed the command ended with 1/);
+  await reads(
+    page,
+    'command, written with the rule of plan photos Failed: the command ended with 1.',
+  );
 });

@@ -1,4 +1,6 @@
 // The words of channels and rules.
+import { clause } from '$/format';
+
 export const notifyWords = {
   title: 'Notifications',
   what: (name: string) => `for the plans of ${name} and of every machine it sees`,
@@ -68,7 +70,9 @@ export const notifyWords = {
     command: 'Commands are run as well, with HOLDFAST_TEST=true in their environment.',
     event: 'As if this happened',
     plan: 'To the plan',
-    inline: (action: string) => `${action}, written with its rule`,
+    inline: (action: string, of: string) => `${action}, written with the rule of ${of}`,
+    sent: 'Sent.',
+    failed: (why: string) => `Failed: ${clause(why)}`,
     needsPlan: 'Needs a plan that it is told of',
   },
   foot: 'Absence counts: stale is sent even when the machine itself is silent. Recovery is told on the same channel.',
@@ -104,4 +108,11 @@ export const eventWords: [string, string][] = [
 
 export function eventWord(event: string): string {
   return eventWords.find(([name]) => name === event)?.[1] ?? event;
+}
+
+/** Of what a rule is: `plan:home`, `repo:vault`; everything is nothing, or `top`. */
+export function placeWord(place: string): string {
+  const [kind, id] = place.split(':');
+  if (!id) return notifyWords.everything;
+  return kind === 'plan' ? notifyWords.plan(id) : notifyWords.repo(id);
 }
