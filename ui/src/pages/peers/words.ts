@@ -188,6 +188,16 @@ export const onePeer = {
   pathsAct: 'Save folders',
   change: 'Change',
 
+  letIn: {
+    offer: 'Let this one in',
+    ask: (peer: string) => `Let ${peer} in again?`,
+    act: (peer: string) => `Let ${peer} in`,
+    keep: 'Keep it out',
+    what: 'Two machines came with one key, so both are refused. From now on whichever of them comes next is let in.',
+    first: 'Give the copy a new identity before. While both have this key, both are refused again.',
+    done: (peer: string) => `${peer} is let in again.`,
+  },
+
   removeAsk: (peer: string) => `Remove ${peer}?`,
   removeFor: 'remove it',
   removeStops: 'It is told, its session is closed, and its key is refused from now on.',
