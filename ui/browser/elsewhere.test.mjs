@@ -106,6 +106,11 @@ for (const screen of SCREENS) {
       const waiting = tab.getByRole('region', { name: 'Waiting for laptop' });
       await waiting.getByText('Backup of photos').waitFor();
       await clear(tab, 'a machine for which something waits');
+      await onNas.open('/peers');
+      const all = tab.getByRole('region', { name: 'Waiting for peers' });
+      await all.getByRole('link', { name: 'on laptop' }).waitFor();
+      await clear(tab, 'peers for which something waits');
+      await onNas.open('/m/laptop');
       await waiting.getByRole('button', { name: 'Take back: Backup of photos' }).click();
       await waiting.waitFor({ state: 'detached' });
 

@@ -54,6 +54,7 @@ const fleet = [
   page('fleet-unlock', 'home:/', 'press Unlock and run'),
   { ...page('fleet-gone', 'gone:/', 'see No answer'), odd: 'gone' },
   page('fleet-store', 'damaged:/', 'see set aside'),
+  page('fleet-config', 'miswritten:/', 'see is not valid'),
   { ...page('fleet-slow', 'slow:/'), odd: 'slow' },
   { ...page('fleet-failed', 'broken:/', 'see Retry'), odd: 'failed' },
 ];
@@ -70,6 +71,7 @@ const machine = [
   { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
   page('machine-test', 'home:/m/cabin', 'press Test'),
+  page('machine-verify', 'home:/m/cabin', 'menu More actions > Check what is held', 'see Repaired'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
   page('machine-repo-menu', 'home:/m/desktop', 'menu Upkeep of scratch'),
   page('machine-repo-forget', 'home:/m/desktop', 'menu Upkeep of scratch > Forget'),
@@ -167,6 +169,7 @@ const repo = [
   page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
   page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
   main('repo-edit', 'home:/m/nas/repo/vault/edit'),
+  page('repo-edit-command', 'home:/m/nas/repo/private/edit', 'at Password and credentials'),
   page('repo-new', 'home:/m/nas/repo/new'),
   page(
     'repo-new-failed',
@@ -183,12 +186,6 @@ const repo = [
     'type Attempts at upkeep, in all = 12',
     'see at most 10',
     'at Unused data',
-  ),
-  page(
-    'repo-edit-command',
-    'home:/m/nas/repo/vault/edit',
-    'choose Password of the repository = From a command',
-    'at Password and credentials',
   ),
   page(
     'repo-edit-env',
@@ -259,7 +256,12 @@ const peers = [
   main('peer', 'home:/peers/web-2'),
   page('peer-offline', 'home:/peers/cabin'),
   page('peer-refused', 'home:/peers/attic'),
+  page('peers-clone', 'cloned:/peers', 'at pi'),
+  page('peer-clone', 'cloned:/peers/pi'),
+  page('peer-let-in', 'cloned:/peers/pi', 'press Let this one in'),
   page('peer-test', 'home:/peers/cabin', 'press Test connection', 'see Is cabin switched on'),
+  page('peer-verified', 'home:/peers/web-2', 'press Verify history', 'see Repaired'),
+  page('peer-damaged', 'home:/peers/cabin', 'press Verify history', 'see Repaired'),
   page('peer-unknown', 'home:/peers/nobody'),
   page('peer-viewer', 'viewer:/peers/web-2'),
   page('peer-remove', 'home:/peers/cabin?do=remove'),
@@ -267,6 +269,19 @@ const peers = [
   page('peers-token-viewer', 'viewer:/peers/token'),
   main('peers-token', 'home:/peers/token'),
   page('peers-token-full', 'home:/peers/token', 'press Full management'),
+  page(
+    'peers-token-other',
+    'home:/peers/token',
+    'press Other',
+    'type How long = 0',
+    'at Ends after',
+  ),
+  page(
+    'peers-token-replaces',
+    `home:/peers/token?replaces=${keyOf('attic')}`,
+    'press Create token',
+    'see holdfast join',
+  ),
   page(
     'peers-token-shown',
     'home:/peers/token',
@@ -276,6 +291,12 @@ const peers = [
   ),
   main('join', 'home:/peers/join'),
   page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#harbour'),
+  page(
+    'join-urls',
+    'home:/peers/join',
+    `type Token, link = holdfast://harbour.example.net:9898#${token()}`,
+    'type URL = https://harbour.lan\nharbour.lan',
+  ),
   page(
     'join-consent',
     'home:/peers/join',
@@ -309,6 +330,13 @@ const settings = [
   ),
   page('settings-key', 'home:/settings/users', 'press Create a key'),
   page(
+    'settings-key-day',
+    'home:/settings/users',
+    'press Create a key',
+    'press On a day',
+    'type Last day = 2026-11-20',
+  ),
+  page(
     'settings-key-shown',
     'home:/settings/users',
     'press Create a key',
@@ -320,7 +348,24 @@ const settings = [
   page('settings-notifications-empty', 'empty:/settings/notifications'),
   page('settings-channel', 'home:/settings/notifications', 'press Add a channel'),
   page('settings-rule', 'home:/settings/notifications', 'press Add a rule'),
+  page(
+    'settings-rule-try',
+    'home:/settings/notifications',
+    'menu Actions for backup-failed, stale → command > Try it',
+    'press Send test',
+    'see unbound variable',
+  ),
+  page(
+    'settings-rule-try-viewer',
+    'viewer:/settings/notifications',
+    'menu Actions for backup-failed, stale → command',
+  ),
   page('settings-addresses', 'home:/settings/addresses'),
+  main('settings-config', 'home:/settings/config'),
+  page('settings-config-wrong', 'miswritten:/settings/config'),
+  page('settings-config-viewer', 'viewer:/settings/config'),
+  { ...page('settings-config-failed', 'broken:/settings/config', 'see Retry'), odd: 'failed' },
+  { ...page('settings-config-slow', 'slow:/settings/config'), odd: 'slow' },
   page('settings-import', 'home:/settings/import'),
   page('settings-about', 'home:/settings/about', 'press Show diagnostics'),
   page('settings-read-only', 'limited:/settings/instance'),
@@ -330,6 +375,10 @@ const settings = [
   page('settings-import-viewer', 'viewer:/settings/import'),
   { ...page('settings-failed', 'broken:/settings/instance', 'see Retry'), odd: 'failed' },
 ];
+
+function keyOf(machine) {
+  return `ed25519.${machine.padEnd(43, 'x')}`;
+}
 
 function token() {
   return `ed25519.harbour${'x'.repeat(36)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#harbour`;

@@ -15,14 +15,12 @@ import * as upkeep from '$/gen/holdfast/api/v1/upkeep_pb';
 
 /** For the command line only, or streams that the interface reads through /download. */
 const NOT_ASKED = [
-  'ConfigService.show',
   'OperationService.export',
   'OperationService.list',
   'OperationService.watch',
   'PeerService.preview',
   'RepoService.password',
   'SnapshotService.dump',
-  'StatusService.identity',
 ];
 
 interface Service {

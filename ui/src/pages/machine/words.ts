@@ -44,7 +44,7 @@ export const machine = {
     allowed: {
       server: '1.5 × a plan’s longest gap',
       desktop: '3 d without a backup are allowed',
-      laptop: '3 d without a backup are allowed',
+      laptop: '7 d without a backup are allowed',
       'rarely-on': '30 d without a backup are allowed',
     } as Record<string, string>,
     clock: 'Clock',

@@ -74,6 +74,8 @@ export const peerWords = {
   unlimited: 'no limit',
   uses: (n: number, max: number) => (max === 0 ? `${n}, no limit` : `${n} of ${max}`),
   gives: (gives: string, asks: string) => `gives: ${gives}; asks to: ${asks}`,
+  givesAllOf: (gives: string, peer: string) =>
+    `${gives ? `${gives}, and ` : ''}all that ${peer} has, whose place it takes`,
   revoke: 'Revoke',
   revokeToken: (label: string) => `Revoke ${label}`,
   revokeTokenAsk: (label: string) => `Revoke the token ${label}?`,
@@ -85,7 +87,11 @@ export const peerWords = {
 
   queued: {
     title: (name: string) => `Waiting for ${name}`,
+    titleAll: 'Waiting for peers',
+    whatAll: 'what was asked of machines that are away',
+    on: (name: string) => `on ${name}`,
     what: (kind: string, of: string) => `${kind} of ${of}`,
+    cancel: 'Cancel of a run',
     until: (name: string) => `sent once ${name} is back, until`,
     sent: (name: string) => `sent; ${name} has not answered yet`,
     refused: (name: string, reason: string, remedy: string) =>
@@ -147,6 +153,12 @@ export const onePeer = {
   operations: (n: string, shards: string) => `${n} operations in ${shards}`,
   shards: (n: number) => plural(n, { one: 'plan and repo', other: 'plans and repos' }),
   verified: 'Last proven whole',
+  verification: {
+    checked: 'Looked at',
+    entries: (n: number) => plural(n, { one: 'entry', other: 'entries' }),
+    damaged: 'Damaged',
+    repaired: 'Repaired',
+  },
   behind: 'The newest of it has not arrived yet.',
   upToDate: 'Nothing is missing.',
   paths: 'Folders it may use here',
@@ -175,6 +187,16 @@ export const onePeer = {
   pathsTitle: (peer: string) => `Folders ${peer} may use here`,
   pathsAct: 'Save folders',
   change: 'Change',
+
+  letIn: {
+    offer: 'Let this one in',
+    ask: (peer: string) => `Let ${peer} in again?`,
+    act: (peer: string) => `Let ${peer} in`,
+    keep: 'Keep it out',
+    what: 'Two machines came with one key, so both are refused. From now on whichever of them comes next is let in.',
+    first: 'Give the copy a new identity before. While both have this key, both are refused again.',
+    done: (peer: string) => `${peer} is let in again.`,
+  },
 
   removeAsk: (peer: string) => `Remove ${peer}?`,
   removeFor: 'remove it',

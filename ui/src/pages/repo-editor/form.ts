@@ -13,7 +13,7 @@ export const FIELDS = [...PLAIN, ...UPKEEP, 'tuning'] as const;
 export type FieldName = (typeof FIELDS)[number];
 export type Fields = Record<FieldName, string>;
 
-export type Source = 'keep' | 'password' | 'file' | 'command';
+export type Source = 'keep' | 'password' | 'file';
 
 /** What is only ever written, never read back. */
 export interface Secrets {

@@ -68,14 +68,11 @@ export const editor = {
   } as Record<string, string>,
   backend: 'Storage',
   example: (address: string) => `Such as ${address}`,
-  sources: { keep: 'As it is', password: 'Typed', file: 'From a file', command: 'From a command' },
+  sources: { keep: 'As it is', password: 'Typed', file: 'From a file' },
+  keptCommand: 'what this command prints:',
+  keptCommandHint: 'A command is written in the config file only.',
+  keptFile: 'what is in this file:',
   stored: 'stored, and never shown',
-  byHand:
-    'Commands that holdfast is to run are not taken from a browser. Write it into the config file, or use the command line on this machine:',
-  commandLine: (repo: string, isNew: boolean) =>
-    isNew
-      ? `holdfast repo add ${repo || 'NAME'} ADDRESS --password-command 'COMMAND'`
-      : `holdfast repo edit ${repo} --password-command 'COMMAND'`,
   generate: 'Make one',
   generated: 'Copy it now and keep it somewhere else: without it nothing can be restored.',
   replace: 'Replace',
