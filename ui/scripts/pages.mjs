@@ -164,6 +164,7 @@ const operations = [
   page('ops-menu', 'home:/ops', 'menu Export'),
   page('ops-running', 'restoring:/ops'),
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
+  page('ops-waiting', 'restoring:/ops?state=pending', 'press Waiting'),
   phone('ops-filters', 'home:/ops', 'press Filter'),
   { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
   {

@@ -65,6 +65,8 @@ export const ops = {
     title: (what: string) => `Cancel ${what}?`,
     act: 'Cancel it',
     keep: 'Let it run',
+    keepWaiting: 'Let it wait',
+    waiting: 'It has not begun, and will not. What its schedule has due later still runs.',
     backup:
       'restic is interrupted and unlocks. No snapshot is made; what was sent stays in the repo and need not be sent again.',
     other: 'restic is interrupted and unlocks. What it did so far stays as it is.',
@@ -158,6 +160,11 @@ export const ops = {
       'It may have been removed from the history, or it belongs to a machine you do not see.',
   },
 };
+
+/** `backup of desktop / home` */
+export function whatOf(kind: string, title: string): string {
+  return `${kindWord(kind).toLowerCase()} of ${title}`;
+}
 
 /** `Backup` and the like; what is not known stays as it is. */
 export function kindWord(kind: string): string {
