@@ -77,6 +77,7 @@ const plan = [
   page('plan-table', 'home:/m/nas/plan/photos?table=1'),
   page('plan-failing', 'home:/m/web-1/plan/postgres'),
   page('plan-stale', 'home:/m/laptop/plan/home'),
+  page('plan-paused', 'limited:/m/nas/plan/paperless'),
   page('plan-running', 'home:/m/desktop/plan/home'),
   page('plan-last-seen', 'home:/m/cabin/plan/cameras'),
   page('plan-away', 'limited:/m/pi/plan/homeassistant'),
