@@ -163,6 +163,8 @@ const operations = [
   page('ops-no-match', 'home:/ops?q=nothing-like-it'),
   page('ops-empty', 'empty:/ops'),
   page('ops-menu', 'home:/ops', 'menu Export'),
+  page('ops-proof', 'home:/ops', 'menu Export > With proof'),
+  page('ops-proof-failed', 'home:/ops?do=proof&peer=cabin', 'press Export history', 'see covers'),
   page('ops-running', 'restoring:/ops'),
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
   page('ops-waiting', 'restoring:/ops?state=pending', 'press Waiting'),

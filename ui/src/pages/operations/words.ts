@@ -2,6 +2,7 @@
 import { plural } from '$/messages';
 
 const operations = (n: number) => plural(n, { one: 'operation', other: 'operations' });
+const records = (n: number) => plural(n, { one: 'record', other: 'records' });
 const flows = (n: number) => plural(n, { one: 'flow', other: 'flows' });
 
 export const ops = {
@@ -30,8 +31,18 @@ export const ops = {
   export: 'Export',
   exportCsv: 'As CSV, by these filters',
   exportJson: 'As JSON, by these filters',
+  exportProof: 'With proof …',
   exporting: (n: number) => `Reading operations: ${n} so far.`,
   exported: (n: number) => `${operations(n)} exported.`,
+  proof: {
+    title: 'Export a history with proof',
+    what: 'All of one machine’s history as JSON lines, whatever the filters: every entry of its log, the chain that binds them, and the checkpoint that the machine signed.',
+    check: 'Anybody can check the file, without a daemon:',
+    copy: 'Copy the command that checks it',
+    act: 'Export history',
+    reading: (n: number) => `${records(n)} read so far.`,
+    done: (n: number) => `${records(n)} exported with proof.`,
+  },
   filters: {
     label: 'Filter operations',
     machine: 'Machine',
