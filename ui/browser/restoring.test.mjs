@@ -200,6 +200,23 @@ test('a folder is restored to a new place', async () => {
   await here.close();
 });
 
+test('of a folder only what matches is restored', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  const target = join(daemon.folder, 'letters');
+  await here.open(newest());
+  await tab.getByRole('checkbox', { name: 'Select docs' }).waitFor();
+  await tab.getByRole('textbox', { name: 'Folder' }).fill(target);
+  await tab.getByRole('textbox', { name: 'Only what matches' }).fill('letter.*\n*.png');
+  await clear(tab, 'only what matches');
+  await tab.getByRole('button', { name: 'Restore', exact: true }).click();
+  await tab.getByText('Done').waitFor({ timeout: 90_000 });
+  assert.equal(readFileSync(join(target, home, 'docs/letter.txt'), 'utf8'), 'Dear Ana, and Ben');
+  assert.ok(existsSync(join(target, home, 'photos/red.png')));
+  assert.ok(!existsSync(join(target, home, 'docs/new.txt')));
+  await here.close();
+});
+
 test('where it was: rehearsed, and overwritten only by its name', { skip: !NEWER }, async () => {
   const machine = await Daemon.start('desk', `restic = ${JSON.stringify(NEWER)}\n`);
   const letter = join(machine.files('home', { 'letter.txt': 'Dear Ana' }), 'letter.txt');

@@ -195,6 +195,8 @@ const restore = [
   wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
   wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
   phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
+  phone('browser-matching', `home:${PHOTOS}&sheet=restore`, 'type Only what matches = *.NEF'),
+  wide('browser-matching', `home:${PHOTOS}`, 'type Only what matches = *.NEF'),
   page('browser-empty', 'home:/m/nas/repo/private/snap/latest/'),
   page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
   page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),

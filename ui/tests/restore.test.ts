@@ -109,6 +109,29 @@ describe('a restore', () => {
     restoring.placeOverwrite = 'never';
     expect(restoring.mayLose).toBe(false);
   });
+  it('is only of what matches, in the folder that is open or ticked, and of ticked files', () => {
+    const restoring = new Restoring();
+    restoring.patterns = ' *.odt \n\n/etc/*.conf\n';
+    const named = (folder: string) => {
+      const { paths, include } = restoring.request('v', 's', folder, '/x');
+      return { paths, include };
+    };
+    expect(named('/')).toEqual({ paths: [], include: ['*.odt', '/etc/*.conf'] });
+    const include = ['/home/[*]ada/**/*.odt', '/etc/*.conf'];
+    expect(named('/home/*ada')).toEqual({ paths: [], include });
+    for (const [path, type] of [
+      ['/a/b', 'dir'],
+      ['/c', 'dir'],
+      ['/a/file.txt', 'file'],
+    ] as const)
+      restoring.toggle({ path, type, size: 1, mtime: undefined });
+    expect(named('/a')).toEqual({
+      paths: ['/a/file.txt'],
+      include: ['/a/b/**/*.odt', '/etc/*.conf', '/c/**/*.odt'],
+    });
+    restoring.patterns = '';
+    expect(named('/a')).toEqual({ paths: ['/a/b', '/c', '/a/file.txt'], include: [] });
+  });
   it('knows its size only where no folder is in it', () => {
     const row = (type: string, size?: number) => ({ path: '/a', type, size, mtime: undefined });
     expect(sizeOf([row('file', 2), row('file', 3)])).toBe(5);

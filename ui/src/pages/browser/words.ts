@@ -136,6 +136,8 @@ export const browser = {
     browserHint: (machine: string) => `nothing is written on ${machine}`,
     target: 'Folder',
     targetHint: 'Everything keeps its whole path below it.',
+    only: 'Only what matches',
+    onlyHint: 'Of folders: a pattern a line, such as *.odt. With none, all of it.',
     exists: 'Files that are there',
     overwrite: {
       refuse: 'Stop if the folder is not empty',
