@@ -119,6 +119,20 @@ test('two snapshots compared', async () => {
   await here.close();
 });
 
+test('snapshots of two plans compared', async () => {
+  await daemon.cli('plan', 'add', 'docs', '--repo', 'vault', '--path', join(home, 'docs'));
+  await daemon.cli('plan', 'backup', 'docs');
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  await here.open(`${newest()}&compare=older`);
+  await tab.getByRole('combobox', { name: 'Snapshots of' }).selectOption('nas / docs');
+  await tab.locator('.row', { hasText: 'Removed' }).filter({ hasText: 'noise.bin' }).waitFor();
+  await clear(tab, 'snapshots of two plans compared');
+  await tab.reload();
+  await tab.locator('.row', { hasText: 'Removed' }).filter({ hasText: 'noise.bin' }).waitFor();
+  await here.close();
+});
+
 test('saved by the browser, byte for byte', async () => {
   const here = await visit(daemon, desk);
   const { tab } = here;

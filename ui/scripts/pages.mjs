@@ -6,6 +6,7 @@
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
+//   choose LABEL = WORD from a list
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
 //   at TEXT           brings that to the top of the window
@@ -191,6 +192,11 @@ const restore = [
   page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
   page('browser-find', `home:${PHOTOS}&find=DSC`),
   page('browser-compare', `home:${PHOTOS}&compare=older`),
+  page(
+    'browser-compare-others',
+    `home:${PHOTOS}&compare=older`,
+    'choose Snapshots of = desktop / home',
+  ),
   page('browser-menu', `home:${PHOTOS}`, 'menu More actions'),
   wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
   wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
@@ -323,6 +329,14 @@ const STEPS = {
     const open = tab.locator('dialog[open]');
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
+  },
+  choose: async (tab, text) => {
+    const [name, label] = text.split(' = ');
+    await tab
+      .getByRole('combobox', { name })
+      .locator('visible=true')
+      .first()
+      .selectOption({ label });
   },
   key: (tab, keys) => tab.keyboard.press(keys),
   see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),

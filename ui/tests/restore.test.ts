@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Failure, partly } from '$/api';
 import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
 import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
-import { grouped, named } from '$/pages/browser/groups';
+import { compared, grouped, groupOf, named } from '$/pages/browser/groups';
 import { byName, versions } from '$/pages/browser/matches';
 import {
   absolute,
@@ -62,6 +62,16 @@ describe('snapshots of a repo', () => {
   it('are by plan, newest first, without tags last', () => {
     expect(groups.map(({ plan }) => plan)).toEqual(['photos', undefined]);
     expect(groups[0]?.snapshots.map(({ id }) => id)).toEqual(['cccc', 'aaaa']);
+  });
+  it('are compared with the one before, or with any other of the repo', () => {
+    const [newer, older] = groups[0]!.snapshots;
+    expect(compared(groups, newer!, 'older')?.id).toBe('aaaa');
+    expect(compared(groups, older!, 'older')?.id).toBe('cccc');
+    const elsewhere = compared(groups, newer!, 'bbbb');
+    expect(elsewhere?.id).toBe('bbbb');
+    expect(groupOf(groups, elsewhere)?.plan).toBeUndefined();
+    expect(compared(groups, elsewhere!, 'older')).toBeUndefined();
+    expect(compared(groups, newer!, 'gone')).toBeUndefined();
   });
   it('are named by the beginning of an id, or as the latest of a plan', () => {
     expect(named(groups, 'bb', { plan: '', instance: '' })?.id).toBe('bbbb');

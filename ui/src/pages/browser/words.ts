@@ -96,6 +96,7 @@ export const browser = {
   compare: {
     act: 'Compare',
     title: 'What changed',
+    of: 'Snapshots of',
     from: 'From',
     to: 'To',
     close: 'Back to files',
