@@ -81,6 +81,7 @@ test('from Restore to a file: folders, preview, versions, search', async () => {
   await file(tab, 'letter.txt').click();
   await tab.getByText('Dear Ana, and Ben').waitFor();
   await tab.getByRole('dialog').getByText('17 B').waitFor();
+  await tab.getByRole('dialog').getByText(/^rw-/).waitFor();
   await tab.getByRole('button', { name: 'Find other versions' }).click();
   await tab.locator('.versions li').nth(1).waitFor();
   await clear(tab, 'a text and its versions');

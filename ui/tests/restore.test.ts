@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Failure, partly } from '$/api';
 import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
 import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
+import { modeText } from '$/pages/browser/mode';
 import { compared, grouped, groupOf, named } from '$/pages/browser/groups';
 import { byName, versions } from '$/pages/browser/matches';
 import {
@@ -36,6 +37,12 @@ describe('paths of a snapshot', () => {
   it('knows names that restic could not say', () => {
     expect(isUnsayable('/a/caf\uFFFD.txt')).toBe(true);
     expect(isUnsayable('/a/café.txt')).toBe(false);
+  });
+  it('writes modes as ls does', () => {
+    expect(modeText('-rw-r--r--')).toBe('rw-r--r--');
+    expect(modeText('drwxr-xr-x')).toBe('rwxr-xr-x');
+    expect(modeText('ugrwxr--r-x')).toBe('rwsr-Sr-x');
+    expect(modeText('dtrwxrwxrwx')).toBe('rwxrwxrwt');
   });
   it('knows the folder above', () => {
     expect(parentOf('/a/b')).toBe('/a');

@@ -90,7 +90,15 @@ export const browser = {
     text: 'Text of the file',
     unsayable:
       'This name is not UTF-8, and restic tells it only in part: it cannot be shown, downloaded or restored alone. Take the folder that it is in.',
-    facts: { path: 'Path', size: 'Size', changed: 'Changed', snapshot: 'Snapshot' },
+    facts: {
+      path: 'Path',
+      size: 'Size',
+      changed: 'Changed',
+      mode: 'Mode',
+      owner: 'Owner',
+      ids: 'user and group, by number',
+      snapshot: 'Snapshot',
+    },
   },
 
   compare: {
