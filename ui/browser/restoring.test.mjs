@@ -93,6 +93,15 @@ test('from Restore to a file: folders, preview, versions, search', async () => {
   await tab.keyboard.press('Enter');
   await tab.getByText('in 2 snapshots').waitFor();
   await clear(tab, 'found names');
+  await tab.locator('main summary', { hasText: 'More' }).click();
+  await tab.getByRole('checkbox', { name: 'Only the newest snapshot of each plan' }).check();
+  await tab.getByText('in 1 snapshot').waitFor();
+  await clear(tab, 'found in the newest only');
+  await tab.getByLabel('Until').fill('2001-01-01');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No name in these snapshots fits.').waitFor();
+  await tab.reload();
+  await tab.getByText('No name in these snapshots fits.').waitFor();
 
   await here.open(newest('photos'));
   await file(tab, 'red.png').click();

@@ -191,6 +191,8 @@ const restore = [
   page('browser-unsayable', `home:${PHOTOS}&file=/tank/photos/caf%EF%BF%BD.txt`),
   page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
   page('browser-find', `home:${PHOTOS}&find=DSC`),
+  page('browser-find-more', `home:${PHOTOS}&find=a&newest=1&from=2026-01-01`),
+  page('browser-find-nothing', `home:${PHOTOS}&find=dsc&letters=1`),
   page('browser-compare', `home:${PHOTOS}&compare=older`),
   page(
     'browser-compare-others',

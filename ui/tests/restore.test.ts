@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Failure, partly } from '$/api';
 import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
 import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
+import { findRequest, isNarrowed, searchOf } from '$/pages/browser/find';
 import { modeText } from '$/pages/browser/mode';
 import { compared, grouped, groupOf, named } from '$/pages/browser/groups';
 import { byName, versions } from '$/pages/browser/matches';
@@ -84,6 +85,35 @@ describe('snapshots of a repo', () => {
     expect(named(groups, 'bb', { plan: '', instance: '' })?.id).toBe('bbbb');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'nas' })?.id).toBe('cccc');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'pi' })).toBeUndefined();
+  });
+});
+
+describe('a search', () => {
+  const [photos, untagged] = grouped([
+    snapshot('aaaa', 'photos', '2026-11-20T00:00:00Z'),
+    snapshot('bbbb', undefined, '2026-11-21T00:00:00Z'),
+  ]);
+  const asked = (query: string, group = photos!) =>
+    findRequest('v', group, searchOf(new URLSearchParams(query), group));
+
+  it('is of all snapshots of the plan, whatever the letters', () => {
+    expect(asked('find=tax')).toEqual({
+      pattern: '*tax*',
+      ignoreCase: true,
+      among: { repo: 'v', plan: 'photos', instance: 'nas' },
+    });
+    expect(asked('find=tax&in=repo').among).toEqual({ repo: 'v' });
+    expect(asked('find=tax', untagged).among).toEqual({ repo: 'v' });
+  });
+
+  it('is narrowed by what the address says', () => {
+    const query = 'find=Tax&letters=1&newest=1&from=2026-11-01&until=2026-11-02';
+    const { ignoreCase, among } = asked(query);
+    expect(ignoreCase).toBe(false);
+    const day = (n: number) => new Date(2026, 10, n).toISOString();
+    expect(among).toMatchObject({ latest: 1, since: day(1), until: day(3) });
+    expect(isNarrowed(searchOf(new URLSearchParams(query), photos!))).toBe(true);
+    expect(isNarrowed(searchOf(new URLSearchParams('find=a&in=repo'), photos!))).toBe(false);
   });
 });
 

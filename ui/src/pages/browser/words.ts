@@ -68,6 +68,8 @@ export const browser = {
     nothing: 'No name in these snapshots fits.',
     hint: 'A part of a name, or * and ? as wildcards; from / on, a whole path.',
     everything: 'Also of other plans and machines in this repo',
+    newestOnly: 'Only the newest snapshot of each plan',
+    letters: 'Case-sensitive',
     inSnapshots: (n: number) => `in ${snapshots(n)}`,
     newest: 'newest',
     cut: 'There are more. Narrow the search to see them.',
