@@ -111,6 +111,28 @@ test('from Restore to a file: folders, preview, versions, search', async () => {
   await here.close();
 });
 
+test('what there is to restore is narrowed by host and path, and keeps that', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  await here.open('/restore');
+  await tab.locator('main summary', { hasText: 'More' }).click();
+  await tab.getByLabel('Host').fill('no-such-host');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No snapshot has all of that.').waitFor();
+  await clear(tab, 'nothing of that host');
+  await tab.getByRole('button', { name: 'Clear' }).click();
+  await tab.getByLabel('Saved path').fill(join(home, 'docs'));
+  await tab.keyboard.press('Tab');
+  await tab.waitForURL(/path=/);
+  await tab.reload();
+  await tab
+    .getByRole('link', { name: /nas\s*\/\s*home/ })
+    .first()
+    .waitFor();
+  await clear(tab, 'what has a path');
+  await here.close();
+});
+
 test('two snapshots compared', async () => {
   const here = await visit(daemon, desk);
   const { tab } = here;

@@ -18,7 +18,8 @@ import {
 } from '$/pages/browser/paths';
 import { newFolder, Restoring, sizeOf, tooOld } from '$/pages/browser/restoring.svelte';
 import { problemOf } from '$/pages/repo/standing';
-import { without } from '$/pages/restore/choices';
+import { has, tagsOf } from '$/pages/browser/tags';
+import * as choices from '$/pages/restore/choices';
 import { changed, editRequest, fieldsOf, merged } from '$/pages/repo-editor/form';
 
 describe('paths of a snapshot', () => {
@@ -85,6 +86,37 @@ describe('snapshots of a repo', () => {
     expect(named(groups, 'bb', { plan: '', instance: '' })?.id).toBe('bbbb');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'nas' })?.id).toBe('cccc');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'pi' })).toBeUndefined();
+  });
+});
+
+describe('tags, hosts and paths', () => {
+  const one = create(SnapshotSchema, {
+    id: 'aaaa',
+    shortId: 'aaaa',
+    plan: 'home',
+    instance: 'nas',
+    host: 'Box',
+    tags: ['plan:home', 'created-by:nas', 'weekly'],
+    paths: ['/srv/data'],
+  });
+  it('leave out what says whose it is', () => {
+    expect(tagsOf(one)).toEqual(['weekly']);
+    expect(has(one, 'created-by')).toBe(false);
+  });
+  it('are found by every word that is typed', () => {
+    for (const typed of ['', 'WEEK', 'box weekly', '/srv aaaa']) expect(has(one, typed)).toBe(true);
+    expect(has(one, 'weekly other')).toBe(false);
+    expect(choices.fits(one, 'home weekly')).toBe(true);
+  });
+  it('are conditions of the address', () => {
+    const wanted = (query: string) => choices.wantedOf(new URLSearchParams(query));
+    expect(wanted('tag=weekly,%20kept,&host=+box&path=/a,b')).toEqual({
+      tags: ['weekly', 'kept'],
+      host: 'box',
+      paths: ['/a,b'],
+    });
+    expect(choices.isNarrowed(wanted('tag=,&host=%20&q=a'))).toBe(false);
+    expect(choices.isNarrowed(wanted('path=/a'))).toBe(true);
   });
 });
 
@@ -220,7 +252,7 @@ describe('what there is to restore', () => {
   });
   it('is not called missing where its repo was not read', async () => {
     const ids = async (failure?: Error) =>
-      without(plans, await partly(stream(failure, 'photos'))).map(({ plan }) => plan?.id);
+      choices.without(plans, await partly(stream(failure, 'photos'))).map(({ plan }) => plan?.id);
     expect(await ids()).toEqual(['other']);
     expect(await ids(unreadable)).toEqual([]);
   });

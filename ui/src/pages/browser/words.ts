@@ -10,6 +10,7 @@ export const browser = {
   items,
   files,
   snapshots,
+  tags: (tags: string[]) => `Tags: ${tags.join(', ')}`,
   crumb: 'snapshots',
   title: (what: string, when: string) => `${what}, as of ${when}`,
   acts: {
@@ -37,6 +38,9 @@ export const browser = {
     kept: (n: number) => `${count(n)} kept`,
     pick: 'Snapshot',
     group: 'Of which plan',
+    filter: 'Tag, host or path',
+    matching: (n: number, all: number) => `${count(n)} of ${count(all)}`,
+    none: 'No other snapshot here has that.',
     older: (n: number) => `${count(n)} older ${n === 1 ? 'snapshot' : 'snapshots'}`,
     size: (text: string) => `, ${text}`,
   },
@@ -221,7 +225,7 @@ export const browser = {
   start: {
     title: 'Restore',
     lede: 'Choose what to get back. The newest snapshot of each plan is shown; older ones are inside.',
-    filter: 'Find a machine, plan or path',
+    filter: 'Machine, plan, path or tag',
     what: 'What was saved',
     plan: 'Machine / plan',
     repo: 'Repo',
@@ -234,6 +238,12 @@ export const browser = {
     newPlan: 'New plan',
     join: 'Join another machine',
     noMatch: 'No snapshot has that in its name.',
+    noneSuch: 'No snapshot has all of that.',
+    by: {
+      tag: { label: 'Tag', such: 'weekly' },
+      host: { label: 'Host', such: 'nas' },
+      path: { label: 'Saved path', such: '/home/ada' },
+    },
     clear: 'Clear',
     waiting: 'Plans without a snapshot',
     elsewhere: (n: number, machines: string, here: string) =>
