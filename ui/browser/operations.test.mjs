@@ -107,6 +107,17 @@ test('a long history comes page by page, and by what is asked for', async () => 
   await tab.goBack();
   await tab.getByRole('button', { name: 'Clear filters' }).click();
   await rows(tab).nth(20).waitFor();
+
+  await tab.getByLabel('Time').selectOption('From … to …');
+  await rows(tab).nth(20).waitFor();
+  await tab.getByLabel('Until').fill('2001-01-01');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No operation matches').waitFor();
+  await tab.reload();
+  await tab.getByText('No operation matches').waitFor();
+  await clear(tab, 'operations of some days');
+  await tab.getByRole('button', { name: 'Clear filters' }).click();
+  await rows(tab).nth(20).waitFor();
   await here.close();
 });
 

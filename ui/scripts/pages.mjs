@@ -170,6 +170,8 @@ const operations = [
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
   page('ops-waiting', 'restoring:/ops?state=pending', 'press Waiting'),
   phone('ops-filters', 'home:/ops', 'press Filter'),
+  wide('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05'),
+  phone('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05', 'press Filter'),
   { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
   {
     ...page('machine-gone', 'gone:/m/desktop', 'see No answer', 'at Recent operations'),

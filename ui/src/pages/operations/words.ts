@@ -58,6 +58,7 @@ export const ops = {
     week: 'Last 7 days',
     month: 'Last 30 days',
     ever: 'All time',
+    days: 'From … to …',
     button: 'Filter',
     show: 'Show operations',
     clear: 'Clear filters',
