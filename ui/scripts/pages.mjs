@@ -91,6 +91,7 @@ const plan = [
   page('plan-table', 'home:/m/nas/plan/photos?table=1'),
   page('plan-failing', 'home:/m/web-1/plan/postgres'),
   page('plan-stale', 'home:/m/laptop/plan/home'),
+  page('plan-paused', 'limited:/m/nas/plan/paperless'),
   page('plan-running', 'home:/m/desktop/plan/home'),
   page('plan-last-seen', 'home:/m/cabin/plan/cameras'),
   page('plan-away', 'limited:/m/pi/plan/homeassistant'),
@@ -207,9 +208,14 @@ const operations = [
   page('ops-no-match', 'home:/ops?q=nothing-like-it'),
   page('ops-empty', 'empty:/ops'),
   page('ops-menu', 'home:/ops', 'menu Export'),
+  page('ops-proof', 'home:/ops', 'menu Export > With proof'),
+  page('ops-proof-failed', 'home:/ops?do=proof&peer=cabin', 'press Export history', 'see covers'),
   page('ops-running', 'restoring:/ops'),
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
+  page('ops-waiting', 'restoring:/ops?state=pending', 'press Waiting'),
   phone('ops-filters', 'home:/ops', 'press Filter'),
+  wide('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05'),
+  phone('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05', 'press Filter'),
   { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
   {
     ...page('machine-gone', 'gone:/m/desktop', 'see No answer', 'at Recent operations'),
@@ -225,17 +231,30 @@ const restore = [
   page('restore-viewer', 'viewer:/restore'),
   page('restore-partial', 'limited:/restore'),
   page('restore-empty', 'empty:/restore'),
+  page('restore-narrowed', 'home:/restore?tag=weekly'),
+  page('restore-none-such', 'home:/restore?tag=weekly&host=oldbox'),
   page('restore-no-match', 'home:/restore?q=nothing-like-it'),
   main('browser', `home:${PHOTOS}`),
   page('browser-file', `home:${PHOTOS}&file=/tank/photos/README.txt`),
   page('browser-unsayable', `home:${PHOTOS}&file=/tank/photos/caf%EF%BF%BD.txt`),
   page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
   page('browser-find', `home:${PHOTOS}&find=DSC`),
+  page('browser-find-more', `home:${PHOTOS}&find=a&newest=1&from=2026-01-01`),
+  page('browser-find-nothing', `home:${PHOTOS}&find=dsc&letters=1`),
   page('browser-compare', `home:${PHOTOS}&compare=older`),
+  page(
+    'browser-compare-others',
+    `home:${PHOTOS}&compare=older`,
+    'choose Snapshots of = desktop / home',
+  ),
+  page('browser-having', `home:${PHOTOS}&having=weekly`),
+  page('browser-having-none', `home:${PHOTOS}&having=nothing-like-it`),
   page('browser-menu', `home:${PHOTOS}`, 'menu More actions'),
   wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
   wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
   phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
+  phone('browser-matching', `home:${PHOTOS}&sheet=restore`, 'type Only what matches = *.NEF'),
+  wide('browser-matching', `home:${PHOTOS}`, 'type Only what matches = *.NEF'),
   page('browser-empty', 'home:/m/nas/repo/private/snap/latest/'),
   page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
   page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),
@@ -415,9 +434,13 @@ const STEPS = {
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
   },
-  choose: (tab, text) => {
-    const [label, word] = text.split(' = ');
-    return tab.getByLabel(label).first().selectOption({ label: word });
+  choose: async (tab, text) => {
+    const [name, label] = text.split(' = ');
+    await tab
+      .getByRole('combobox', { name })
+      .locator('visible=true')
+      .first()
+      .selectOption({ label });
   },
   paste: (tab, text) => {
     const [label, value] = text.split(/ = (.*)/s);

@@ -15,7 +15,6 @@ import * as upkeep from '$/gen/holdfast/api/v1/upkeep_pb';
 
 /** For the command line only, or streams that the interface reads through /download. */
 const NOT_ASKED = [
-  'OperationService.export',
   'OperationService.list',
   'OperationService.watch',
   'PeerService.preview',

@@ -6,7 +6,7 @@ import { railRows } from '$/app/machines';
 import { machineOf, machineParam } from '$/app/urls';
 import { showsPlans, showsSettings } from '$/components/grants';
 import type { PlanState } from '$/components/states';
-import { OperationSchema, RepoSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { OperationSchema, RepoSchema, type Plan } from '$/gen/holdfast/api/v1/api_pb';
 import { WhoAmISchema } from '$/gen/holdfast/api/v1/session_pb';
 import { alone, empty } from '$/fixtures/few';
 import { fleetPlan, home, machine, NOW } from '$/fixtures/home';
@@ -16,6 +16,7 @@ import { causes, others, watched } from '$/pages/fleet/needs';
 import { nextRun, soonest } from '$/pages/fleet/nextrun';
 import { filtered, filterOf, rows } from '$/pages/fleet/rows';
 import { verdict } from '$/pages/fleet/verdict';
+import { canPause, canResume } from '$/pages/machine/acting';
 import { reasonOf } from '$/pages/plan/lede';
 import { repoHere } from '$/pages/plan/near';
 
@@ -255,4 +256,33 @@ test('a plan without a machine is left out rather than shown without a name', ()
   const lonely = { machine: 'ghost', plan: 'p', state: 'fresh', allowed: 1, days: 'g' };
   overview.plans.push(fleetPlan(NOW, lonely));
   expect(rows(overview, NOW)).toHaveLength(11);
+});
+
+describe('a paused plan', () => {
+  const photos = (more: Partial<Plan>, now = NOW) => {
+    const overview = home();
+    const { plan } = overview.plans.find((one) => one.plan?.id === 'photos')!;
+    Object.assign(plan!, more);
+    return rows(overview, now).filter(({ plan }) => plan.id === 'photos');
+  };
+  const until = new Date(NOW + 1000).toISOString();
+
+  test('is resumed and not paused again, whatever worse is told of it', () => {
+    for (const state of ['paused', 'stale', 'failing', 'late', 'fresh']) {
+      const found = photos({ state, paused: true });
+      expect(canResume(found)).toEqual(found);
+      expect(canPause(found)).toEqual([]);
+      expect(nextRun(found[0]!, NOW)).toBe('paused');
+    }
+  });
+
+  test('is one until the pause ends', () => {
+    expect(photos({ paused: true, pausedUntil: until })[0]?.paused).toBe(true);
+    expect(photos({ paused: true, pausedUntil: until }, NOW + 2000)[0]?.paused).toBe(false);
+  });
+
+  test('is not what is switched off: that is neither paused nor resumed', () => {
+    const off = photos({ state: 'paused', enabled: false });
+    expect([canPause(off), canResume(off)]).toEqual([[], []]);
+  });
 });

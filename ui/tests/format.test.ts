@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   age,
   ahead,
+  between,
   bytes,
   count,
   exact,
@@ -112,4 +113,12 @@ describe('bytes', () => {
     expect(count(1000)).toBe('1\u202f000');
     expect(plain(percent(629))).toBe('62 %');
   });
+});
+
+test('days are meant whole, and what is no day yet is not asked for', () => {
+  const at = (n: number) => new Date(2026, 9, n).toISOString();
+  expect(between('2026-10-24', '2026-10-25')).toEqual({ since: at(24), until: at(26) });
+  expect(between(undefined, '')).toEqual({ since: undefined, until: undefined });
+  for (const typed of ['0002-11-01', '2026-13-01', 'yesterday'])
+    expect(between(typed, typed)).toEqual({ since: undefined, until: undefined });
 });

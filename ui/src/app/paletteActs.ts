@@ -51,8 +51,7 @@ export function planActs(all: Row[], may: May): Found[] {
       put('run', says.runNow(name), 'play', { run: () => runNow(row) });
     if (!machine.here) return found;
     if (may('operator') && plan.enabled) {
-      if (row.state === 'paused')
-        put('resume', says.resume(name), 'play', { run: () => resume(row) });
+      if (row.paused) put('resume', says.resume(name), 'play', { run: () => resume(row) });
       else put('pause', says.pause(name), 'pause', { run: () => pause(row) });
     }
     if (may('admin'))

@@ -1,4 +1,5 @@
 export { age, secondsBetween, span } from './age';
+export { between } from './days';
 export { ahead, day, exact, isoDay, moment, ownZone, timeOfDay, withMoments } from './moment';
 export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
 export { NBSP, THIN } from './spaces';

@@ -152,6 +152,8 @@ export const words = {
   list: {
     past: (rows: number) => `Skip ${plural(rows, { one: 'row', other: 'rows' })}`,
   },
+  days: { from: 'From', until: 'Until' },
+  moreChoices: 'More',
   dialog: {
     close: 'Close',
     cancel: 'Cancel',

@@ -10,6 +10,7 @@ export const browser = {
   items,
   files,
   snapshots,
+  tags: (tags: string[]) => `Tags: ${tags.join(', ')}`,
   crumb: 'snapshots',
   title: (what: string, when: string) => `${what}, as of ${when}`,
   acts: {
@@ -37,6 +38,9 @@ export const browser = {
     kept: (n: number) => `${count(n)} kept`,
     pick: 'Snapshot',
     group: 'Of which plan',
+    filter: 'Tag, host or path',
+    matching: (n: number, all: number) => `${count(n)} of ${count(all)}`,
+    none: 'No other snapshot here has that.',
     older: (n: number) => `${count(n)} older ${n === 1 ? 'snapshot' : 'snapshots'}`,
     size: (text: string) => `, ${text}`,
   },
@@ -68,6 +72,8 @@ export const browser = {
     nothing: 'No name in these snapshots fits.',
     hint: 'A part of a name, or * and ? as wildcards; from / on, a whole path.',
     everything: 'Also of other plans and machines in this repo',
+    newestOnly: 'Only the newest snapshot of each plan',
+    letters: 'Case-sensitive',
     inSnapshots: (n: number) => `in ${snapshots(n)}`,
     newest: 'newest',
     cut: 'There are more. Narrow the search to see them.',
@@ -90,12 +96,21 @@ export const browser = {
     text: 'Text of the file',
     unsayable:
       'This name is not UTF-8, and restic tells it only in part: it cannot be shown, downloaded or restored alone. Take the folder that it is in.',
-    facts: { path: 'Path', size: 'Size', changed: 'Changed', snapshot: 'Snapshot' },
+    facts: {
+      path: 'Path',
+      size: 'Size',
+      changed: 'Changed',
+      mode: 'Mode',
+      owner: 'Owner',
+      ids: 'user and group, by number',
+      snapshot: 'Snapshot',
+    },
   },
 
   compare: {
     act: 'Compare',
     title: 'What changed',
+    of: 'Snapshots of',
     from: 'From',
     to: 'To',
     close: 'Back to files',
@@ -136,6 +151,8 @@ export const browser = {
     browserHint: (machine: string) => `nothing is written on ${machine}`,
     target: 'Folder',
     targetHint: 'Everything keeps its whole path below it.',
+    only: 'Only what matches',
+    onlyHint: 'Of folders: a pattern a line, such as *.odt. With none, all of it.',
     exists: 'Files that are there',
     overwrite: {
       refuse: 'Stop if the folder is not empty',
@@ -208,7 +225,7 @@ export const browser = {
   start: {
     title: 'Restore',
     lede: 'Choose what to get back. The newest snapshot of each plan is shown; older ones are inside.',
-    filter: 'Find a machine, plan or path',
+    filter: 'Machine, plan, path or tag',
     what: 'What was saved',
     plan: 'Machine / plan',
     repo: 'Repo',
@@ -221,6 +238,12 @@ export const browser = {
     newPlan: 'New plan',
     join: 'Join another machine',
     noMatch: 'No snapshot has that in its name.',
+    noneSuch: 'No snapshot has all of that.',
+    by: {
+      tag: { label: 'Tag', such: 'weekly' },
+      host: { label: 'Host', such: 'nas' },
+      path: { label: 'Saved path', such: '/home/ada' },
+    },
     clear: 'Clear',
     waiting: 'Plans without a snapshot',
     elsewhere: (n: number, machines: string, here: string) =>

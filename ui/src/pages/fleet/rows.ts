@@ -1,7 +1,7 @@
 // What Fleet knows of one plan, worked out once for all that draw it.
 import { isSnoozed } from '$/app/counts';
 import { machineParam, urls } from '$/app/urls';
-import { planNeedsYou, planState, rank, type PlanState } from '$/components/states';
+import { isPaused, planNeedsYou, planState, rank, type PlanState } from '$/components/states';
 import type { Plan } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan, Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
@@ -16,6 +16,8 @@ export interface Row {
   /** Seconds since the newest good backup, as of now; undefined: there is none. */
   age: number | undefined;
   allowed: number | undefined;
+  /** Its schedule does not run it, also where its state says worse. */
+  paused: boolean;
   snoozed: boolean;
   /** Needs somebody, and is not snoozed. */
   needs: boolean;
@@ -44,6 +46,7 @@ export function rows(overview: Overview, now: number): Row[] {
         state,
         age: plan.ageS === undefined ? undefined : Number(plan.ageS) + passed,
         allowed: plan.allowedAgeS === undefined ? undefined : Number(plan.allowedAgeS),
+        paused: isPaused(plan, now),
         snoozed,
         needs: planNeedsYou(plan) && !snoozed,
         planHref: urls.plan(param, plan.id),
