@@ -363,6 +363,121 @@ async fn schedule_retention_grants_and_folders_are_previewed() {
     assert_eq!(code(api.drafts.folder(up).await), "invalid");
 }
 
+/// What a plan would save, as it was told last.
+async fn measured(api: &mut Api, plan: api::AddPlanRequest) -> api::Measured {
+    let request = api::MeasureRequest { plan: Some(plan) };
+    let mut told = api.drafts.measure(request).await.unwrap().into_inner();
+    let mut last = api::Measured::default();
+    while let Some(next) = told.message().await.unwrap() {
+        assert!(!last.done, "nothing follows the end");
+        last = next;
+    }
+    assert!(last.done && !last.cut, "{last:?}");
+    last
+}
+
+/// Files of 1, 2, 4 … bytes, so that a sum says which they are.
+fn grow(root: &std::path::Path, names: &[&str]) {
+    for (i, name) in names.iter().enumerate() {
+        let file = root.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, vec![b'x'; 1 << i]).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plan_would_save_is_what_restic_saves() {
+    let nas = machine();
+    let mut api = Api::of(&nas).await;
+    let root = nas.folder().join("measured");
+    grow(
+        &root,
+        &[
+            "a.txt",
+            "b.TXT",
+            "c.tmp",
+            "cash$/d.txt",
+            "[odd]/e.txt",
+            "cache/f.txt",
+            "cache/deep/g.txt",
+            "tagged/CACHEDIR.TAG",
+            "tagged/h.txt",
+            "marked/.nobackup",
+            "marked/i.txt",
+            "marked/deep/.nobackup",
+        ],
+    );
+    fs::write(root.join("tagged/CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55")
+        .unwrap();
+    std::os::unix::fs::symlink("a.txt", root.join("link")).unwrap();
+    let root = root.to_str().unwrap();
+    let at = |name: &str| format!("{root}/{name}");
+    fs::write(nas.folder().join("patterns"), "# all of\n*.tmp\n").unwrap();
+    let patterns = nas.folder().join("patterns").to_str().unwrap().to_owned();
+    let named = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    type Form = api::AddPlanRequest;
+    let cases = [
+        Form::default(),
+        Form { exclude: named(&["*.txt"]), ..Form::default() },
+        Form { iexclude: named(&["*.txt"]), ..Form::default() },
+        Form { exclude: named(&["*.txt", "!cash$/d.txt", "!cache/f.txt"]), ..Form::default() },
+        Form { exclude: named(&["cache", "!cache/f.txt"]), ..Form::default() },
+        Form { exclude: named(&["cache/**/g.*", "**/h.txt"]), ..Form::default() },
+        Form { exclude: vec![at("cash$"), at(r"\[odd]")], ..Form::default() },
+        Form { exclude: named(&["[a-b].*", "measured/c*"]), ..Form::default() },
+        Form { exclude_caches: true, ..Form::default() },
+        Form { exclude_if_present: named(&[".nobackup"]), ..Form::default() },
+        Form { exclude_larger_than: Some(16), ..Form::default() },
+        Form { exclude_file: vec![patterns], one_file_system: true, ..Form::default() },
+        Form { paths: vec![at("cache"), at("cache/deep"), at("a.txt")], ..Form::default() },
+    ];
+    for (number, form) in cases.into_iter().enumerate() {
+        let paths = if form.paths.is_empty() { vec![root.to_owned()] } else { form.paths.clone() };
+        let (plan, repo) = (format!("case-{number}"), "vault".to_owned());
+        let form = Form { plan: plan.clone(), repo, paths, ..form };
+        let told = measured(&mut api, form.clone()).await;
+        api.plans.add(form.clone()).await.unwrap();
+        let stats = nas.ask(&["plan", "backup", &plan])["stats"].clone();
+        let saved = told.saved.unwrap();
+        let number = |name: &str| stats[name].as_u64().unwrap();
+        let files = number("files_new") + number("files_changed") + number("files_unmodified");
+        let restic = (files, number("bytes_processed"));
+        assert_eq!((saved.files, saved.bytes), restic, "{form:?} {told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_exclusion_says_what_it_leaves_out() {
+    let nas = machine();
+    let mut api = Api::of(&nas).await;
+    let root = nas.folder().join("measured");
+    grow(&root, &["a.txt", "b.txt", "cache/c.txt", "cache/d.iso"]);
+    let form = api::AddPlanRequest {
+        paths: vec![root.to_str().unwrap().to_owned()],
+        exclude: vec!["cache".to_owned(), "*.iso".to_owned()],
+        iexclude: vec!["B.*".to_owned()],
+        ..api::AddPlanRequest::default()
+    };
+    let told = measured(&mut api, form).await;
+    let amount = |files, bytes| Some(api::Amount { files, bytes });
+    assert_eq!((told.saved, told.left_out), (amount(1, 1), amount(3, 2 + 4 + 8)));
+    let [cache, iso, b] = &told.patterns[..] else { panic!("{told:?}") };
+    assert_eq!((cache.matches, cache.amount), (1, amount(2, 4 + 8)));
+    assert_eq!(cache.example.as_deref(), Some(root.join("cache").to_str().unwrap()));
+    // What another one leaves out already is not left out once more.
+    assert_eq!((iso.matches, iso.amount, &iso.example), (0, amount(0, 0), &None));
+    assert_eq!((b.matches, b.any_case, b.amount), (1, true, amount(1, 2)));
+
+    let refused = api.drafts.measure(api::MeasureRequest::default()).await;
+    assert_eq!(code(refused), "invalid");
+    let gone = api::AddPlanRequest {
+        paths: vec!["/nowhere/at/all".to_owned()],
+        ..api::AddPlanRequest::default()
+    };
+    let told = measured(&mut api, gone).await;
+    assert_eq!((told.saved, told.unreadable), (amount(0, 0), 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_edited_with_comments_and_secrets_kept() {
     let nas = machine();

@@ -217,3 +217,27 @@ async fn a_stored_password_is_shown_at_the_socket_and_to_no_browser() {
     let refused = RepoServiceClient::new(channel).password(message).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
 }
+
+#[tokio::test]
+async fn the_room_for_a_restore_is_known_before_anything_is_written() {
+    let nas = backed_up();
+    let target = nas.folder().join("new/deep");
+    let source = nas.folder().join("data-to-keep");
+    let room = async |paths: &[&str]| {
+        let asked =
+            json!({ "snapshot": "latest", "plan": "home", "target": target, "paths": paths });
+        let ask = Ask::json(nas.port, "SnapshotService/Room", &asked.to_string());
+        let answer = ask.answer().await;
+        serde_json::from_str::<Value>(answer.text().lines().last().unwrap()).unwrap()
+    };
+    let letter = source.join("letter.txt");
+    for paths in [&[][..], &[letter.to_str().unwrap()]] {
+        let told = room(paths).await;
+        assert_eq!((&told["bytes"], &told["done"]), (&json!(4), &json!(true)), "{told}");
+        assert_eq!((&told["is_there"], &told["writable"]), (&json!(false), &json!(true)), "{told}");
+        assert_eq!(told["folder"], nas.folder().to_str().unwrap(), "{told}");
+        assert!(told["free"].as_u64().unwrap() > 4, "{told}");
+    }
+    assert!(!target.exists());
+    assert_eq!(room(&["/not/in/it"]).await["error"]["code"], "not-found");
+}

@@ -115,6 +115,10 @@ test('a plan: paths from the tree, a schedule in words, faults told by the daemo
   await tab.getByLabel('Add a pattern').fill('*.tmp');
   await tab.keyboard.press('Enter');
   await tab.getByRole('button', { name: 'Remove *.tmp' }).waitFor();
+  // The one file of that kind is in what is left out already.
+  await tab.getByText('in 2 files, 1 B left out, in 1 file').waitFor();
+  await tab.locator('.pats li', { hasText: '*.tmp' }).getByText('leaves out nothing now').waitFor();
+  await tab.locator('.pats li', { hasText: '/cache' }).getByText('1 B in 1 file').waitFor();
 
   const cron = tab.getByLabel('Cron', { exact: true });
   await cron.fill('30 25 * * *');

@@ -255,6 +255,13 @@ const restore = [
   phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
   phone('browser-matching', `home:${PHOTOS}&sheet=restore`, 'type Only what matches = *.NEF'),
   wide('browser-matching', `home:${PHOTOS}`, 'type Only what matches = *.NEF'),
+  wide(
+    'browser-no-room',
+    `home:${PHOTOS}`,
+    'type Folder = /mnt/stick/photos',
+    'key Enter',
+    'see Choose another folder',
+  ),
   page('browser-empty', 'home:/m/nas/repo/private/snap/latest/'),
   page('browser-folder-empty', 'home:/m/nas/repo/vault/snap/latest/tank/photos/albums?plan=photos'),
   page('browser-many', 'home:/m/nas/repo/vault/snap/latest/tank/photos/2026?plan=photos'),

@@ -111,7 +111,14 @@ test('ticking a folder covers what was taken in it', () => {
 });
 
 test('a name that a pattern reads otherwise is escaped', () => {
-  expect(pattern('/srv/a[1]*$x')).toBe('/srv/a\\[1\\]\\*$$x');
+  expect(pattern('/srv/a[1]*$x')).toBe('/srv/a\\[1\\]\\*$x');
+  for (const name of ['/srv/a[1]*$x', '/srv/cash$', '/srv/back\\slash?']) {
+    const without = toggled(name, { paths: ['/srv'], exclude: [] });
+    expect(taken(name, without)).toBe('off');
+    expect(taken(`${name}/deep`, without)).toBe('off');
+    expect(toggled(name, without)).toEqual({ paths: ['/srv'], exclude: [] });
+  }
+  expect(taken('/srv/abc', { paths: ['/srv'], exclude: ['/srv/a*'] })).toBe('on');
 });
 
 test('the tree shows what is open, down to what is taken', () => {

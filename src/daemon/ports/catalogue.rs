@@ -186,22 +186,7 @@ fn spec(plan: &Plan) -> PlanSpec {
         id: plan.id.clone(),
         repo: plan.repo.clone(),
         paths: plan.paths.clone(),
-        exclusions: Exclusions {
-            exclude: plan.exclude.clone(),
-            iexclude: plan.iexclude.clone(),
-            exclude_file: plan.exclude_file.clone(),
-            iexclude_file: plan.iexclude_file.clone(),
-            exclude_if_present: plan.exclude_if_present.clone(),
-            larger_than: plan.exclude_larger_than.map(|size| size.0),
-            caches: match plan.exclude_caches {
-                true => Caches::LeftOut,
-                false => Caches::Saved,
-            },
-            file_systems: match plan.one_file_system {
-                true => FileSystems::One,
-                false => FileSystems::All,
-            },
-        },
+        exclusions: exclusions(plan),
         dump: plan.stdin.as_ref().map(|stdin| DumpSpec {
             script: Script { argv: stdin.argv.clone(), env: Vec::new(), timeout: Duration::MAX },
             name: stdin.name.clone(),
@@ -215,6 +200,26 @@ fn spec(plan: &Plan) -> PlanSpec {
             host: plan.host.clone(),
         },
         tuning: plan.tuning,
+    }
+}
+
+/// What restic is told to leave out.
+pub(in crate::daemon) fn exclusions(plan: &Plan) -> Exclusions {
+    Exclusions {
+        exclude: plan.exclude.clone(),
+        iexclude: plan.iexclude.clone(),
+        exclude_file: plan.exclude_file.clone(),
+        iexclude_file: plan.iexclude_file.clone(),
+        exclude_if_present: plan.exclude_if_present.clone(),
+        larger_than: plan.exclude_larger_than.map(|size| size.0),
+        caches: match plan.exclude_caches {
+            true => Caches::LeftOut,
+            false => Caches::Saved,
+        },
+        file_systems: match plan.one_file_system {
+            true => FileSystems::One,
+            false => FileSystems::All,
+        },
     }
 }
 

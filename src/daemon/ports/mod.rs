@@ -16,7 +16,7 @@ mod repos;
 mod runs;
 
 pub use catalogue::LiveCatalogue;
-pub(in crate::daemon) use catalogue::disabled_reason;
+pub(in crate::daemon) use catalogue::{disabled_reason, exclusions};
 pub use home::Home;
 pub use journal::StoredHistory;
 pub use owed::Backlog;

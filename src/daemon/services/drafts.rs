@@ -5,11 +5,13 @@
 
 mod checking;
 mod folder;
+mod measuring;
 mod timing;
 mod visible;
 mod weighing;
 
 use super::asker::Asker;
+use super::stream::{Answers, streamed};
 use super::{grants, plans, refuse, repos, revision};
 use crate::api::draft_service_server::DraftService;
 use crate::api::{self, CheckedDraft, Written};
@@ -70,6 +72,13 @@ impl DraftService for Service {
     async fn folder(&self, request: Request<api::FolderRequest>) -> Answer<api::Folder> {
         let request = request.into_inner();
         super::blocking(move || folder::list(&request)).await.map(Response::new)
+    }
+
+    type MeasureStream = Answers<api::Measured>;
+
+    async fn measure(&self, request: Request<api::MeasureRequest>) -> Answer<Self::MeasureStream> {
+        let plan = measuring::drafted(request.into_inner())?;
+        Ok(streamed(|outlet| measuring::measure(plan, outlet)))
     }
 
     async fn written(&self, request: Request<api::WrittenRequest>) -> Answer<Written> {

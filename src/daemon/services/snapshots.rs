@@ -7,6 +7,7 @@ mod listing;
 mod named;
 mod paths;
 mod restoring;
+mod room;
 mod search;
 mod selection;
 mod shelf;
@@ -46,6 +47,7 @@ impl SnapshotService for Service {
     type FindStream = Answers<api::Match>;
     type DiffStream = Answers<api::DiffRecord>;
     type DumpStream = Answers<api::DumpChunk>;
+    type RoomStream = Answers<api::RestoreRoom>;
     type RehearseStream = Answers<api::RehearsalRecord>;
 
     async fn list(&self, request: Request<ListSnapshotsRequest>) -> Answer<Self::ListStream> {
@@ -68,6 +70,10 @@ impl SnapshotService for Service {
 
     async fn dump(&self, request: Request<api::DumpRequest>) -> Answer<Self::DumpStream> {
         dumping::dump(&self.node, request.into_inner()).await
+    }
+
+    async fn room(&self, request: Request<api::RestoreRequest>) -> Answer<Self::RoomStream> {
+        room::room(&self.node, request.into_inner()).await
     }
 
     async fn rehearse(

@@ -19,9 +19,11 @@ export function isIn(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }
 
-/** Whether a pattern names one path and nothing else. */
-export function isWhole(pattern: string): boolean {
-  return pattern.startsWith('/') && !/[*?[\]\\$]/.test(pattern);
+/** The one path that a pattern names; undefined where it names others too. `\` makes the character
+ *  after it stand for itself. */
+export function whole(pattern: string): string | undefined {
+  if (!pattern.startsWith('/') || /[*?[]/.test(pattern.replace(/\\./g, ''))) return undefined;
+  return plain(pattern.replace(/\\(.)/g, '$1'));
 }
 
 /** A whole path as it is compared: `/home/` is `/home`. */
@@ -31,11 +33,11 @@ export function plain(path: string): string {
 
 /** A path that is left out by its name; characters that a pattern reads otherwise are escaped. */
 export function pattern(path: string): string {
-  return path.replace(/[*?[\]\\]/g, '\\$&').replaceAll('$', '$$$$');
+  return path.replace(/[*?[\]\\]/g, '\\$&');
 }
 
 export function taken(path: string, { paths, exclude }: Taking): Taken {
-  const out = exclude.filter(isWhole).map(plain);
+  const out = exclude.flatMap((each) => whole(each) ?? []);
   if (out.some((each) => isIn(path, each))) return 'off';
   const inside = (each: string) => each !== path && isIn(each, path);
   if (paths.some((each) => isIn(path, plain(each)))) return out.some(inside) ? 'mix' : 'on';
@@ -44,14 +46,18 @@ export function taken(path: string, { paths, exclude }: Taking): Taken {
 
 /** What is left out above it: it can only be taken again together with that. */
 export function outWith(path: string, { exclude }: Taking): string | undefined {
-  return exclude.filter(isWhole).find((each) => plain(each) !== path && isIn(path, plain(each)));
+  const outside = (one: string | undefined) => one !== undefined && one !== path && isIn(path, one);
+  return exclude.find((each) => outside(whole(each)));
 }
 
 /** With `path` if it was not or only in part taken, else without. */
 export function toggled(path: string, taking: Taking): Taking {
   const state = taken(path, taking);
   const paths = taking.paths.filter((each) => !isIn(plain(each), path));
-  const exclude = taking.exclude.filter((each) => !isWhole(each) || !isIn(plain(each), path));
+  const exclude = taking.exclude.filter((each) => {
+    const one = whole(each);
+    return one === undefined || !isIn(one, path);
+  });
   const isCovered = paths.some((each) => isIn(path, plain(each)));
   if (state !== 'on') return { paths: isCovered ? paths : [...paths, path].sort(), exclude };
   return { paths, exclude: isCovered ? [...exclude, pattern(path)] : exclude };

@@ -186,6 +186,17 @@ export const browser = {
     thisFolder: 'all of this folder',
   },
 
+  room: {
+    looking: 'Looking whether there is room …',
+    so: (needed: string, free: string) => `${needed} so far; ${free} are free there …`,
+    without: 'Start without looking',
+    short: (needed: string, free: string, folder: string) =>
+      `Up to ${needed} would be written, and ${folder} has ${free} free. Choose another folder, or restore less.`,
+    locked: (folder: string) =>
+      `The daemon’s user may not write into ${folder}. Choose another folder, or let it.`,
+    anyway: 'Restore anyway',
+  },
+
   rehearsal: {
     title: 'Dry run: nothing was written',
     askTitle: (target: string) => `Overwrite files in ${target}?`,

@@ -25,6 +25,20 @@ export const editor = {
   nothingOut: 'Nothing is left out.',
   removePattern: (pattern: string) => `Remove ${pattern}`,
   isNew: 'new',
+
+  measured: {
+    saved: (files: number, whole: boolean) =>
+      `in ${plural(files, { one: 'file', other: 'files' })}${whole ? '' : ' at least'}`,
+    out: (bytes: string, files: number) =>
+      `${bytes} left out, in ${plural(files, { one: 'file', other: 'files' })}`,
+    unreadable: (n: number) =>
+      `${plural(n, { one: 'folder or file', other: 'folders or files' })} may not be read`,
+    cut: 'There is more than was counted.',
+    nothing: 'leaves out nothing now',
+    pattern: (bytes: string, files: number) =>
+      `${bytes} in ${plural(files, { one: 'file', other: 'files' })}`,
+    example: (path: string) => `Such as ${path}`,
+  },
   ignoreCase: 'in any case',
   oneFileSystem: 'Stay on one file system',
   excludeCaches: 'Leave out caches',

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/api/v1/draft.proto.
  */
 export const file_holdfast_api_v1_draft: GenFile = /*@__PURE__*/
-  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZHJhZnQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSJTChBDaGVja1BsYW5SZXF1ZXN0Ei0KBHBsYW4YASABKAsyHy5ob2xkZmFzdC5hcGkudjEuQWRkUGxhblJlcXVlc3QSEAoIZXhpc3RpbmcYAiABKAgiaAoQQ2hlY2tSZXBvUmVxdWVzdBItCgRyZXBvGAEgASgLMh8uaG9sZGZhc3QuYXBpLnYxLkFkZFJlcG9SZXF1ZXN0EhAKCGV4aXN0aW5nGAIgASgIEhMKC2Vudl9yZW1vdmVkGAMgAygJIk0KDENoZWNrZWREcmFmdBIvCghwcm9ibGVtcxgBIAMoCzIdLmhvbGRmYXN0LmFwaS52MS5GaWVsZFByb2JsZW0SDAoEdG9tbBgCIAEoCSJOCgxGaWVsZFByb2JsZW0SDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRITCgZyZW1lZHkYAyABKAlIAIgBAUIJCgdfcmVtZWR5IokBCg9TY2hlZHVsZVJlcXVlc3QSEAoIc2NoZWR1bGUYASABKAkSFgoJdGltZV96b25lGAIgASgJSACIAQESFQoIaml0dGVyX3MYAyABKARIAYgBARIRCgRwbGFuGAQgASgJSAKIAQFCDAoKX3RpbWVfem9uZUILCglfaml0dGVyX3NCBwoFX3BsYW4irAEKDVNjaGVkdWxlV29yZHMSDQoFd29yZHMYASABKAkSEQoJbmV4dF9ydW5zGAIgAygJEhoKDWxvbmdlc3RfZ2FwX3MYAyABKARIAIgBARIRCgRub3RlGAQgASgJSAGIAQESLwoIcHJvYmxlbXMYBSADKAsyHS5ob2xkZmFzdC5hcGkudjEuRmllbGRQcm9ibGVtQhAKDl9sb25nZXN0X2dhcF9zQgcKBV9ub3RlIl0KEFJldGVudGlvblJlcXVlc3QSEQoEcGxhbhgBIAEoCUgAiAEBEhEKBHJlcG8YAiABKAlIAYgBARIRCglyZXRlbnRpb24YAyABKAlCBwoFX3BsYW5CBwoFX3JlcG8ilgEKEFJldGVudGlvblByZXZpZXcSMAoJc25hcHNob3RzGAEgAygLMh0uaG9sZGZhc3QuYXBpLnYxLktlcHRTbmFwc2hvdBIMCgRrZXB0GAIgASgNEhEKCWZvcmdvdHRlbhgDIAEoDRIvCghwcm9ibGVtcxgEIAMoCzIdLmhvbGRmYXN0LmFwaS52MS5GaWVsZFByb2JsZW0iWgoMS2VwdFNuYXBzaG90EisKCHNuYXBzaG90GAEgASgLMhkuaG9sZGZhc3QuYXBpLnYxLlNuYXBzaG90EgwKBGZhdGUYAiABKAkSDwoHcmVhc29ucxgDIAMoCSJyCghSZXBvVGVzdBIKCgJvaxgBIAEoCBINCgVzdGF0ZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhMKBnJlbWVkeRgEIAEoCUgAiAEBEhEKBGd1aWQYBSABKAlIAYgBAUIJCgdfcmVtZWR5QgcKBV9ndWlkIlQKDlZpc2libGVSZXF1ZXN0EiYKBmdyYW50cxgBIAMoCzIWLmhvbGRmYXN0LmFwaS52MS5HcmFudBIRCgRwZWVyGAIgASgJSACIAQFCBwoFX3BlZXIipwEKClZpc2liaWxpdHkSLAoFcGxhbnMYASADKAsyHS5ob2xkZmFzdC5hcGkudjEuVmlzaWJsZVRoaW5nEiwKBXJlcG9zGAIgAygLMh0uaG9sZGZhc3QuYXBpLnYxLlZpc2libGVUaGluZxIMCgR0ZXh0GAMgASgJEi8KCHByb2JsZW1zGAQgAygLMh0uaG9sZGZhc3QuYXBpLnYxLkZpZWxkUHJvYmxlbSIvCgxWaXNpYmxlVGhpbmcSCgoCaWQYASABKAkSEwoLcGVybWlzc2lvbnMYAiADKAkiWgoNRm9sZGVyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBmhpZGRlbhgCIAEoCBISCgVhZnRlchgDIAEoCUgAiAEBEg0KBWxpbWl0GAQgASgNQggKBl9hZnRlciJTCgZGb2xkZXISDAoEcGF0aBgBIAEoCRItCgdlbnRyaWVzGAIgAygLMhwuaG9sZGZhc3QuYXBpLnYxLkZvbGRlckVudHJ5EgwKBG1vcmUYAyABKAgiVwoLRm9sZGVyRW50cnkSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhEKBHNpemUYAyABKARIAIgBARIQCghyZWFkYWJsZRgEIAEoCEIHCgVfc2l6ZSJICg5Xcml0dGVuUmVxdWVzdBIRCgRwbGFuGAEgASgJSACIAQESEQoEcmVwbxgCIAEoCUgBiAEBQgcKBV9wbGFuQgcKBV9yZXBvIuYBCgdXcml0dGVuEi0KBHBsYW4YASABKAsyHy5ob2xkZmFzdC5hcGkudjEuQWRkUGxhblJlcXVlc3QSLQoEcmVwbxgCIAEoCzIfLmhvbGRmYXN0LmFwaS52MS5BZGRSZXBvUmVxdWVzdBIQCghyZXZpc2lvbhgDIAEoCRITCgtzZWNyZXRzX3NldBgEIAMoCRIVCg1zdGRpbl9jb21tYW5kGAggAygJEhEKCXJlYWRfb25seRgFIAEoCBITCgZyZWFzb24YBiABKAlIAIgBARIMCgR0b21sGAcgASgJQgkKB19yZWFzb24y6QQKDERyYWZ0U2VydmljZRJNCglDaGVja1BsYW4SIS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tQbGFuUmVxdWVzdBodLmhvbGRmYXN0LmFwaS52MS5DaGVja2VkRHJhZnQSTQoJQ2hlY2tSZXBvEiEuaG9sZGZhc3QuYXBpLnYxLkNoZWNrUmVwb1JlcXVlc3QaHS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tlZERyYWZ0EkwKCFNjaGVkdWxlEiAuaG9sZGZhc3QuYXBpLnYxLlNjaGVkdWxlUmVxdWVzdBoeLmhvbGRmYXN0LmFwaS52MS5TY2hlZHVsZVdvcmRzElEKCVJldGVudGlvbhIhLmhvbGRmYXN0LmFwaS52MS5SZXRlbnRpb25SZXF1ZXN0GiEuaG9sZGZhc3QuYXBpLnYxLlJldGVudGlvblByZXZpZXcSSAoIVGVzdFJlcG8SIS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tSZXBvUmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5SZXBvVGVzdBJHCgdWaXNpYmxlEh8uaG9sZGZhc3QuYXBpLnYxLlZpc2libGVSZXF1ZXN0GhsuaG9sZGZhc3QuYXBpLnYxLlZpc2liaWxpdHkSQQoGRm9sZGVyEh4uaG9sZGZhc3QuYXBpLnYxLkZvbGRlclJlcXVlc3QaFy5ob2xkZmFzdC5hcGkudjEuRm9sZGVyEkQKB1dyaXR0ZW4SHy5ob2xkZmFzdC5hcGkudjEuV3JpdHRlblJlcXVlc3QaGC5ob2xkZmFzdC5hcGkudjEuV3JpdHRlbmIGcHJvdG8z", [file_holdfast_api_v1_api]);
+  fileDesc("Chtob2xkZmFzdC9hcGkvdjEvZHJhZnQucHJvdG8SD2hvbGRmYXN0LmFwaS52MSJTChBDaGVja1BsYW5SZXF1ZXN0Ei0KBHBsYW4YASABKAsyHy5ob2xkZmFzdC5hcGkudjEuQWRkUGxhblJlcXVlc3QSEAoIZXhpc3RpbmcYAiABKAgiaAoQQ2hlY2tSZXBvUmVxdWVzdBItCgRyZXBvGAEgASgLMh8uaG9sZGZhc3QuYXBpLnYxLkFkZFJlcG9SZXF1ZXN0EhAKCGV4aXN0aW5nGAIgASgIEhMKC2Vudl9yZW1vdmVkGAMgAygJIk0KDENoZWNrZWREcmFmdBIvCghwcm9ibGVtcxgBIAMoCzIdLmhvbGRmYXN0LmFwaS52MS5GaWVsZFByb2JsZW0SDAoEdG9tbBgCIAEoCSJOCgxGaWVsZFByb2JsZW0SDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRITCgZyZW1lZHkYAyABKAlIAIgBAUIJCgdfcmVtZWR5IokBCg9TY2hlZHVsZVJlcXVlc3QSEAoIc2NoZWR1bGUYASABKAkSFgoJdGltZV96b25lGAIgASgJSACIAQESFQoIaml0dGVyX3MYAyABKARIAYgBARIRCgRwbGFuGAQgASgJSAKIAQFCDAoKX3RpbWVfem9uZUILCglfaml0dGVyX3NCBwoFX3BsYW4irAEKDVNjaGVkdWxlV29yZHMSDQoFd29yZHMYASABKAkSEQoJbmV4dF9ydW5zGAIgAygJEhoKDWxvbmdlc3RfZ2FwX3MYAyABKARIAIgBARIRCgRub3RlGAQgASgJSAGIAQESLwoIcHJvYmxlbXMYBSADKAsyHS5ob2xkZmFzdC5hcGkudjEuRmllbGRQcm9ibGVtQhAKDl9sb25nZXN0X2dhcF9zQgcKBV9ub3RlIl0KEFJldGVudGlvblJlcXVlc3QSEQoEcGxhbhgBIAEoCUgAiAEBEhEKBHJlcG8YAiABKAlIAYgBARIRCglyZXRlbnRpb24YAyABKAlCBwoFX3BsYW5CBwoFX3JlcG8ilgEKEFJldGVudGlvblByZXZpZXcSMAoJc25hcHNob3RzGAEgAygLMh0uaG9sZGZhc3QuYXBpLnYxLktlcHRTbmFwc2hvdBIMCgRrZXB0GAIgASgNEhEKCWZvcmdvdHRlbhgDIAEoDRIvCghwcm9ibGVtcxgEIAMoCzIdLmhvbGRmYXN0LmFwaS52MS5GaWVsZFByb2JsZW0iWgoMS2VwdFNuYXBzaG90EisKCHNuYXBzaG90GAEgASgLMhkuaG9sZGZhc3QuYXBpLnYxLlNuYXBzaG90EgwKBGZhdGUYAiABKAkSDwoHcmVhc29ucxgDIAMoCSJyCghSZXBvVGVzdBIKCgJvaxgBIAEoCBINCgVzdGF0ZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhMKBnJlbWVkeRgEIAEoCUgAiAEBEhEKBGd1aWQYBSABKAlIAYgBAUIJCgdfcmVtZWR5QgcKBV9ndWlkIlQKDlZpc2libGVSZXF1ZXN0EiYKBmdyYW50cxgBIAMoCzIWLmhvbGRmYXN0LmFwaS52MS5HcmFudBIRCgRwZWVyGAIgASgJSACIAQFCBwoFX3BlZXIipwEKClZpc2liaWxpdHkSLAoFcGxhbnMYASADKAsyHS5ob2xkZmFzdC5hcGkudjEuVmlzaWJsZVRoaW5nEiwKBXJlcG9zGAIgAygLMh0uaG9sZGZhc3QuYXBpLnYxLlZpc2libGVUaGluZxIMCgR0ZXh0GAMgASgJEi8KCHByb2JsZW1zGAQgAygLMh0uaG9sZGZhc3QuYXBpLnYxLkZpZWxkUHJvYmxlbSIvCgxWaXNpYmxlVGhpbmcSCgoCaWQYASABKAkSEwoLcGVybWlzc2lvbnMYAiADKAkiWgoNRm9sZGVyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBmhpZGRlbhgCIAEoCBISCgVhZnRlchgDIAEoCUgAiAEBEg0KBWxpbWl0GAQgASgNQggKBl9hZnRlciJTCgZGb2xkZXISDAoEcGF0aBgBIAEoCRItCgdlbnRyaWVzGAIgAygLMhwuaG9sZGZhc3QuYXBpLnYxLkZvbGRlckVudHJ5EgwKBG1vcmUYAyABKAgiVwoLRm9sZGVyRW50cnkSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhEKBHNpemUYAyABKARIAIgBARIQCghyZWFkYWJsZRgEIAEoCEIHCgVfc2l6ZSI/Cg5NZWFzdXJlUmVxdWVzdBItCgRwbGFuGAEgASgLMh8uaG9sZGZhc3QuYXBpLnYxLkFkZFBsYW5SZXF1ZXN0IsABCghNZWFzdXJlZBImCgVzYXZlZBgBIAEoCzIXLmhvbGRmYXN0LmFwaS52MS5BbW91bnQSKQoIbGVmdF9vdXQYAiABKAsyFy5ob2xkZmFzdC5hcGkudjEuQW1vdW50EjIKCHBhdHRlcm5zGAMgAygLMiAuaG9sZGZhc3QuYXBpLnYxLk1lYXN1cmVkUGF0dGVybhISCgp1bnJlYWRhYmxlGAQgASgEEgwKBGRvbmUYBSABKAgSCwoDY3V0GAYgASgIIiYKBkFtb3VudBINCgVmaWxlcxgBIAEoBBINCgVieXRlcxgCIAEoBCKQAQoPTWVhc3VyZWRQYXR0ZXJuEg8KB3BhdHRlcm4YASABKAkSEAoIYW55X2Nhc2UYAiABKAgSDwoHbWF0Y2hlcxgDIAEoBBInCgZhbW91bnQYBCABKAsyFy5ob2xkZmFzdC5hcGkudjEuQW1vdW50EhQKB2V4YW1wbGUYBSABKAlIAIgBAUIKCghfZXhhbXBsZSJICg5Xcml0dGVuUmVxdWVzdBIRCgRwbGFuGAEgASgJSACIAQESEQoEcmVwbxgCIAEoCUgBiAEBQgcKBV9wbGFuQgcKBV9yZXBvIuYBCgdXcml0dGVuEi0KBHBsYW4YASABKAsyHy5ob2xkZmFzdC5hcGkudjEuQWRkUGxhblJlcXVlc3QSLQoEcmVwbxgCIAEoCzIfLmhvbGRmYXN0LmFwaS52MS5BZGRSZXBvUmVxdWVzdBIQCghyZXZpc2lvbhgDIAEoCRITCgtzZWNyZXRzX3NldBgEIAMoCRIVCg1zdGRpbl9jb21tYW5kGAggAygJEhEKCXJlYWRfb25seRgFIAEoCBITCgZyZWFzb24YBiABKAlIAIgBARIMCgR0b21sGAcgASgJQgkKB19yZWFzb24ysgUKDERyYWZ0U2VydmljZRJNCglDaGVja1BsYW4SIS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tQbGFuUmVxdWVzdBodLmhvbGRmYXN0LmFwaS52MS5DaGVja2VkRHJhZnQSTQoJQ2hlY2tSZXBvEiEuaG9sZGZhc3QuYXBpLnYxLkNoZWNrUmVwb1JlcXVlc3QaHS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tlZERyYWZ0EkwKCFNjaGVkdWxlEiAuaG9sZGZhc3QuYXBpLnYxLlNjaGVkdWxlUmVxdWVzdBoeLmhvbGRmYXN0LmFwaS52MS5TY2hlZHVsZVdvcmRzElEKCVJldGVudGlvbhIhLmhvbGRmYXN0LmFwaS52MS5SZXRlbnRpb25SZXF1ZXN0GiEuaG9sZGZhc3QuYXBpLnYxLlJldGVudGlvblByZXZpZXcSSAoIVGVzdFJlcG8SIS5ob2xkZmFzdC5hcGkudjEuQ2hlY2tSZXBvUmVxdWVzdBoZLmhvbGRmYXN0LmFwaS52MS5SZXBvVGVzdBJHCgdWaXNpYmxlEh8uaG9sZGZhc3QuYXBpLnYxLlZpc2libGVSZXF1ZXN0GhsuaG9sZGZhc3QuYXBpLnYxLlZpc2liaWxpdHkSQQoGRm9sZGVyEh4uaG9sZGZhc3QuYXBpLnYxLkZvbGRlclJlcXVlc3QaFy5ob2xkZmFzdC5hcGkudjEuRm9sZGVyEkcKB01lYXN1cmUSHy5ob2xkZmFzdC5hcGkudjEuTWVhc3VyZVJlcXVlc3QaGS5ob2xkZmFzdC5hcGkudjEuTWVhc3VyZWQwARJECgdXcml0dGVuEh8uaG9sZGZhc3QuYXBpLnYxLldyaXR0ZW5SZXF1ZXN0GhguaG9sZGZhc3QuYXBpLnYxLldyaXR0ZW5iBnByb3RvMw", [file_holdfast_api_v1_api]);
 
 /**
  * @generated from message holdfast.api.v1.CheckPlanRequest
@@ -516,6 +516,138 @@ export const FolderEntrySchema: GenMessage<FolderEntry> = /*@__PURE__*/
   messageDesc(file_holdfast_api_v1_draft, 15);
 
 /**
+ * @generated from message holdfast.api.v1.MeasureRequest
+ */
+export type MeasureRequest = Message<"holdfast.api.v1.MeasureRequest"> & {
+  /**
+   * of which only paths and exclusions are looked at
+   *
+   * @generated from field: holdfast.api.v1.AddPlanRequest plan = 1;
+   */
+  plan?: AddPlanRequest | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.MeasureRequest.
+ * Use `create(MeasureRequestSchema)` to create a new message.
+ */
+export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_draft, 16);
+
+/**
+ * @generated from message holdfast.api.v1.Measured
+ */
+export type Measured = Message<"holdfast.api.v1.Measured"> & {
+  /**
+   * @generated from field: holdfast.api.v1.Amount saved = 1;
+   */
+  saved?: Amount | undefined;
+
+  /**
+   * @generated from field: holdfast.api.v1.Amount left_out = 2;
+   */
+  leftOut?: Amount | undefined;
+
+  /**
+   * in the order of exclude, exclude-file, iexclude, iexclude-file
+   *
+   * @generated from field: repeated holdfast.api.v1.MeasuredPattern patterns = 3;
+   */
+  patterns: MeasuredPattern[];
+
+  /**
+   * folders and files that the daemon's user may not look at
+   *
+   * @generated from field: uint64 unreadable = 4;
+   */
+  unreadable: bigint;
+
+  /**
+   * nothing more comes
+   *
+   * @generated from field: bool done = 5;
+   */
+  done: boolean;
+
+  /**
+   * and not all was looked at: there is too much
+   *
+   * @generated from field: bool cut = 6;
+   */
+  cut: boolean;
+};
+
+/**
+ * Describes the message holdfast.api.v1.Measured.
+ * Use `create(MeasuredSchema)` to create a new message.
+ */
+export const MeasuredSchema: GenMessage<Measured> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_draft, 17);
+
+/**
+ * @generated from message holdfast.api.v1.Amount
+ */
+export type Amount = Message<"holdfast.api.v1.Amount"> & {
+  /**
+   * @generated from field: uint64 files = 1;
+   */
+  files: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message holdfast.api.v1.Amount.
+ * Use `create(AmountSchema)` to create a new message.
+ */
+export const AmountSchema: GenMessage<Amount> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_draft, 18);
+
+/**
+ * @generated from message holdfast.api.v1.MeasuredPattern
+ */
+export type MeasuredPattern = Message<"holdfast.api.v1.MeasuredPattern"> & {
+  /**
+   * @generated from field: string pattern = 1;
+   */
+  pattern: string;
+
+  /**
+   * @generated from field: bool any_case = 2;
+   */
+  anyCase: boolean;
+
+  /**
+   * files and folders; what is in a folder counts in `amount`
+   *
+   * @generated from field: uint64 matches = 3;
+   */
+  matches: bigint;
+
+  /**
+   * @generated from field: holdfast.api.v1.Amount amount = 4;
+   */
+  amount?: Amount | undefined;
+
+  /**
+   * a path that it leaves out
+   *
+   * @generated from field: optional string example = 5;
+   */
+  example?: string | undefined;
+};
+
+/**
+ * Describes the message holdfast.api.v1.MeasuredPattern.
+ * Use `create(MeasuredPatternSchema)` to create a new message.
+ */
+export const MeasuredPatternSchema: GenMessage<MeasuredPattern> = /*@__PURE__*/
+  messageDesc(file_holdfast_api_v1_draft, 19);
+
+/**
  * @generated from message holdfast.api.v1.WrittenRequest
  */
 export type WrittenRequest = Message<"holdfast.api.v1.WrittenRequest"> & {
@@ -535,7 +667,7 @@ export type WrittenRequest = Message<"holdfast.api.v1.WrittenRequest"> & {
  * Use `create(WrittenRequestSchema)` to create a new message.
  */
 export const WrittenRequestSchema: GenMessage<WrittenRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_api_v1_draft, 16);
+  messageDesc(file_holdfast_api_v1_draft, 20);
 
 /**
  * @generated from message holdfast.api.v1.Written
@@ -595,7 +727,7 @@ export type Written = Message<"holdfast.api.v1.Written"> & {
  * Use `create(WrittenSchema)` to create a new message.
  */
 export const WrittenSchema: GenMessage<Written> = /*@__PURE__*/
-  messageDesc(file_holdfast_api_v1_draft, 17);
+  messageDesc(file_holdfast_api_v1_draft, 21);
 
 /**
  * @generated from service holdfast.api.v1.DraftService
@@ -668,6 +800,17 @@ export const DraftService: GenService<{
     methodKind: "unary";
     input: typeof FolderRequestSchema;
     output: typeof FolderSchema;
+  },
+  /**
+   * What a plan with these paths would save now and what each exclusion leaves out of it, by restic's
+   * rules: what is known so far, several times a second, to the end.
+   *
+   * @generated from rpc holdfast.api.v1.DraftService.Measure
+   */
+  measure: {
+    methodKind: "server_streaming";
+    input: typeof MeasureRequestSchema;
+    output: typeof MeasuredSchema;
   },
   /**
    * The current form of a plan or repo with everything that is written of it, and its revision.

@@ -1,0 +1,105 @@
+//! Whether there is room for a restore, before anything is written.
+//!
+//! Of a whole snapshot newer versions of restic know the bytes; everything else is listed and added up.
+
+use super::super::stream::{Answers, Outlet, Stop, streamed};
+use super::super::{blocking, refuse};
+use super::{named, paths, restoring};
+use crate::api::{RestoreRequest, RestoreRoom};
+use crate::daemon::Node;
+use crate::job::RestoreRequest as Wish;
+use crate::restic::{Depth, EntryKind, Listing};
+use rustix::fs::{Access, access, statvfs};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tonic::{Response, Status};
+
+/// How often what is known so far is told.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
+
+pub(super) async fn room(
+    node: &Arc<Node>,
+    request: RestoreRequest,
+) -> Result<Response<Answers<RestoreRoom>>, Status> {
+    let wish = restoring::wish(node, request).await?;
+    let target = wish.target().to_owned();
+    let place = blocking(move || place(&target)).await?;
+    let size = whole_size(node, &wish).await?;
+    let node = Arc::clone(node);
+    Ok(streamed(move |outlet| async move {
+        match size {
+            Some(bytes) => outlet.send(RestoreRoom { bytes, done: true, ..place }).await,
+            None => add_up(&node, &wish, place, &outlet).await,
+        }
+    }))
+}
+
+/// What is known of the folder, or of the nearest one above it that is there.
+fn place(target: &Path) -> Result<RestoreRoom, Status> {
+    let is_there = |folder: &&Path| std::fs::symlink_metadata(folder).is_ok();
+    let folder = target.ancestors().find(is_there).unwrap_or(Path::new("/"));
+    let about = statvfs(folder).map_err(|error| {
+        let message = format!("{}: {error}", folder.display());
+        refuse::not_now("file", message, "choose another folder")
+    })?;
+    Ok(RestoreRoom {
+        folder: folder.to_string_lossy().into_owned(),
+        is_there: folder == target,
+        writable: access(folder, Access::WRITE_OK).is_ok(),
+        free: about.f_bavail.saturating_mul(about.f_frsize),
+        ..RestoreRoom::default()
+    })
+}
+
+/// What restic says of the whole, where that is wanted and it does.
+async fn whole_size(node: &Node, wish: &Wish) -> Result<Option<u64>, Status> {
+    if !(wish.paths.is_empty() && wish.include.is_empty()) {
+        return Ok(None);
+    }
+    let (snapshot, repo) = (wish.snapshot.as_str().to_owned(), Some(wish.repo.to_string()));
+    let name = crate::api::SnapshotName { snapshot, repo, ..Default::default() };
+    Ok(named::find(node, &name).await?.snapshot.size)
+}
+
+/// What matches a pattern is known to restic only: all below the paths is the most that it can be.
+async fn add_up(
+    node: &Node,
+    wish: &Wish,
+    place: RestoreRoom,
+    outlet: &Outlet<RestoreRoom>,
+) -> Result<(), Stop> {
+    let paths = if wish.paths.is_empty() { vec!["/".to_owned()] } else { wish.paths.clone() };
+    let listing = Listing { snapshot: wish.snapshot.clone(), paths, depth: Depth::All };
+    let mut entries = node.engine.ls(&wish.repo, listing).await.map_err(refuse::job)?;
+    let (mut files, mut bytes, mut told) = (0_u64, 0_u64, Instant::now());
+    while let Some(entry) = entries.next().await {
+        let entry = entry.map_err(refuse::job)?;
+        let is_wanted =
+            wish.paths.is_empty() || wish.paths.iter().any(|path| paths::is_in(&entry.path, path));
+        if is_wanted && entry.kind == EntryKind::File {
+            files += 1;
+            bytes = bytes.saturating_add(entry.size.unwrap_or(0));
+        }
+        if told.elapsed() >= TOLD_EVERY {
+            told = Instant::now();
+            outlet.send(RestoreRoom { bytes, files: Some(files), ..place.clone() }).await?;
+        }
+    }
+    outlet.send(RestoreRoom { bytes, files: Some(files), done: true, ..place }).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_yet_has_the_room_of_what_is_above_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = place(folder.path()).unwrap();
+        assert!(there.is_there && there.writable && there.free > 0, "{there:?}");
+        let new = place(&folder.path().join("a/b")).unwrap();
+        assert_eq!((new.is_there, new.folder), (false, there.folder));
+    }
+}
