@@ -119,6 +119,7 @@ const planEditor = [
 
 const repo = [
   main('repo', 'home:/m/nas/repo/vault'),
+  page('repo-sizes', 'home:/m/nas/repo/vault?table=1', 'at Size'),
   page('repo-members', 'home:/m/nas/repo/vault', 'at Shared with'),
   page('repo-own', 'home:/m/nas/repo/private'),
   page('repo-received', 'home:/m/nas/repo/offsite-web'),

@@ -105,8 +105,9 @@ export const repoWords = {
     restored: 'Restored',
     snapshots: 'Snapshots',
     when: 'When',
-    asTable: 'As a table',
-    ratio: (times: string) => `${times} bytes restored for each that is stored`,
+    table: 'Show as table',
+    chart: 'Show as chart',
+    ratio: (times: string) => `restored is ${times} × stored`,
   },
 
   members: {
