@@ -98,7 +98,7 @@ const planEditor = [
     'home:/m/nas/plan/new',
     'type Name = letters',
     'press Create plan',
-    'see to be corrected',
+    'see to correct',
     'key Control+Home',
   ),
   page('plan-edit-more', 'home:/m/nas/plan/photos/edit', 'press More'),
