@@ -109,7 +109,6 @@ export const plan = {
     browse: 'Browse',
     changed: (n: string) => `${n} changed`,
     forget: 'goes at the next forget',
-    apart: (why: string) => `stays: ${why}`,
     more: (n: number) => `Show all ${n}`,
     empty: 'No snapshot yet',
     emptyWhat: 'The first good run makes one.',

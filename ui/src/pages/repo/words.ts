@@ -97,6 +97,7 @@ export const repoWords = {
   size: {
     title: 'Size',
     newest: 'newest snapshots, restored',
+    each: 'Every measurement',
     measured: 'Last measured',
     none: 'Not measured yet.',
     measure: 'Measure now',
@@ -192,10 +193,11 @@ export const repoWords = {
   forget: {
     title: (repo: string) => `What forget would do in ${repo}`,
     reading: 'Reading the snapshots',
-    keep: 'stays',
-    forget: 'goes',
-    apart: 'apart',
+    of: (machine: string, plan: string) => `${machine} / ${plan}`,
+    rule: (rule: string) => `Retention: ${rule}`,
     sum: (stay: number, go: number) => `${snapshots(go)} would go, ${stay} stay.`,
+    staying: (n: number) =>
+      `${plural(n, { one: 'snapshot that stays', other: 'snapshots that stay' })}, and why`,
     act: (n: number) => `Delete ${snapshots(n)}`,
     nothing: 'Nothing would go.',
     typedFor: 'delete them',
