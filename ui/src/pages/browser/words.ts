@@ -10,7 +10,7 @@ export const browser = {
   items,
   files,
   snapshots,
-  crumb: 'snapshots',
+  crumb: 'Snapshots',
   title: (what: string, when: string) => `${what}, as of ${when}`,
   acts: {
     copyId: 'Copy the snapshot id',
@@ -85,6 +85,9 @@ export const browser = {
     version: 'Version',
     searching: 'Looking through all snapshots',
     noVersions: 'No other snapshot has it.',
+    changed: 'Changed',
+    saved: 'Saved',
+    inSnapshotOf: 'in the snapshot of',
     same: (n: number) => `the same in ${snapshots(n)}`,
     this: 'this one',
     text: 'Text of the file',
