@@ -10,7 +10,7 @@ export {
   timeOfDay,
   withMoments,
 } from './moment';
-export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
+export { bytes, count, exactBytes, percent, rate, shortId, shortKey } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
 export { shown, told } from './shown';
