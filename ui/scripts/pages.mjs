@@ -66,7 +66,7 @@ const machine = [
   page('machine-viewer-why', 'viewer:/m/nas', 'focus New plan'),
   { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
-  page('machine-test', 'home:/m/cabin', 'press Test'),
+  page('machine-test', 'home:/m/cabin', 'press Test connection'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
   page('machine-unknown', 'home:/m/nobody'),
 ];
@@ -137,9 +137,9 @@ const repo = [
   page('repo-unlock-all', 'home:/m/nas/repo/vault', 'press All locks'),
   page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
   page('repo-share-folder', 'home:/m/nas/repo/private', 'press Share'),
-  page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
-  page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
-  page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
+  page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention …'),
+  page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command …'),
+  page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove …'),
   main('repo-edit', 'home:/m/nas/repo/vault/edit'),
   page('repo-new', 'home:/m/nas/repo/new'),
   page(

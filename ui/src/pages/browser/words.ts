@@ -30,7 +30,7 @@ export const browser = {
   noneWhat: 'A snapshot is there after the first backup.',
   runNow: 'Run now',
   started: (plan: string) => `${plan} is waiting to run.`,
-  open: 'Open',
+  open: 'Open operation',
 
   list: {
     title: 'Snapshots',
@@ -204,7 +204,7 @@ export const browser = {
     cancelWhat: 'What has been written stays; the rest is not restored.',
     cancelKeep: 'Keep restoring',
     again: 'Restore something else',
-    open: 'Open the operation',
+    open: 'Open operation',
     progress: 'Progress of the restore',
   },
 

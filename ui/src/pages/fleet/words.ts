@@ -66,8 +66,8 @@ export const fleet = {
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
-    notWithdrawn: (name: string, why: string) => `${name} is not taken back: ${why}.`,
-    open: 'Open',
+    notWithdrawn: (name: string, why: string) => `${name} is not withdrawn: ${why}.`,
+    open: 'Open operation',
     notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
   },
   needs: {
@@ -106,7 +106,7 @@ export const fleet = {
     test: 'Test connection',
     log: 'Open log',
     resume: 'Resume',
-    open: 'Open',
+    open: (many: number) => (many === 1 ? 'Open plan' : 'Open machine'),
     started: (what: string) => `${what} runs.`,
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,

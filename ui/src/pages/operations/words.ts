@@ -63,7 +63,7 @@ export const ops = {
   cancel: {
     button: 'Cancel',
     title: (what: string) => `Cancel ${what}?`,
-    act: 'Cancel it',
+    act: (kind: string) => `Cancel ${kind.toLowerCase()}`,
     keep: 'Let it run',
     backup:
       'restic is interrupted and unlocks. No snapshot is made; what was sent stays in the repo and need not be sent again.',

@@ -148,7 +148,7 @@ export const plan = {
     remove: 'Remove …',
   },
   did: {
-    open: 'Open',
+    open: 'Open operation',
     paused: (name: string) => `${name} is paused.`,
     pausedUntil: (name: string, when: string) => `${name} is paused until ${when}.`,
     resumed: (name: string) => `${name} runs by its schedule again.`,
