@@ -88,14 +88,14 @@ for (const screen of SCREENS) {
       await onNas.open('/m/laptop/plan/video');
       await tab.getByRole('button', { name: 'Run now', exact: true }).first().click();
       await tab.getByRole('button', { name: /^Cancel backup/ }).click();
-      await tab.getByRole('button', { name: 'Cancel it' }).click();
+      await tab.getByRole('dialog').getByRole('button', { name: 'Cancel backup' }).click();
       await told(tab, 'is being cancelled');
       await until('it is cancelled', async () =>
         (await laptop.list('ops', '--plan', 'video')).some(({ status }) => status === 'cancelled'),
       );
     });
 
-    test('away, it is asked once it is back, or not: it is taken back', async () => {
+    test('away, it is asked once it is back, or not: it is withdrawn', async () => {
       const { tab } = onNas;
       await laptop.kill();
       await onNas.open('/m/laptop');
@@ -111,7 +111,7 @@ for (const screen of SCREENS) {
       await all.getByRole('link', { name: 'on laptop' }).waitFor();
       await clear(tab, 'peers for which something waits');
       await onNas.open('/m/laptop');
-      await waiting.getByRole('button', { name: 'Take back: Backup of photos' }).click();
+      await waiting.getByRole('button', { name: 'Withdraw: Backup of photos' }).click();
       await waiting.waitFor({ state: 'detached' });
 
       await row.getByRole('button', { name: /Run now/ }).click();

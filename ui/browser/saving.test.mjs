@@ -167,7 +167,7 @@ test('a run: seen to move, cancelled, and followed by Fleet without a reload', a
   await tab.getByRole('button', { name: 'Cancel backup' }).click();
   await tab.getByText('No snapshot is made').waitFor();
   await clear(tab, 'cancel is asked');
-  await tab.getByRole('button', { name: 'Cancel it' }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Cancel backup' }).click();
   await told(tab, 'is being cancelled');
   await bar.waitFor({ state: 'detached' });
   await tab

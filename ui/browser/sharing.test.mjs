@@ -40,8 +40,11 @@ for (const screen of SCREENS) {
     test('a repo is shared, and a token made for who takes it', async () => {
       const { tab } = onNas;
       await onNas.open(HUB);
-      await tab.getByRole('button', { name: 'Share', exact: true }).click();
-      await tab.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+      await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
+      await tab
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Share vault', exact: true })
+        .click();
       await part(tab, 'Shared with').getByText('No peer may take repos from here').waitFor();
       await onNas.open('/peers/token');
       const dialog = tab.getByRole('dialog');
@@ -104,9 +107,9 @@ for (const screen of SCREENS) {
       const { tab: there } = onLaptop;
       await onLaptop.open(MEMBER);
       await mark(there);
-      await tab.getByRole('button', { name: 'Un-share' }).click();
+      await tab.getByRole('button', { name: 'Un-share vault' }).click();
       const dialog = tab.getByRole('dialog', { name: 'Un-share vault?' });
-      const act = dialog.getByRole('button', { name: 'Un-share' });
+      const act = dialog.getByRole('button', { name: 'Un-share vault' });
       await clear(tab, 'un-sharing is asked');
       await act.click();
       await part(tab, 'Shared with').waitFor({ state: 'detached' });
@@ -129,8 +132,11 @@ for (const screen of SCREENS) {
       await there.getByRole('alert').getByText('Plan photos is disabled').waitFor();
       assert.ok(existsSync(join(nas.folder, 'vault', 'config')), 'nothing is deleted');
 
-      await tab.getByRole('button', { name: 'Share', exact: true }).click();
-      await tab.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+      await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
+      await tab
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Share vault', exact: true })
+        .click();
       await member().getByText('Taken').waitFor();
       await there.getByText('It does not run.').waitFor({ state: 'detached' });
       await there.getByRole('button', { name: 'Run now' }).first().click();

@@ -8,6 +8,7 @@ import {
   exact,
   exactBytes,
   moment,
+  momentWithin,
   percent,
   rate,
   sentence,
@@ -48,6 +49,13 @@ describe('age', () => {
 });
 
 describe('moment', () => {
+  test('never breaks, and has no capital within a sentence', () => {
+    expect(moment('2026-11-20T00:07:00Z', NOW, BERLIN)).not.toContain(' ');
+    expect(moment('2025-12-14T10:00:00Z', NOW, BERLIN)).not.toContain(' ');
+    expect(plain(momentWithin('2026-11-21T00:03:00Z', NOW, BERLIN))).toBe('today 01:03');
+    expect(plain(momentWithin('2026-11-20T00:07:00Z', NOW, BERLIN))).toBe('Fri 20 Nov 01:07');
+  });
+
   test.each([
     ['2026-11-21T00:03:00Z', 'Today 01:03'],
     ['2026-11-20T23:30:00Z', 'Today 00:30'],

@@ -52,7 +52,7 @@ describe('an operation that waits', () => {
     const dialog = document.querySelector('dialog');
     expect(dialog?.textContent).toContain('Cancel backup of nas / documents?');
     expect(dialog?.textContent).toContain('It has not begun');
-    button('Cancel it')?.click();
+    button('Cancel backup')?.click();
     await vi.waitFor(() => expect(cancelled).toEqual(['op-1']));
     await vi.waitFor(() => expect(document.querySelector('dialog')).toBeNull());
   });

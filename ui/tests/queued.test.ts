@@ -19,7 +19,7 @@ test('of all peers, each row says whose it is and leads there', async () => {
   expect(third?.textContent, 'who is no peer any more has its own name').toContain('on desktop');
   expect(third?.querySelector('button')).toBeNull();
 
-  button(page, 'Take back: Backup of cameras on hut').click();
+  button(page, 'Withdraw: Backup of cameras on hut').click();
   await reads(page, /^Waiting for peers(?!.*cameras)/);
   expect(lastAsked('CommandService.withdraw')).toMatchObject({ id: '4f'.repeat(16) });
 });

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { AddRepoRequestSchema } from '$/gen/holdfast/api/v1/api_pb';
 import { pasted, withPasted } from '$/pages/repo-editor/env';
-import { changed, fieldOf, fieldsOf, givesPassword } from '$/pages/repo-editor/form';
+import { changed, fieldOf, fieldsOf } from '$/pages/repo-editor/form';
 import { unreadable, upkeepRequest } from '$/pages/repo-editor/upkeep';
 
 const written = (upkeep: object) => fieldsOf(create(AddRepoRequestSchema, { upkeep }));
@@ -100,11 +100,4 @@ describe('pasted variables', () => {
       { name: 'C', value: 'kept' },
     ]);
   });
-});
-
-test('a password out of a command is not sent: it is not taken over HTTP', () => {
-  const secrets = { secret: 'pass show vault', env: [], removed: [] };
-  expect(givesPassword({ ...secrets, source: 'command' })).toBe(false);
-  expect(givesPassword({ ...secrets, source: 'keep' })).toBe(false);
-  expect(givesPassword({ ...secrets, source: 'file' })).toBe(true);
 });

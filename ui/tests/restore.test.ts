@@ -6,7 +6,7 @@ import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
 import { findRequest, isNarrowed, searchOf } from '$/pages/browser/find';
 import { modeText } from '$/pages/browser/mode';
 import { compared, grouped, groupOf, named } from '$/pages/browser/groups';
-import { byName, versions } from '$/pages/browser/matches';
+import { around, byName, versions } from '$/pages/browser/matches';
 import {
   absolute,
   downloadUrl,
@@ -159,6 +159,13 @@ describe('matches', () => {
   ];
   it('are one name with its newest snapshot', () => {
     expect(byName(all)).toMatchObject([{ path: '/a', snapshots: 3, newest: { snapshot: '3' } }]);
+  });
+  it('show their match, however long the name is', () => {
+    const name = 'DSC_4471, from the camera import of summer 2019.NEF';
+    expect(around(name, 'dsc')).toBe(name);
+    expect(around(name, ' Summer ')).toBe('…a import of summer 2019.NEF');
+    expect(around('letter.txt', 'txt')).toBe('letter.txt');
+    expect(around(name, '*.NEF')).toBe(name);
   });
   it('are versions where size or time differ', () => {
     expect(versions(all, '/a').map(({ snapshots }) => snapshots.length)).toEqual([2, 1]);

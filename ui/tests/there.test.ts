@@ -58,7 +58,7 @@ describe('asked for', () => {
   test('it runs, and is opened from the toast', async () => {
     await keep({ keyId: keyOf('desktop'), name: 'desktop' }, { kind: 'check', repo: 'scratch' });
     expect(newest()?.text).toBe('desktop / scratch: check runs.');
-    expect(newest()?.action?.word).toBe('Open');
+    expect(newest()?.action?.word).toBe('Open operation');
   });
 
   test('of a machine that is away it waits, and is taken back from the toast', async () => {

@@ -1,7 +1,17 @@
 export { age, secondsBetween, span } from './age';
 export { between } from './days';
-export { ahead, day, exact, isoDay, moment, ownZone, timeOfDay, withMoments } from './moment';
-export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
+export {
+  ahead,
+  day,
+  exact,
+  isoDay,
+  moment,
+  momentWithin,
+  ownZone,
+  timeOfDay,
+  withMoments,
+} from './moment';
+export { bytes, count, exactBytes, percent, rate, shortId, shortKey } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
 export { shown, told } from './shown';

@@ -1,4 +1,5 @@
-// When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told.
+// When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told. Never
+// broken over two lines.
 import { LOCALE } from './locale';
 import { NBSP } from './spaces';
 import { away } from './age';
@@ -85,8 +86,8 @@ export function timeOfDay(at: string | Date, zone?: string): string {
 export function day(at: string | Date, now: number, zone?: string): string {
   const then = parts(new Date(at), zone);
   if (then.year !== parts(new Date(now), zone).year)
-    return `${then.day} ${then.month} ${then.year}`;
-  return `${then.weekday} ${then.day} ${then.month}`;
+    return [then.day, then.month, then.year].join(NBSP);
+  return [then.weekday, then.day, then.month].join(NBSP);
 }
 
 /** `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`. */
@@ -98,11 +99,16 @@ export function moment(at: string | Date, now: number, zone?: string): string {
   return `${day(at, now, zone)}${NBSP}${then.hour}:${then.minute}`;
 }
 
+/** `today 01:03`, and all others alike: within a sentence. */
+export function momentWithin(at: string | Date, now: number, zone?: string): string {
+  return moment(at, now, zone).replace(/^Today/, 'today');
+}
+
 const STAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)/g;
 
 /** A sentence of the daemon with the times in it as they are written everywhere. */
 export function withMoments(text: string, now: number): string {
-  return text.replace(STAMP, (stamp) => moment(stamp, now).replace(/^Today/, 'today'));
+  return text.replace(STAMP, (stamp) => momentWithin(stamp, now));
 }
 
 /** What is ahead: `in 23 min`, `Sun 03:15`, `Fri 4 Dec 01:00`; `now` for what is due. */

@@ -206,6 +206,16 @@ export const words = {
       version: 'Version',
     } as Record<string, string>,
     skipped: 'not tried',
+    broke: {
+      url: () => 'It cannot be reached from here.',
+      dns: () => 'Its name leads nowhere.',
+      tcp: (port) => (port ? `No answer on port ${port}.` : 'No answer.'),
+      tls: () => 'No secure connection is made.',
+      http2: () => 'What answers is not a holdfast instance.',
+      identity: () => 'It does not prove who it is.',
+      grants: () => 'The link is refused.',
+      version: () => 'The two versions do not fit.',
+    } as Record<string, (port: string) => string>,
   },
 
   save: {

@@ -11,7 +11,7 @@ export const browser = {
   files,
   snapshots,
   tags: (tags: string[]) => `Tags: ${tags.join(', ')}`,
-  crumb: 'snapshots',
+  crumb: 'Snapshots',
   title: (what: string, when: string) => `${what}, as of ${when}`,
   acts: {
     copyId: 'Copy the snapshot id',
@@ -31,7 +31,7 @@ export const browser = {
   noneWhat: 'A snapshot is there after the first backup.',
   runNow: 'Run now',
   started: (plan: string) => `${plan} is waiting to run.`,
-  open: 'Open',
+  open: 'Open operation',
 
   list: {
     title: 'Snapshots',
@@ -91,6 +91,9 @@ export const browser = {
     version: 'Version',
     searching: 'Looking through all snapshots',
     noVersions: 'No other snapshot has it.',
+    changed: 'Changed',
+    saved: 'Saved',
+    inSnapshotOf: 'in the snapshot of',
     same: (n: number) => `the same in ${snapshots(n)}`,
     this: 'this one',
     text: 'Text of the file',
@@ -229,7 +232,7 @@ export const browser = {
     cancelWhat: 'What has been written stays; the rest is not restored.',
     cancelKeep: 'Keep restoring',
     again: 'Restore something else',
-    open: 'Open the operation',
+    open: 'Open operation',
     progress: 'Progress of the restore',
   },
 

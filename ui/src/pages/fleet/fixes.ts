@@ -46,7 +46,7 @@ export function fixOf(rows: Row[]): Fix | undefined {
       return { kind, role: 'viewer', word: words.log, href: logOf(row) };
     default:
       // `enable`, and what a newer daemon may say: its page shows what can be done.
-      return { kind, role: 'viewer', word: words.open, href: row.planHref };
+      return { kind, role: 'viewer', word: words.openPlan, href: row.planHref };
   }
 }
 

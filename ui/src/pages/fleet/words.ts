@@ -67,8 +67,8 @@ export const fleet = {
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
-    notWithdrawn: (name: string, why: string) => `${name} is not taken back: ${why}.`,
-    open: 'Open',
+    notWithdrawn: (name: string, why: string) => `${name} is not withdrawn: ${why}.`,
+    open: 'Open operation',
     notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
   },
   needs: {
@@ -109,7 +109,16 @@ export const fleet = {
     test: 'Test connection',
     log: 'Open log',
     resume: 'Resume',
-    open: 'Open',
+    openPlan: 'Open plan',
+    openMachine: 'Open machine',
+    openKind: {
+      repo: 'Open repo',
+      peer: 'Open peer',
+      history: 'Open peer',
+      operation: 'Open operation',
+    } as Record<string, string>,
+    openSettings: 'Open settings',
+    showPlans: 'Show plans',
     started: (what: string) => `${what} runs.`,
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,

@@ -3,7 +3,7 @@ import { listed, plural } from '$/messages';
 
 export const joinWords = {
   crumb: 'Peers',
-  here: 'join',
+  here: 'Join',
   title: 'Join another machine',
   titleOf: (name: string) => `Join ${name}`,
   lede: 'Nothing is granted and the token is not used before you press Join.',

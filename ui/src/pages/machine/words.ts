@@ -183,7 +183,7 @@ export const machine = {
     file: 'Config file',
   },
   acts: {
-    test: 'Test',
+    test: 'Test connection',
     pause: 'Pause all',
     resume: 'Resume all',
     newPlan: 'New plan',

@@ -75,7 +75,7 @@ export const ops = {
   cancel: {
     button: 'Cancel',
     title: (what: string) => `Cancel ${what}?`,
-    act: 'Cancel it',
+    act: (kind: string) => `Cancel ${kind.toLowerCase()}`,
     keep: 'Let it run',
     keepWaiting: 'Let it wait',
     waiting: 'It has not begun, and will not. What its schedule has due later still runs.',

@@ -38,7 +38,7 @@ export const peerWords = {
   since: 'since',
   whatToDo: 'What to do',
 
-  open: 'Open',
+  open: (peer: string) => `Open ${peer}`,
   test: 'Test connection',
   testing: 'Testing…',
   testAgain: 'Test again',
@@ -96,10 +96,8 @@ export const peerWords = {
     sent: (name: string) => `sent; ${name} has not answered yet`,
     refused: (name: string, reason: string, remedy: string) =>
       `${name} did not do it: ${reason}. ${sentence(remedy)}`.trim(),
-    withdraw: 'Take back',
-    putAway: 'Put away',
-    withdrawOne: (what: string, refused: boolean) =>
-      refused ? `Put away: ${what}` : `Take back: ${what}`,
+    withdraw: 'Withdraw',
+    withdrawOne: (what: string) => `Withdraw: ${what}`,
   },
   refusals: 'Refused',
   refusalsWhat: 'asked to be let in since the daemon started, and were not',
@@ -129,7 +127,7 @@ export const onePeer = {
   },
   role: {
     'known-host': (here: string) => `${here} dials it`,
-    'authorized-client': (here: string) => `it dials ${here}`,
+    'authorized-client': (here: string) => `It dials ${here}`,
   } as Record<string, (here: string) => string>,
   itMay: (peer: string) => `${peer} may, here`,
   itMayWhat: 'decided here; takes effect at once',
@@ -200,6 +198,7 @@ export const onePeer = {
 
   removeAsk: (peer: string) => `Remove ${peer}?`,
   removeFor: 'remove it',
+  removeKeep: 'Keep it',
   removeStops: 'It is told, its session is closed, and its key is refused from now on.',
   removeKeeps: 'Its history stays here, nothing is deleted on either side.',
   removePlans: (plans: string[]) =>

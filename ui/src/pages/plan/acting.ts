@@ -3,11 +3,11 @@ import { api } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
+import { momentWithin } from '$/format';
 import type { AddPlanRequest } from '$/gen/holdfast/api/v1/api_pb';
 import { clock, overview } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from '../fleet/rows';
-import { when } from './lede';
 import { plan as words } from './words';
 
 const did = words.did;
@@ -21,7 +21,7 @@ export async function pause(row: Row, until?: string): Promise<void> {
   await api.plans.pause({ plan: row.plan.id, until });
   const name = fullName(row);
   toasts.show({
-    text: until ? did.pausedUntil(name, when(until, clock.now)) : did.paused(name),
+    text: until ? did.pausedUntil(name, momentWithin(until, clock.now)) : did.paused(name),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => resume(row, false) },
@@ -48,7 +48,7 @@ export async function snooze(row: Row, until?: string): Promise<void> {
   await setSnooze(row, until);
   const name = fullName(row);
   toasts.show({
-    text: until ? did.snoozed(name, when(until, clock.now)) : did.woken(name),
+    text: until ? did.snoozed(name, momentWithin(until, clock.now)) : did.woken(name),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => setSnooze(row, before) },

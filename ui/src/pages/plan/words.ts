@@ -109,7 +109,6 @@ export const plan = {
     browse: 'Browse',
     changed: (n: string) => `${n} changed`,
     forget: 'goes at the next forget',
-    apart: (why: string) => `stays: ${why}`,
     more: (n: number) => `Show all ${n}`,
     empty: 'No snapshot yet',
     emptyWhat: 'The first good run makes one.',
@@ -151,7 +150,7 @@ export const plan = {
     remove: 'Remove …',
   },
   did: {
-    open: 'Open',
+    open: 'Open operation',
     paused: (name: string) => `${name} is paused.`,
     pausedUntil: (name: string, when: string) => `${name} is paused until ${when}.`,
     resumed: (name: string) => `${name} runs by its schedule again.`,

@@ -108,6 +108,7 @@ export const repoWords = {
   size: {
     title: 'Size',
     newest: 'newest snapshots, restored',
+    each: 'Every measurement',
     measured: 'Last measured',
     none: 'Not measured yet.',
     measure: 'Measure now',
@@ -116,8 +117,9 @@ export const repoWords = {
     restored: 'Restored',
     snapshots: 'Snapshots',
     when: 'When',
-    asTable: 'As a table',
-    ratio: (times: string) => `${times} bytes restored for each that is stored`,
+    table: 'Show as table',
+    chart: 'Show as chart',
+    ratio: (times: string) => `restored is ${times} × stored`,
   },
 
   members: {
@@ -161,20 +163,20 @@ export const repoWords = {
 
   acts: {
     check: 'Check now',
-    prune: 'Prune',
+    prune: (repo: string) => `Prune ${repo}`,
     stats: 'Measure',
     index: 'List the snapshots again',
-    forget: 'Forget by its retention…',
+    forget: 'Forget by its retention …',
     noForget: 'it has none of its own: each plan forgets by its own',
-    unlock: 'Unlock…',
-    command: 'Run a restic command…',
-    share: 'Share',
-    unshare: 'Un-share',
+    unlock: 'Unlock …',
+    command: 'Run a restic command …',
+    share: (repo: string) => `Share ${repo}`,
+    unshare: (repo: string) => `Un-share ${repo}`,
     edit: 'Edit',
-    remove: 'Remove…',
+    remove: 'Remove …',
     init: 'Initialise',
     started: (kind: string, repo: string) => `${kind} of ${repo} was started.`,
-    open: 'Open',
+    open: 'Open operation',
     pruneTitle: (repo: string) => `Prune ${repo}?`,
     pruneWhat:
       'Data that no snapshot needs is removed for good. Snapshots stay. It can take long, and backups of other machines wait.',
@@ -197,7 +199,7 @@ export const repoWords = {
 
   share: {
     title: (repo: string) => `Share ${repo}?`,
-    act: 'Share',
+    act: (repo: string) => `Share ${repo}`,
     what: 'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
     peers: 'Peers',
     nobody: 'No peer is known yet: it is sent to those that may take it once they are paired.',
@@ -219,10 +221,11 @@ export const repoWords = {
   forget: {
     title: (repo: string) => `What forget would do in ${repo}`,
     reading: 'Reading the snapshots',
-    keep: 'stays',
-    forget: 'goes',
-    apart: 'apart',
+    of: (machine: string, plan: string) => `${machine} / ${plan}`,
+    rule: (rule: string) => `Retention: ${rule}`,
     sum: (stay: number, go: number) => `${snapshots(go)} would go, ${stay} stay.`,
+    staying: (n: number) =>
+      `${plural(n, { one: 'snapshot that stays', other: 'snapshots that stay' })}, and why`,
     act: (n: number) => `Delete ${snapshots(n)}`,
     nothing: 'Nothing would go.',
     typedFor: 'delete them',
@@ -232,6 +235,6 @@ export const repoWords = {
     title: (repo: string) => `A restic command in ${repo}`,
     label: 'Subcommand and arguments',
     hint: 'Such as: list locks. Location and password are those of the repo; what it prints is in the operation.',
-    run: 'Run it',
+    run: 'Run command',
   },
 };

@@ -100,6 +100,8 @@ export const settingsWords = {
     file: 'config.json of Backrest',
     fileHint:
       'Often ~/.config/backrest/config.json. It holds passwords: it goes to this machine only.',
+    choose: 'Choose the file',
+    noFile: 'No file is chosen.',
     preview: 'Show what it becomes',
     reading: 'Reading…',
     translated: (n: number) => plural(n, { one: 'thing taken over', other: 'things taken over' }),
