@@ -89,3 +89,44 @@ export function cell(what: Outcome, x: number, width: number, height: number): S
       ];
   }
 }
+
+/** The cells of a row, each `step` from the one before, as one path for every class: a long table
+ *  of strips is then some elements for each of its rows instead of twenty. */
+export function drawn(
+  cells: Outcome[],
+  { width, height, step }: { width: number; height: number; step: number },
+): [name: string, path: string][] {
+  const paths = new Map<string, string>();
+  cells.forEach((what, i) => {
+    for (const shape of cell(what, i * step, width, height))
+      paths.set(shape.class, (paths.get(shape.class) ?? '') + path(shape));
+  });
+  return [...paths];
+}
+
+/** As SVG draws a rect or a circle: from the upper left corner, clockwise. */
+function path(shape: Shape): string {
+  const y = shortest(shape.y);
+  if (shape.kind === 'line') return `M${shortest(shape.x)} ${y}v${shortest(shape.height)}`;
+  if (shape.kind === 'dot') {
+    const r = shape.round;
+    return `M${shortest(shape.x + r)} ${y}${arc(r, -r, r)}${arc(r, -r, -r)}${arc(r, r, -r)}${arc(r, r, r)}z`;
+  }
+  const r = Math.min(shape.round, shape.width / 2, shape.height / 2);
+  const across = shortest(shape.width - 2 * r);
+  const down = shortest(shape.height - 2 * r);
+  return (
+    `M${shortest(shape.x + r)} ${y}h${across}${arc(r, r, r)}v${down}${arc(r, -r, r)}` +
+    `h${-across}${arc(r, -r, -r)}v${-down}${arc(r, r, -r)}z`
+  );
+}
+
+/** A quarter of a circle, clockwise. */
+function arc(radius: number, dx: number, dy: number): string {
+  return `a${shortest(radius)} ${shortest(radius)} 0 0 1 ${shortest(dx)} ${shortest(dy)}`;
+}
+
+/** Hundredths of a pixel are not seen. */
+function shortest(length: number): number {
+  return Math.round(length * 100) / 100;
+}
