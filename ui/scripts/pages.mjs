@@ -46,6 +46,7 @@ const fleet = [
   page('fleet-limited', 'limited:/'),
   page('fleet-viewer', 'viewer:/'),
   page('fleet-filtered', 'home:/?state=stale,failing'),
+  page('fleet-gaps', 'home:/?gaps=yes'),
   page('fleet-no-match', 'home:/?q=nothing-like-it'),
   page('fleet-snooze', 'home:/', 'menu Snooze'),
   page('fleet-unlock', 'home:/', 'press Unlock and run'),

@@ -239,6 +239,8 @@ export const words = {
     copies: (n: number) => (n >= 3 ? '3 copies' : 'fewer than 3 copies'),
     kinds: (n: number) => (n >= 2 ? '2 kinds of storage' : 'one kind of storage'),
     offSite: (n: number) => (n >= 1 ? 'off-site copy' : 'no off-site copy'),
+    proven: 'restore proven within 90 d',
+    unproven: 'restore not proven within 90 d',
     unknown: '3-2-1 unknown',
   },
 };

@@ -82,7 +82,7 @@ export function isOutOfSight(machine: Machine): boolean {
   return machine.state === 'offline' || machine.state === 'connecting';
 }
 
-/** What is chosen in the address: states, text, and whether only gaps of 3-2-1 are shown. */
+/** What is chosen in the address: states, text, and whether only gaps of 3-2-1 and of its proof are shown. */
 export interface Filter {
   states: PlanState[];
   text: string;
@@ -107,6 +107,9 @@ export function filtered(all: Row[], filter: Filter): Row[] {
   );
 }
 
+/** As the coverage counts them: a plan that nothing was restored from is a gap as well. */
 function hasGap({ copies }: FleetPlan): boolean {
-  return copies !== undefined && (copies.copies < 3 || copies.kinds < 2 || copies.offSite < 1);
+  if (copies === undefined) return false;
+  const { kinds, offSite, restoreProven } = copies;
+  return copies.copies < 3 || kinds < 2 || offSite < 1 || !restoreProven;
 }
