@@ -37,3 +37,15 @@ export async function settled(): Promise<void> {
 
 export const textOf = (element: Element | null) =>
   (element?.textContent ?? '').replace(/\s+/g, ' ').trim();
+
+/** Presses the button or link of that name, as it is read out. */
+export function press(within: Element, name: string): void {
+  const all = [...within.querySelectorAll<HTMLElement>('button, a')];
+  const bare = (text: string | null) => text?.replace(/\s/g, '');
+  const found = all.find((each) =>
+    [each.textContent, each.getAttribute('aria-label')].some((text) => bare(text) === bare(name)),
+  );
+  if (!found) throw new Error(`no ${name} among ${all.map(textOf).join(', ')}`);
+  found.click();
+  flushSync();
+}

@@ -158,6 +158,15 @@ export const words = {
     typeName: (name: string, act: string) => ({ before: 'Type ', name, after: ` to ${act}` }),
   },
 
+  unlock: {
+    title: (repo: string) => `Unlock ${repo}?`,
+    act: (repo: string) => `Unlock ${repo}`,
+    keep: 'Keep the lock',
+    what: 'Locks whose process is known to be gone are removed.',
+    whatAgain: 'Locks whose process is known to be gone are removed, and what failed runs again.',
+    living:
+      'A lock whose holder may still be working stays: nothing that is being written is harmed.',
+  },
   copy: { copy: 'Copy', copied: 'Copied' },
   toast: { undo: 'Undo', dismiss: 'Dismiss', region: 'Messages' },
   menuButton: 'More actions',

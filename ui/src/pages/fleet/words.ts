@@ -111,13 +111,6 @@ export const fleet = {
     queued: (what: string) => `${what} runs once its machine is back.`,
     resumed: (what: string) => `${what} is resumed.`,
   },
-  unlock: {
-    title: (repo: string) => `Unlock ${repo}?`,
-    act: (repo: string) => `Unlock ${repo}`,
-    keep: 'Keep the lock',
-    what: 'Locks whose process is gone are removed, and the backup runs again.',
-    living: 'A lock that a living process holds stays: nothing that is being written is harmed.',
-  },
   table: {
     title: 'All plans',
     matching: (n: number, all: number) => `${n} of ${plans(all)}`,

@@ -47,9 +47,6 @@ export const repoWords = {
     locked: (by: string) => `${by} holds a lock.`,
     lockedWhat: 'Backups go on; forget, prune and check wait.',
     unlock: (repo: string) => `Unlock ${repo}`,
-    unlockTitle: (repo: string) => `Unlock ${repo}?`,
-    unlockWhat: 'Locks whose process is known to be gone are removed.',
-    unlockLiving: 'A lock whose holder may still be working stays.',
     unlockAll: 'All locks',
     unlockAllTitle: (repo: string) => `Remove every lock of ${repo}?`,
     unlockAllWhat:
