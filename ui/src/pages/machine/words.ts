@@ -144,8 +144,6 @@ export const machine = {
     } as Record<string, string>,
     only: (what: string) => `only ${what}`,
     but: (what: string) => `all but ${what}`,
-    sends: (from: string, to: string) => `: ${from} sends it, ${to} takes it`,
-    maySend: (from: string, to: string) => `: ${from} sends it, ${to} may take it`,
   },
   config: {
     title: 'Configuration',
