@@ -15,8 +15,7 @@ const repos = [
   create(RepoSchema, { id: 'vault', shared: true }),
   create(RepoSchema, { id: 'private' }),
 ];
-const peer = (fields: object) =>
-  create(PeerSchema, { instance: 'web-2', keyId: 'k', ...fields });
+const peer = (fields: object) => create(PeerSchema, { instance: 'web-2', keyId: 'k', ...fields });
 
 test('what is sent is not said to be taken where the other side does not', () => {
   const [there] = pairs(peer({ grants: [vault] }), repos, 'web-2', 'nas');

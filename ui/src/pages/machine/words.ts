@@ -26,9 +26,12 @@ export const machine = {
     dials: (from: string, to: string) => `${from} dials ${to}.`,
     log: 'What you see here is what its own log says; it is changed there.',
     behind: 'The newest of its log has not arrived yet.',
-    offline: (name: string, when: string) =>
-      `${name} is out of sight. What you see is as of ${when}.`,
-    offlineNever: (name: string) => `${name} is out of sight.`,
+    /** How it stands with one that is not in sight. */
+    away: { refused: 'refused', incompatible: 'incompatible' } as Record<string, string>,
+    outOfSight: 'out of sight',
+    asOf: (name: string, stands: string, when: string) =>
+      `${name} is ${stands}. What you see is as of ${when}.`,
+    never: (name: string, stands: string) => `${name} is ${stands}.`,
   },
   facts: {
     label: 'This machine',
