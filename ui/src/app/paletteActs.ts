@@ -13,7 +13,7 @@ import { own, start } from '$/pages/repo/actions';
 import type { Found } from './palette';
 import { leave } from './session';
 import { preferences, THEMES } from './theme.svelte';
-import { machineParam, urls } from './urls';
+import { paramHere, urls } from './urls';
 
 type May = (role: Role) => boolean;
 
@@ -115,10 +115,4 @@ export function ownActs(user: string | undefined): Found[] {
   );
   if (user) found.push(act('sign out', words.menu.signOut, 'arrow', { run: leave }));
   return found;
-}
-
-/** This machine as in an address. */
-export function paramHere({ machines, instance }: Overview): string {
-  const here = machines.find((machine) => machine.here);
-  return here ? machineParam(here, machines) : instance;
 }

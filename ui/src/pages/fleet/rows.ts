@@ -19,6 +19,8 @@ export interface Row {
   snoozed: boolean;
   /** Needs somebody, and is not snoozed. */
   needs: boolean;
+  /** Its machine as in an address. */
+  param: string;
   planHref: string;
   machineHref: string;
 }
@@ -46,6 +48,7 @@ export function rows(overview: Overview, now: number): Row[] {
         allowed: plan.allowedAgeS === undefined ? undefined : Number(plan.allowedAgeS),
         snoozed,
         needs: planNeedsYou(plan) && !snoozed,
+        param,
         planHref: urls.plan(param, plan.id),
         machineHref: urls.machine(param),
       },
