@@ -168,7 +168,13 @@ export const words = {
       'A lock whose holder may still be working stays: nothing that is being written is harmed.',
   },
   copy: { copy: 'Copy', copied: 'Copied' },
-  toast: { undo: 'Undo', dismiss: 'Dismiss', region: 'Messages' },
+  toast: {
+    undo: 'Undo',
+    dismiss: 'Dismiss',
+    region: 'Messages',
+    failed: (what: string, why: string) => `${what} did not work. ${why}`,
+    again: 'Try again',
+  },
   menuButton: 'More actions',
   limited: {
     needs: (permission: string, machine: string) =>

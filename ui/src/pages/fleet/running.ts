@@ -1,5 +1,5 @@
 // A backup started from here, on this machine or on another.
-import { api, failure } from '$/api';
+import { api } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
@@ -47,13 +47,9 @@ export async function runNow(row: Row): Promise<void> {
   await overview().refresh();
 }
 
-async function withdraw(row: Row, id: string): Promise<void> {
+async function withdraw(id: string): Promise<void> {
   const { commands } = await import('$/api/commands');
-  try {
-    await commands.withdraw({ id });
-  } catch (thrown) {
-    toasts.show({ text: words.notWithdrawn(fullName(row), failure(thrown).message), tone: 'warn' });
-  }
+  await commands.withdraw({ id });
 }
 
 function tellQueued(row: Row, { id, state }: PeerCommand): void {
@@ -66,6 +62,6 @@ function tellQueued(row: Row, { id, state }: PeerCommand): void {
     text: words.queued(name, machine),
     icon: 'unseen',
     tone: 'off',
-    action: { word: common.toast.undo, run: () => withdraw(row, id) },
+    action: { word: common.toast.undo, run: () => withdraw(id) },
   });
 }

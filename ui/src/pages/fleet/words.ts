@@ -66,7 +66,6 @@ export const fleet = {
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
-    notWithdrawn: (name: string, why: string) => `${name} is not taken back: ${why}.`,
     open: 'Open',
     notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
   },
