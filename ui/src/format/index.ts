@@ -1,5 +1,16 @@
 export { age, secondsBetween, span } from './age';
-export { ahead, day, exact, isoDay, moment, ownZone, timeOfDay, withMoments } from './moment';
+export {
+  ahead,
+  aheadIn,
+  day,
+  exact,
+  isoDay,
+  moment,
+  momentIn,
+  ownZone,
+  timeOfDay,
+  withMoments,
+} from './moment';
 export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
