@@ -3,6 +3,7 @@ export {
   ahead,
   aheadIn,
   day,
+  dayBefore,
   exact,
   isoDay,
   moment,

@@ -89,6 +89,15 @@ export function day(at: string | Date, now: number, zone?: string): string {
   return `${then.weekday} ${then.day} ${then.month}`;
 }
 
+/** `Fri 20 Nov`: so many days before today, by the browser's calendar. */
+export function dayBefore(days: number, now: number): string {
+  const at = new Date(now);
+  // Noon is on every day, also on one that is an hour shorter.
+  at.setHours(12, 0, 0, 0);
+  at.setDate(at.getDate() - days);
+  return day(at, now);
+}
+
 /** `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`. */
 export function moment(at: string | Date, now: number, zone?: string): string {
   const then = parts(new Date(at), zone);

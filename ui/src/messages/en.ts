@@ -5,6 +5,18 @@ import { plural } from './plural';
 const plans = (n: number) => plural(n, { one: 'plan', other: 'plans' });
 const machines = (n: number) => plural(n, { one: 'machine', other: 'machines' });
 
+/** Of several days. */
+const outcomes = {
+  good: 'good',
+  warnings: 'with warnings',
+  failed: 'failed',
+  'some-failed': 'some failed',
+  missed: 'missed',
+  running: 'running',
+  idle: 'nothing due',
+  unseen: 'not seen',
+};
+
 export const words = {
   product: 'holdfast',
   title: (page: string, instance: string) =>
@@ -227,7 +239,6 @@ export const words = {
 
   strip: {
     days: (n: number) => `Last ${n} days`,
-    keys: 'arrow keys step through the days',
     good: 'good',
     warnings: 'good, with warnings',
     failed: 'failed',
@@ -236,16 +247,10 @@ export const words = {
     running: 'running',
     idle: 'nothing due',
     unseen: 'machine not seen',
-    count: {
-      good: 'good',
-      warnings: 'with warnings',
-      failed: 'failed',
-      'some-failed': 'some failed',
-      missed: 'missed',
-      running: 'running',
-      idle: 'nothing due',
-      unseen: 'not seen',
-    },
+    span: (from: string, to: string) => `${from} to ${to}`,
+    /** `12 good`, `1 missed (Fri 20 Nov)` */
+    counted: (many: number, what: keyof typeof outcomes, on: string[]) =>
+      `${many} ${outcomes[what]}${on.length > 0 ? ` (${on.join(', ')})` : ''}`,
     howToRead: 'How to read the strip',
     howToReadTick: 'How to read a tick',
   },

@@ -2,6 +2,7 @@
 import { isSnoozed } from '$/app/counts';
 import { machineParam, urls } from '$/app/urls';
 import { planNeedsYou, planState, rank, type PlanState } from '$/components/states';
+import { dayBefore } from '$/format';
 import type { Plan } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan, Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
@@ -54,6 +55,11 @@ export function rows(overview: Overview, now: number): Row[] {
       },
     ];
   });
+}
+
+/** The day of a cell of its strip: the last one is today. */
+export function dayOf({ fleet }: Row, cell: number, now: number): string {
+  return dayBefore(fleet.days.length - 1 - cell, now);
 }
 
 /** `laptop / home` */
