@@ -118,6 +118,7 @@ export const words = {
 
   keys: {
     title: 'Keyboard shortcuts',
+    off: 'Single keys are off: of these only Ctrl K does something. The menu of this machine turns them on.',
     rows: [
       ['g f', 'Fleet'],
       ['g o', 'Operations'],
