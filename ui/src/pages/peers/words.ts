@@ -29,6 +29,7 @@ export const peerWords = {
     weMayLabel: (here: string) => `${here} may, there: `,
     itMayLabel: (peer: string) => `${peer} may, here: `,
     version: 'Version',
+    versionIs: (version: string) => `version ${version}`,
     actions: 'Actions',
   },
   ago: 'ago',
@@ -114,6 +115,7 @@ export const onePeer = {
   notFound: (name: string) => `No peer is called ${name}`,
   notFoundWhat: 'It may have been removed or renamed.',
   toPeers: 'To Peers',
+  toMachine: 'Open its machine page',
   facts: {
     heard: 'Last heard',
     through: 'Through',
