@@ -1,13 +1,20 @@
 // A machine's page: where what is seen there comes from, and what would show more.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { home } from '$/fixtures/home';
 import { PeerSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { grantLine } from '$/components/grants';
+import { clock } from '$/live';
+import { rows } from '$/pages/fleet/rows';
 import Head from '$/pages/machine/Head.svelte';
+import PlansTable from '$/pages/machine/PlansTable.svelte';
 import { create } from '@bufbuild/protobuf';
-import { clear, drawn, lookingAs, textOf } from './drawn';
+import { clear, drawn, lookingAs, settled, textOf } from './drawn';
 
 beforeEach(() => lookingAs('home'));
-afterEach(clear);
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await clear();
+});
 
 const web2 = () => home().machines.find(({ instance }) => instance === 'web-2')!;
 
@@ -27,4 +34,48 @@ test.each([
   const line = via(state);
   expect(line.querySelector('use')?.getAttribute('href')).toBe(icon);
   expect(textOf(line)).toMatch(says);
+});
+
+const sees = { permission: 'read-operations', scopes: ['*'] };
+
+test('the line that grants more takes exceptions back first', () => {
+  expect(grantLine('nas', { permission: 'read-operations' })).toBe(
+    "holdfast peer grant nas 'read-operations=*'",
+  );
+  const anew =
+    "holdfast peer revoke nas read-operations && holdfast peer grant nas 'read-operations=*'";
+  for (const received of [
+    { ...sees, withExceptions: true },
+    { ...sees, scopes: ['*', '!plan:a'] },
+  ])
+    expect(grantLine('nas', { permission: 'read-operations' }, [received])).toBe(anew);
+});
+
+/** What the buttons below its plans copy. */
+async function lines(received: object[], shown: boolean): Promise<string[]> {
+  const copied: string[] = [];
+  const writeText = async (text: string) => void copied.push(text);
+  vi.stubGlobal('navigator', { clipboard: { writeText } });
+  const machine = { ...web2(), mayRun: false };
+  const peer = create(PeerSchema, { keyId: machine.keyId, grantsReceived: received });
+  const all = rows(home(), clock.now).filter((row) => row.fleet.keyId === machine.keyId);
+  const props = { machine, name: 'web-2', param: 'web-2', here: 'nas', peer };
+  const page = drawn(PlansTable, { ...props, plans: shown ? all : [] });
+  for (const button of page.querySelectorAll('button')) {
+    expect(textOf(button)).toBe('Copy the line for web-2');
+    button.click();
+  }
+  await settled();
+  return copied;
+}
+
+test('what a peer keeps to itself has the line that would grant it', async () => {
+  expect(await lines([{ ...sees, withExceptions: true }], true)).toEqual([
+    "holdfast peer revoke nas read-operations && holdfast peer grant nas 'read-operations=*'",
+    "holdfast peer grant nas 'run-operations=*'",
+  ]);
+  await clear();
+  expect(await lines([], false)).toEqual(["holdfast peer grant nas 'read-operations=*'"]);
+  await clear();
+  expect(await lines([sees], false)).toEqual([]);
 });

@@ -79,6 +79,7 @@ export const machine = {
     acts: 'Actions',
     run: 'Run now',
     hidden: (peer: string, here: string) => `${peer} does not show ${here} everything.`,
+    notRun: (peer: string, here: string) => `${peer} does not let ${here} start its plans.`,
     empty: 'No plan yet',
     emptyWhat: 'A plan says what is saved, where to and when.',
     unseen: (peer: string) => `${peer} shows no plan here.`,
