@@ -24,7 +24,9 @@ const frame = [
   page('frame-palette', 'home:/', 'key Control+k', 'type Find a machine = web'),
   page('frame-palette-acts', 'home:/', 'key Control+k', 'type Find a machine = vault'),
   page('frame-palette-viewer', 'viewer:/', 'key Control+k', 'type Find a machine = photos'),
-  page('frame-keys', 'home:/', 'menu You are on > Keyboard shortcuts'),
+  page('frame-keys', 'home:/', 'key ?'),
+  wide('frame-keys-menu', 'home:/', 'menu You are on > Keyboard shortcuts'),
+  phone('frame-keys-more', 'home:/', 'press More', 'menu You are on > Keyboard shortcuts'),
   phone('frame-more', 'home:/', 'press More'),
   page('frame-not-found', 'home:/nowhere'),
 ];

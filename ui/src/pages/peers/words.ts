@@ -24,6 +24,7 @@ export const peerWords = {
     peer: 'Peer',
     state: 'State',
     heard: 'Last heard',
+    heardLabel: 'last heard: ',
     itMay: 'It may, here',
     weMay: (here: string) => `${here} may, there`,
     weMayLabel: (here: string) => `${here} may, there: `,
