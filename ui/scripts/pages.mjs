@@ -27,6 +27,8 @@ const frame = [
   page('frame-palette-acts', 'home:/', 'key Control+k', 'type Find a machine = vault'),
   page('frame-palette-viewer', 'viewer:/', 'key Control+k', 'type Find a machine = photos'),
   page('frame-keys', 'home:/', 'key ?'),
+  wide('frame-keys-menu', 'home:/', 'menu You are on > Keyboard shortcuts'),
+  phone('frame-keys-more', 'home:/', 'press More', 'menu You are on > Keyboard shortcuts'),
   phone('frame-more', 'home:/', 'press More'),
   page('frame-not-found', 'home:/nowhere'),
 ];
@@ -48,6 +50,7 @@ const fleet = [
   page('fleet-limited', 'limited:/'),
   page('fleet-viewer', 'viewer:/'),
   page('fleet-filtered', 'home:/?state=stale,failing'),
+  page('fleet-gaps', 'home:/?gaps=yes'),
   page('fleet-no-match', 'home:/?q=nothing-like-it', 'at All plans'),
   page('fleet-snooze', 'home:/', 'menu Snooze'),
   page('fleet-snooze-until', 'home:/', 'menu Snooze > Until'),

@@ -68,7 +68,7 @@ test.each([
   ['restic', 'restic', '/settings/instance'],
 ])('what needs somebody leads to where it is mended: %s', async (kind, subject, href) => {
   const attention = create(AttentionSchema, { kind, subject, message: 'no answer' });
-  const page = await mounted('home', NeedAttention, { attention, instance: 'nas' });
+  const page = await mounted('home', NeedAttention, { attention, param: 'nas' });
   expect([...page.querySelectorAll('a')].map((link) => link.getAttribute('href'))).toEqual([
     href,
     href,

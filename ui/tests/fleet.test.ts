@@ -132,7 +132,22 @@ describe('rows', () => {
       filtered(all, filterOf(new URLSearchParams(query))).map((row) => row.plan.id);
     expect(by('state=stale,failing')).toEqual(['home', 'postgres']);
     expect(by('q=WEB-2 / m')).toEqual(['mail']);
-    expect(by('gaps=yes')).toEqual(['cameras', 'home', 'paperless', 'homeassistant']);
+    expect(by('gaps=yes')).toEqual(
+      'cameras home home paperless homeassistant postgres configs'.split(' '),
+    );
+  });
+
+  test('where only proof is missing, that is the gap', () => {
+    const overview = home();
+    for (const { plan, copies } of overview.plans)
+      Object.assign(copies!, {
+        copies: 3,
+        kinds: 2,
+        offSite: 1,
+        restoreProven: plan?.id !== 'mail',
+      });
+    const shown = filtered(rows(overview, NOW), filterOf(new URLSearchParams('gaps=yes')));
+    expect(shown.map((row) => row.plan.id)).toEqual(['mail']);
   });
 
   test('the next run says what it waits for', () => {

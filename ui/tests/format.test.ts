@@ -2,16 +2,20 @@ import { describe, expect, test } from 'vitest';
 import {
   age,
   ahead,
+  aheadIn,
   between,
   bytes,
   count,
   exact,
   exactBytes,
   moment,
+  momentIn,
   momentWithin,
+  ownZone,
   percent,
   rate,
   sentence,
+  timeOfDay,
 } from '$/format';
 
 const MINUTE = 60;
@@ -68,6 +72,27 @@ describe('moment', () => {
     expect(plain(ahead('2026-11-22T02:15:00Z', NOW, BERLIN))).toBe('Sun 03:15');
     expect(plain(ahead('2026-12-04T00:00:00Z', NOW, BERLIN))).toBe('Fri 4 Dec 01:00');
     expect(ahead('2026-11-21T06:41:00Z', NOW, BERLIN)).toBe('now');
+    // A weekday alone would be the one in a week.
+    expect(plain(ahead('2026-11-21T22:42:00Z', NOW, BERLIN))).toBe('Today 23:42');
+    expect(plain(ahead('2026-11-21T23:42:00Z', NOW, BERLIN))).toBe('Sun 00:42');
+  });
+
+  test('by the clocks of both zones, where they differ', () => {
+    const [zone, at] = ['Asia/Kathmandu', '2026-11-23T03:00:00Z'];
+    const here = `(Sun |Mon )?${timeOfDay(at)} here`;
+    expect(plain(aheadIn(zone, at, NOW))).toMatch(RegExp(`^Mon 08:45 Kathmandu, ${here}$`));
+    expect(plain(momentIn(zone, at, NOW))).toMatch(/^Mon 23 Nov 08:45 Kathmandu, .* here$/);
+    expect(plain(aheadIn(zone, '2026-11-21T07:05:00Z', NOW))).toBe('in 23 min');
+    expect(aheadIn(ownZone(), at, NOW)).toBe(ahead(at, NOW));
+    expect(momentIn(ownZone(), at, NOW)).toBe(moment(at, NOW));
+  });
+
+  test('another day there is told', () => {
+    const at = '2026-11-23T12:00:00Z';
+    const zones = ['Pacific/Kiritimati', 'Pacific/Pago_Pago'];
+    const said = zones.map((zone) => plain(aheadIn(zone, at, NOW)));
+    expect(said.map((text) => text.slice(0, 9))).toEqual(['Tue 02:00', 'Mon 01:00']);
+    expect(said.some((text) => RegExp(`, (Mon|Tue) ${timeOfDay(at)} here$`).test(text))).toBe(true);
   });
 
   // As the command line does, or what was just set to an hour would be 59 minutes away.

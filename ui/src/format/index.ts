@@ -2,10 +2,13 @@ export { age, secondsBetween, span } from './age';
 export { between } from './days';
 export {
   ahead,
+  aheadIn,
   day,
+  dayBefore,
   exact,
   isoDay,
   moment,
+  momentIn,
   momentWithin,
   ownZone,
   timeOfDay,

@@ -59,7 +59,7 @@ function missedBy({ machine, plan }: Row): Fix | undefined {
 }
 
 function logOf(row: Row): string {
-  return urls.operations({ peer: row.plan.instance, plan: row.plan.id, kind: 'backup' });
+  return urls.operations({ peer: row.param, plan: row.plan.id, kind: 'backup' });
 }
 
 /** Does it for each of them; what cannot be done for one does not keep it from the others. */

@@ -25,5 +25,7 @@ export function soonest(all: Row[], now: number): Row | undefined {
 
 /** `in 18 min` within a sentence, else as it is. */
 export function when(at: string, now: number): string {
-  return ahead(at, now).replaceAll(' ', NBSP);
+  return ahead(at, now)
+    .replace(/^Today/, 'today')
+    .replaceAll(' ', NBSP);
 }

@@ -1,5 +1,5 @@
 // What is started from here: a backup of this machine or of another, and upkeep there.
-import { api, failure } from '$/api';
+import { api } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
@@ -59,13 +59,9 @@ function tell(name: string, machine: string, { operation, queued }: Begun): void
     });
 }
 
-async function withdraw(name: string, id: string): Promise<void> {
+async function withdraw(id: string): Promise<void> {
   const { commands } = await import('$/api/commands');
-  try {
-    await commands.withdraw({ id });
-  } catch (thrown) {
-    toasts.show({ text: words.notWithdrawn(name, failure(thrown).message), tone: 'warn' });
-  }
+  await commands.withdraw({ id });
 }
 
 function tellQueued(name: string, machine: string, { id, state }: PeerCommand): void {
@@ -77,6 +73,6 @@ function tellQueued(name: string, machine: string, { id, state }: PeerCommand): 
     text: words.queued(name, machine),
     icon: 'unseen',
     tone: 'off',
-    action: { word: common.toast.undo, run: () => withdraw(name, id) },
+    action: { word: common.toast.undo, run: () => withdraw(id) },
   });
 }

@@ -67,7 +67,6 @@ export const fleet = {
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
-    notWithdrawn: (name: string, why: string) => `${name} is not withdrawn: ${why}.`,
     open: 'Open operation',
     notGranted: (machine: string) => `${machine} does not let this machine start its operations`,
   },
@@ -128,13 +127,6 @@ export const fleet = {
     taken: (repo: string) => `${repo} is taken again.`,
     takenBut: (repo: string, why: string) => `${repo} is wanted again. ${why}`,
     notTaken: (repo: string, why: string) => `${repo} is not taken again: ${why}`,
-  },
-  unlock: {
-    title: (repo: string) => `Unlock ${repo}?`,
-    act: (repo: string) => `Unlock ${repo}`,
-    keep: 'Keep the lock',
-    what: 'Locks whose process is gone are removed, and the backup runs again.',
-    living: 'A lock that a living process holds stays: nothing that is being written is harmed.',
   },
   table: {
     title: 'All plans',

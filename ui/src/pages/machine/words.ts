@@ -26,9 +26,12 @@ export const machine = {
     dials: (from: string, to: string) => `${from} dials ${to}.`,
     log: 'What you see here is what its own log says; it is changed there.',
     behind: 'The newest of its log has not arrived yet.',
-    offline: (name: string, when: string) =>
-      `${name} is out of sight. What you see is as of ${when}.`,
-    offlineNever: (name: string) => `${name} is out of sight.`,
+    /** How it stands with one that is not in sight. */
+    away: { refused: 'refused', incompatible: 'incompatible' } as Record<string, string>,
+    outOfSight: 'out of sight',
+    asOf: (name: string, stands: string, when: string) =>
+      `${name} is ${stands}. What you see is as of ${when}.`,
+    never: (name: string, stands: string) => `${name} is ${stands}.`,
   },
   facts: {
     label: 'This machine',
@@ -76,6 +79,7 @@ export const machine = {
     acts: 'Actions',
     run: 'Run now',
     hidden: (peer: string, here: string) => `${peer} does not show ${here} everything.`,
+    notRun: (peer: string, here: string) => `${peer} does not let ${here} start its plans.`,
     empty: 'No plan yet',
     emptyWhat: 'A plan says what is saved, where to and when.',
     unseen: (peer: string) => `${peer} shows no plan here.`,
@@ -167,8 +171,6 @@ export const machine = {
     } as Record<string, string>,
     only: (what: string) => `only ${what}`,
     but: (what: string) => `all but ${what}`,
-    sends: (from: string, to: string) => `: ${from} sends it, ${to} takes it`,
-    maySend: (from: string, to: string) => `: ${from} sends it, ${to} may take it`,
   },
   config: {
     title: 'Configuration',

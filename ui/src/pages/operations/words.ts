@@ -65,7 +65,8 @@ export const ops = {
   },
   running: 'Running now',
   ran: 'Running when last heard',
-  to: 'to',
+  /** How what runs for a plan goes with its repo. */
+  near: (kind: string) => ({ backup: 'to', restore: 'from' })[kind] ?? 'in',
   started: (when: string, age: string) => `started ${when}, ${age} ago`,
   of: (done: string, total: string) => `${done} of ${total}`,
   read: (bytes: string) => `${bytes} read`,

@@ -199,7 +199,6 @@ export const plan = {
     title: (name: string) => `Remove ${name}?`,
     what: 'It is not run any more. Its snapshots and its history stay, and it can be brought back for 30 days.',
     act: 'Remove plan',
-    for: 'remove it',
     keep: 'Keep it',
   },
   missing: {

@@ -16,6 +16,15 @@ export const repoWords = {
     disabled: 'Disabled',
   } as Record<string, string>,
   notOpened: 'Not opened yet',
+  /** Why a button is locked, by problem or state. */
+  hindered: {
+    password: 'its password does not open it',
+    unopened: 'it could not be opened yet',
+    uninitialised: 'it is not initialised yet',
+    missing: 'it is not where it was',
+    unreachable: 'its storage does not answer',
+    disabled: 'it is disabled',
+  } as Record<string, string | undefined>,
   owns: (who: string) => `${who} owns this repo.`,
   received: (owner: string) => `${owner} owns this repo and shares it. Here it is read-only.`,
   holds: (n: number, plans: number, machines: number) =>
@@ -68,8 +77,6 @@ export const repoWords = {
   },
 
   unlock: {
-    title: (repo: string) => `Unlock ${repo}?`,
-    act: (repo: string) => `Unlock ${repo}`,
     which: 'Which locks',
     choices: [
       {
