@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Daemon, until } from './daemon.mjs';
-import { clear, heading, noise, told } from './steps.mjs';
+import { choose, clear, heading, noise, told } from './steps.mjs';
 import { SCREENS, close, launch, visit } from './visit.mjs';
 
 before(launch);
@@ -60,19 +60,42 @@ for (const screen of SCREENS) {
       await clear(tab, 'plan of a peer that has run');
     });
 
+    test('a repo there is checked from here, and a plan there forgets by its own rules', async () => {
+      const { tab } = onNas;
+      await onNas.open('/m/laptop');
+      await choose(tab, 'Check now', 'Upkeep of vault');
+      await told(tab, 'laptop / vault: check runs');
+      const done = (kind) => async () =>
+        (await laptop.list('ops')).some((op) => op.kind === kind && op.status === 'succeeded');
+      await until('it is checked', done('check'));
+      await choose(tab, 'Prune', 'Upkeep of vault');
+      const dialog = tab.getByRole('dialog', { name: 'Prune vault on laptop?' });
+      await clear(tab, 'prune of a repo of a peer is asked');
+      await dialog.getByRole('button', { name: 'Not now' }).click();
+      await dialog.waitFor({ state: 'detached' });
+
+      await onNas.open('/m/laptop/plan/photos');
+      await choose(tab, 'Forget snapshots');
+      await clear(tab, 'forget of a plan of a peer is asked');
+      await tab.getByLabel('Type photos to forget them').fill('nothing');
+      const act = tab.getByRole('dialog').getByRole('button', { name: 'Forget snapshots' });
+      assert.ok(await act.isDisabled());
+      await tab.keyboard.press('Escape');
+    });
+
     test('a run there is cancelled from here', async () => {
       const { tab } = onNas;
       await onNas.open('/m/laptop/plan/video');
       await tab.getByRole('button', { name: 'Run now', exact: true }).first().click();
       await tab.getByRole('button', { name: /^Cancel backup/ }).click();
-      await tab.getByRole('button', { name: 'Cancel it' }).click();
+      await tab.getByRole('dialog').getByRole('button', { name: 'Cancel backup' }).click();
       await told(tab, 'is being cancelled');
       await until('it is cancelled', async () =>
         (await laptop.list('ops', '--plan', 'video')).some(({ status }) => status === 'cancelled'),
       );
     });
 
-    test('away, it is asked once it is back, or not: it is taken back', async () => {
+    test('away, it is asked once it is back, or not: it is withdrawn', async () => {
       const { tab } = onNas;
       await laptop.kill();
       await onNas.open('/m/laptop');
@@ -83,7 +106,12 @@ for (const screen of SCREENS) {
       const waiting = tab.getByRole('region', { name: 'Waiting for laptop' });
       await waiting.getByText('Backup of photos').waitFor();
       await clear(tab, 'a machine for which something waits');
-      await waiting.getByRole('button', { name: 'Take back: Backup of photos' }).click();
+      await onNas.open('/peers');
+      const all = tab.getByRole('region', { name: 'Waiting for peers' });
+      await all.getByRole('link', { name: 'on laptop' }).waitFor();
+      await clear(tab, 'peers for which something waits');
+      await onNas.open('/m/laptop');
+      await waiting.getByRole('button', { name: 'Withdraw: Backup of photos' }).click();
       await waiting.waitFor({ state: 'detached' });
 
       await row.getByRole('button', { name: /Run now/ }).click();

@@ -67,7 +67,7 @@ test('everything is found by its name, and done from where one is', async () => 
 
   await find('run home');
   await tab.keyboard.press('Enter');
-  await told(tab, 'home runs.', 'Open');
+  await told(tab, 'home runs.', 'Open operation');
   const runs = await daemon.list('ops', '--plan', 'home', '--kind', 'backup');
   const newest = runs
     .map(({ id }) => id)

@@ -39,9 +39,9 @@ test('checked and pruned, and when is said without a reload', async () => {
   await tab.getByRole('button', { name: 'Check now' }).click();
   await told(tab, 'Check of vault was started.');
   await listed(tab, 'Check');
-  await tab.getByRole('button', { name: 'Prune', exact: true }).click();
+  await tab.getByRole('button', { name: 'Prune vault', exact: true }).click();
   await clear(tab, 'prune is asked');
-  await tab.getByRole('dialog').getByRole('button', { name: 'Prune', exact: true }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Prune vault', exact: true }).click();
   await listed(tab, 'Prune');
   await choose(tab, 'Measure');
   await listed(tab, 'Stats');
@@ -86,8 +86,8 @@ test('a lock in the way: who holds it is said, and it is removed once its holder
   const here = await visit(daemon);
   const { tab } = here;
   await here.open(PAGE);
-  await tab.getByRole('button', { name: 'Prune', exact: true }).click();
-  await tab.getByRole('dialog').getByRole('button', { name: 'Prune', exact: true }).click();
+  await tab.getByRole('button', { name: 'Prune vault', exact: true }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Prune vault', exact: true }).click();
   const banner = tab.getByText('holds a lock.');
   await banner.waitFor({ timeout: 90_000 });
   await clear(tab, 'locked repo');
@@ -104,20 +104,20 @@ test('shared, measured by a command, and removed by its name', async () => {
   const here = await visit(daemon);
   const { tab } = here;
   await here.open(PAGE);
-  await tab.getByRole('button', { name: 'Share', exact: true }).click();
+  await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
   await clear(tab, 'sharing is asked');
-  await tab.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Share vault', exact: true }).click();
   await tab.getByRole('heading', { name: 'Shared with' }).waitFor();
   await tab.getByText('No peer may take repos from here.').waitFor();
   await clear(tab, 'shared repo');
-  await tab.getByRole('button', { name: 'Un-share' }).click();
-  await tab.getByRole('dialog').getByRole('button', { name: 'Un-share' }).click();
+  await tab.getByRole('button', { name: 'Un-share vault' }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Un-share vault' }).click();
   await tab.getByRole('heading', { name: 'Shared with' }).waitFor({ state: 'detached' });
 
   await choose(tab, 'Run a restic command');
   await tab.getByLabel('Subcommand and arguments').fill('list snapshots');
   await clear(tab, 'a restic command');
-  await tab.getByRole('button', { name: 'Run it' }).click();
+  await tab.getByRole('button', { name: 'Run command' }).click();
   await heading(tab, 'Operations');
   const [snapshot] = await daemon.list('snapshots');
   await tab.locator('.out').getByText(snapshot.id).waitFor();

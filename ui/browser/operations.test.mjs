@@ -4,7 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Daemon, until } from './daemon.mjs';
-import { clear, told } from './steps.mjs';
+import { choose, clear, told } from './steps.mjs';
 import { close, launch, visit } from './visit.mjs';
 
 /** Each run of the plan is so many operations and one more. */
@@ -109,5 +109,39 @@ test('a long history comes page by page, and by what is asked for', async () => 
   await tab.goBack();
   await tab.getByRole('button', { name: 'Clear filters' }).click();
   await rows(tab).nth(20).waitFor();
+
+  await tab.getByLabel('Time').selectOption('From … to …');
+  await rows(tab).nth(20).waitFor();
+  await tab.getByLabel('Until').fill('2001-01-01');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No operation matches').waitFor();
+  await tab.reload();
+  await tab.getByText('No operation matches').waitFor();
+  await clear(tab, 'operations of some days');
+  await tab.getByRole('button', { name: 'Clear filters' }).click();
+  await rows(tab).nth(20).waitFor();
+  await here.close();
+});
+
+test('a history is exported with its proof, which holds without the daemon', async () => {
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open('/ops');
+  await choose(tab, 'With proof', 'Export');
+  const dialog = tab.getByRole('dialog');
+  await clear(tab, 'export with proof');
+  const coming = tab.waitForEvent('download');
+  await dialog.getByRole('button', { name: 'Export history' }).click();
+  const download = await coming;
+  assert.match(download.suggestedFilename(), /^operations-nas-[0-9-]+\.jsonl$/);
+  const file = join(daemon.folder, 'history.jsonl');
+  await download.saveAs(file);
+  await told(tab, 'exported with proof');
+  const proven = await daemon.cli('ops', 'verify', file);
+  assert.equal(proven.ok, true);
+  assert.equal(proven.instance, 'nas');
+  assert.ok(proven.entries > 0);
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"seq":1,', '"seq":2,'));
+  await assert.rejects(daemon.cli('ops', 'verify', file));
   await here.close();
 });

@@ -131,3 +131,22 @@ for (const screen of SCREENS) {
     await here.close();
   });
 }
+
+test('a lock alarm and retries are written, and what the daemon says of them is at their field', async () => {
+  const here = await visit(daemon);
+  const { tab } = here;
+  await here.open(EDITOR);
+  await field(tab, 'Tell of a lock after').fill('12h');
+  await field(tab, 'Attempts at upkeep, in all').fill('12');
+  await tab.getByText('at most 10').first().waitFor();
+  await clear(tab, 'more attempts than there may be');
+  await field(tab, 'Attempts at upkeep, in all').fill('5');
+  await field(tab, 'Wait before the second attempt').fill('30m');
+  await tab.getByText('at most 10').first().waitFor({ state: 'detached' });
+  await save(tab).click();
+  await told(tab, 'vault was saved');
+  assert.match(daemon.written(), /lock-alarm = "12h"/);
+  assert.match(daemon.written(), /attempts = 5/);
+  assert.match(daemon.written(), /wait = "30m"/);
+  await here.close();
+});

@@ -81,6 +81,7 @@ test('from Restore to a file: folders, preview, versions, search', async () => {
   await file(tab, 'letter.txt').click();
   await tab.getByText('Dear Ana, and Ben').waitFor();
   await tab.getByRole('dialog').getByText('17 B').waitFor();
+  await tab.getByRole('dialog').getByText(/^rw-/).waitFor();
   await tab.getByRole('button', { name: 'Find other versions' }).click();
   await tab.locator('.versions li').nth(1).waitFor();
   await clear(tab, 'a text and its versions');
@@ -92,12 +93,43 @@ test('from Restore to a file: folders, preview, versions, search', async () => {
   await tab.keyboard.press('Enter');
   await tab.getByText('in 2 snapshots').waitFor();
   await clear(tab, 'found names');
+  await tab.locator('main summary', { hasText: 'More' }).click();
+  await tab.getByRole('checkbox', { name: 'Only the newest snapshot of each plan' }).check();
+  await tab.getByText('in 1 snapshot').waitFor();
+  await clear(tab, 'found in the newest only');
+  await tab.getByLabel('Until').fill('2001-01-01');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No name in these snapshots fits.').waitFor();
+  await tab.reload();
+  await tab.getByText('No name in these snapshots fits.').waitFor();
 
   await here.open(newest('photos'));
   await file(tab, 'red.png').click();
   const width = () => tab.locator('dialog img').evaluate((image) => image.naturalWidth);
   await until('the picture', async () => (await width()) === 2);
   await clear(tab, 'a picture');
+  await here.close();
+});
+
+test('what there is to restore is narrowed by host and path, and keeps that', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  await here.open('/restore');
+  await tab.locator('main summary', { hasText: 'More' }).click();
+  await tab.getByLabel('Host').fill('no-such-host');
+  await tab.keyboard.press('Tab');
+  await tab.getByText('No snapshot has all of that.').waitFor();
+  await clear(tab, 'nothing of that host');
+  await tab.getByRole('button', { name: 'Clear' }).click();
+  await tab.getByLabel('Saved path').fill(join(home, 'docs'));
+  await tab.keyboard.press('Tab');
+  await tab.waitForURL(/path=/);
+  await tab.reload();
+  await tab
+    .getByRole('link', { name: /nas\s*\/\s*home/ })
+    .first()
+    .waitFor();
+  await clear(tab, 'what has a path');
   await here.close();
 });
 
@@ -116,6 +148,20 @@ test('two snapshots compared', async () => {
   await tab.locator('.row', { hasText: 'new.txt' }).waitFor({ state: 'detached' });
   await tab.locator('.row a', { hasText: 'old.txt' }).click();
   await tab.locator('dialog pre', { hasText: 'gone soon' }).waitFor();
+  await here.close();
+});
+
+test('snapshots of two plans compared', async () => {
+  await daemon.cli('plan', 'add', 'docs', '--repo', 'vault', '--path', join(home, 'docs'));
+  await daemon.cli('plan', 'backup', 'docs');
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  await here.open(`${newest()}&compare=older`);
+  await tab.getByRole('combobox', { name: 'Snapshots of' }).selectOption('nas / docs');
+  await tab.locator('.row', { hasText: 'Removed' }).filter({ hasText: 'noise.bin' }).waitFor();
+  await clear(tab, 'snapshots of two plans compared');
+  await tab.reload();
+  await tab.locator('.row', { hasText: 'Removed' }).filter({ hasText: 'noise.bin' }).waitFor();
   await here.close();
 });
 
@@ -197,6 +243,23 @@ test('a folder is restored to a new place', async () => {
     .getByText(/is not an empty folder/)
     .waitFor();
   await clear(tab, 'a restore that is refused');
+  await here.close();
+});
+
+test('of a folder only what matches is restored', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  const target = join(daemon.folder, 'letters');
+  await here.open(newest());
+  await tab.getByRole('checkbox', { name: 'Select docs' }).waitFor();
+  await tab.getByRole('textbox', { name: 'Folder' }).fill(target);
+  await tab.getByRole('textbox', { name: 'Only what matches' }).fill('letter.*\n*.png');
+  await clear(tab, 'only what matches');
+  await tab.getByRole('button', { name: 'Restore', exact: true }).click();
+  await tab.getByText('Done').waitFor({ timeout: 90_000 });
+  assert.equal(readFileSync(join(target, home, 'docs/letter.txt'), 'utf8'), 'Dear Ana, and Ben');
+  assert.ok(existsSync(join(target, home, 'photos/red.png')));
+  assert.ok(!existsSync(join(target, home, 'docs/new.txt')));
   await here.close();
 });
 

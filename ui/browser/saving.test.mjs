@@ -167,7 +167,7 @@ test('a run: seen to move, cancelled, and followed by Fleet without a reload', a
   await tab.getByRole('button', { name: 'Cancel backup' }).click();
   await tab.getByText('No snapshot is made').waitFor();
   await clear(tab, 'cancel is asked');
-  await tab.getByRole('button', { name: 'Cancel it' }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Cancel backup' }).click();
   await told(tab, 'is being cancelled');
   await bar.waitFor({ state: 'detached' });
   await tab
@@ -249,6 +249,17 @@ test('paused and resumed, each taken back by Undo; snoozed when it fails', async
   await pill('Paused');
   await told(tab, 'is paused until', 'Undo');
   await pill('Fresh');
+  await choose(tab, 'Pause until …');
+  const dialog = tab.getByRole('dialog', { name: 'Pause nas / home until' });
+  const act = dialog.getByRole('button', { name: 'Pause plan' });
+  await dialog.getByLabel('Day').fill('2020-01-01');
+  await dialog.getByText('That is over already.').waitFor();
+  assert.ok(await act.isDisabled());
+  await clear(tab, 'pause until a day that is over');
+  await dialog.getByLabel('Day').fill('2090-01-01');
+  await act.click();
+  await told(tab, 'is paused until', 'Undo');
+  await pill('Fresh');
   await choose(tab, 'Pause until resumed');
   await pill('Paused');
   await tab.getByRole('button', { name: 'Resume' }).click();
@@ -269,17 +280,14 @@ test('paused and resumed, each taken back by Undo; snoozed when it fails', async
   await here.close();
 });
 
-test('a plan is removed by its name, and comes back as it was', async () => {
+test('a plan is removed once that is confirmed, and comes back as it was', async () => {
   const here = await visit(daemon);
   const { tab } = here;
   const before = written();
   await here.open('/m/nas/plan/home');
   await choose(tab, 'Remove');
-  const act = tab.getByRole('button', { name: 'Remove plan' });
-  assert.ok(await act.isDisabled());
   await clear(tab, 'removal is asked');
-  await tab.getByLabel('Type home to remove it').fill('home');
-  await act.click();
+  await tab.getByRole('button', { name: 'Remove plan' }).click();
   await heading(tab, 'nas');
   assert.doesNotMatch(written(), /\[\[plan\]\]/);
   assert.ok(existsSync(vault), 'nothing of its backups is touched');

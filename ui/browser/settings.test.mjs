@@ -47,6 +47,7 @@ const SECTIONS = {
   users: 'No users yet',
   notifications: 'No channel yet',
   addresses: 'Where this page, the API and peers that dial in are answered',
+  config: 'What runs is what this file says',
   import: 'Its config.json becomes repos, plans and hooks here',
   about: 'State and settings for a report of a fault',
 };
@@ -109,6 +110,16 @@ test('a channel is added, tried, kept quiet at night, and told by a rule', async
   const rule = tab.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /plan home/ });
   await rule.getByText('desk').waitFor();
   await clear(tab, 'rules');
+
+  await rule.getByRole('button', { name: /^Actions for/ }).click();
+  await tab.getByRole('menuitem', { name: 'Try it' }).click();
+  await dialog.getByLabel('As if this happened').selectOption('backup-succeeded');
+  await dialog.getByRole('button', { name: 'Send test' }).click();
+  await dialog.getByText('200 OK thank you').waitFor();
+  const { event, plan } = hook.came.at(-1);
+  assert.deepEqual([event, plan], ['backup-succeeded', 'home']);
+  await clear(tab, 'rule that was tried');
+  await tab.keyboard.press('Escape');
 });
 
 test('a rule of a plan is made where the plan is edited', async () => {
@@ -255,4 +266,19 @@ test('a channel edited elsewhere is not set back by an open dialog', async () =>
   const text = nas.written();
   assert.match(text, /quiet = "21:00-06:00"/);
   assert.match(text, /remind = "12h"/);
+});
+
+test('a file that is wrong is told with its problems until it is mended', async () => {
+  const { tab } = here;
+  await here.open('/settings/instance');
+  const good = nas.written();
+  nas.edits(/^/, 'lissten = []\n');
+  await tab.locator('.notices').getByRole('link', { name: 'Show' }).click();
+  await tab.getByText('it has 1 problem').waitFor();
+  await tab.getByText('line 1, column 1').waitFor();
+  await tab.getByText(/did you mean "listen"/).waitFor();
+  await clear(tab, 'a wrong config file');
+  nas.edits(/^lissten.*\n/, '');
+  await tab.getByText('What runs is what this file says').waitFor();
+  assert.equal(nas.written(), good);
 });

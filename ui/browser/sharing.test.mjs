@@ -40,8 +40,11 @@ for (const screen of SCREENS) {
     test('a repo is shared, and a token made for who takes it', async () => {
       const { tab } = onNas;
       await onNas.open(HUB);
-      await tab.getByRole('button', { name: 'Share', exact: true }).click();
-      await tab.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+      await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
+      await tab
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Share vault', exact: true })
+        .click();
       await part(tab, 'Shared with').getByText('No peer may take repos from here').waitFor();
       await onNas.open('/peers/token');
       const dialog = tab.getByRole('dialog');
@@ -104,9 +107,9 @@ for (const screen of SCREENS) {
       const { tab: there } = onLaptop;
       await onLaptop.open(MEMBER);
       await mark(there);
-      await tab.getByRole('button', { name: 'Un-share' }).click();
+      await tab.getByRole('button', { name: 'Un-share vault' }).click();
       const dialog = tab.getByRole('dialog', { name: 'Un-share vault?' });
-      const act = dialog.getByRole('button', { name: 'Un-share' });
+      const act = dialog.getByRole('button', { name: 'Un-share vault' });
       await clear(tab, 'un-sharing is asked');
       await act.click();
       await part(tab, 'Shared with').waitFor({ state: 'detached' });
@@ -129,12 +132,49 @@ for (const screen of SCREENS) {
       await there.getByRole('alert').getByText('Plan photos is disabled').waitFor();
       assert.ok(existsSync(join(nas.folder, 'vault', 'config')), 'nothing is deleted');
 
-      await tab.getByRole('button', { name: 'Share', exact: true }).click();
-      await tab.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+      await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
+      await tab
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Share vault', exact: true })
+        .click();
       await member().getByText('Taken').waitFor();
       await there.getByText('It does not run.').waitFor({ state: 'detached' });
       await there.getByRole('button', { name: 'Run now' }).first().click();
       await told(there, 'photos runs');
+    });
+
+    test('removed on the member it is taken again, from the toast and from its plan', async () => {
+      const { tab } = onLaptop;
+      const remove = async () => {
+        await onLaptop.open(`${MEMBER}?do=remove`);
+        await tab.getByLabel('Type vault to remove it').fill('vault');
+        await tab.getByRole('dialog').getByRole('button', { name: 'Remove vault' }).click();
+      };
+      await remove();
+      await told(tab, 'vault was removed', 'Undo');
+      await told(tab, 'vault is taken again');
+      await remove();
+      await told(tab, 'vault was removed');
+      await onLaptop.open('/m/laptop/plan/photos');
+      await tab.locator('.todo').getByText('To take it again:').waitFor();
+      await clear(tab, 'plan whose repo was removed');
+      await tab.getByRole('button', { name: 'Take vault of nas' }).click();
+      await told(tab, 'vault is taken again');
+      await tab.getByText('It does not run.').waitFor({ state: 'detached' });
+    });
+
+    test('shared anew, a tick lets a peer take it that may not', async () => {
+      const { tab } = onNas;
+      await nas.cli('repo', 'unshare', 'vault');
+      await nas.cli('peer', 'revoke', 'laptop', 'receive-shared-repos');
+      await onNas.open(HUB);
+      await tab.getByRole('button', { name: 'Share', exact: true }).click();
+      const dialog = tab.getByRole('dialog');
+      await dialog.getByRole('checkbox', { name: 'laptop' }).check();
+      await clear(tab, 'whom it is shared with');
+      await dialog.getByRole('button', { name: 'Share', exact: true }).click();
+      await told(tab, 'laptop may take it');
+      await member().getByText('Taken').waitFor();
     });
   });
 }

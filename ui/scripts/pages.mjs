@@ -2,10 +2,12 @@
 // by `npm run shots`, walked through by `npm run reach`.
 //
 // `at` is MODE:/path, with a mode of src/fixtures/world.ts. `does` are steps, in words:
-//   press NAME        a button, link or tab of that name
+//   press NAME        a button, link, tab or tick of that name
 //   focus NAME        the same, without pressing it: what is locked says why
 //   menu NAME > ITEM  a menu, and what it offers; without an ITEM the menu stays open
 //   type LABEL = TEXT a field
+//   choose LABEL = WORD one of a list
+//   paste LABEL = TEXT the same, as from the clipboard
 //   key KEYS          on the keyboard
 //   see TEXT          waits until that is there
 //   at TEXT           brings that to the top of the window
@@ -25,6 +27,8 @@ const frame = [
   page('frame-palette-acts', 'home:/', 'key Control+k', 'type Find a machine = vault'),
   page('frame-palette-viewer', 'viewer:/', 'key Control+k', 'type Find a machine = photos'),
   page('frame-keys', 'home:/', 'key ?'),
+  wide('frame-keys-menu', 'home:/', 'menu You are on > Keyboard shortcuts'),
+  phone('frame-keys-more', 'home:/', 'press More', 'menu You are on > Keyboard shortcuts'),
   phone('frame-more', 'home:/', 'press More'),
   page('frame-not-found', 'home:/nowhere'),
 ];
@@ -40,17 +44,20 @@ const beginning = [
 const fleet = [
   main('home', 'home:/'),
   main('fleet-large', 'large:/'),
-  page('fleet-large-open', 'large:/?open=server'),
+  page('fleet-large-open', 'large:/?open=server', 'at server'),
   page('fleet-empty', 'empty:/'),
   page('fleet-alone', 'alone:/'),
   page('fleet-limited', 'limited:/'),
   page('fleet-viewer', 'viewer:/'),
   page('fleet-filtered', 'home:/?state=stale,failing'),
-  page('fleet-no-match', 'home:/?q=nothing-like-it'),
+  page('fleet-gaps', 'home:/?gaps=yes'),
+  page('fleet-no-match', 'home:/?q=nothing-like-it', 'at All plans'),
   page('fleet-snooze', 'home:/', 'menu Snooze'),
-  page('fleet-unlock', 'home:/', 'press Unlock and run'),
+  page('fleet-snooze-until', 'home:/', 'menu Snooze > Until'),
+  page('fleet-unlock', 'locked:/', 'press Unlock and run'),
   { ...page('fleet-gone', 'gone:/', 'see No answer'), odd: 'gone' },
   page('fleet-store', 'damaged:/', 'see set aside'),
+  page('fleet-config', 'miswritten:/', 'see is not valid'),
   { ...page('fleet-slow', 'slow:/'), odd: 'slow' },
   { ...page('fleet-failed', 'broken:/', 'see Retry'), odd: 'failed' },
 ];
@@ -66,8 +73,18 @@ const machine = [
   page('machine-viewer-why', 'viewer:/m/nas', 'focus New plan'),
   { ...page('machine-partial', 'partial:/m/web-2', 'see Retry'), odd: 'failed' },
   page('machine-menu', 'home:/m/web-2', 'menu More actions'),
-  page('machine-test', 'home:/m/cabin', 'press Test'),
+  page('machine-test', 'home:/m/cabin', 'press Test connection'),
+  page('machine-verify', 'home:/m/cabin', 'menu More actions > Check what is held', 'see Repaired'),
   page('machine-remove', 'home:/m/web-2', 'menu More actions > Remove …'),
+  page('machine-repo-menu', 'home:/m/desktop', 'menu Upkeep of scratch'),
+  page('machine-repo-forget', 'home:/m/desktop', 'menu Upkeep of scratch > Forget'),
+  page('machine-repo-locked', 'home:/m/web-2', 'focus Upkeep of mail-offsite'),
+  page(
+    'machine-repo-queued',
+    'home:/m/cabin',
+    'menu Upkeep of attic > Check now',
+    'see once cabin is back',
+  ),
   page('machine-unknown', 'home:/m/nobody'),
 ];
 
@@ -77,15 +94,20 @@ const plan = [
   page('plan-table', 'home:/m/nas/plan/photos?table=1'),
   page('plan-failing', 'home:/m/web-1/plan/postgres'),
   page('plan-stale', 'home:/m/laptop/plan/home'),
+  page('plan-paused', 'limited:/m/nas/plan/documents'),
   page('plan-running', 'home:/m/desktop/plan/home'),
   page('plan-last-seen', 'home:/m/cabin/plan/cameras'),
   page('plan-away', 'limited:/m/pi/plan/homeassistant'),
   page('plan-not-yet', 'alone:/m/nas/plan/photos'),
   { ...page('plan-partial', 'partial:/m/nas/plan/photos', 'see Retry'), odd: 'failed' },
+  page('plan-repo-removed', 'limited:/m/nas/plan/paperless'),
   page('plan-viewer', 'viewer:/m/nas/plan/photos'),
   page('plan-menu', 'home:/m/nas/plan/photos', 'menu More actions'),
+  page('plan-pause-until', 'home:/m/nas/plan/photos?do=pause', 'type Day = 2026-11-20'),
   page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
+  page('plan-forget-there', 'home:/m/desktop/plan/home?do=forget'),
   page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),
+  page('plan-duplicate-command', 'alone:/m/nas/plan/paperless?do=duplicate'),
   page('plan-remove', 'home:/m/nas/plan/photos', 'menu More actions > Remove …'),
   page('plan-unknown', 'home:/m/nas/plan/nothing'),
 ];
@@ -98,7 +120,7 @@ const planEditor = [
     'home:/m/nas/plan/new',
     'type Name = letters',
     'press Create plan',
-    'see to be corrected',
+    'see to correct',
     'key Control+Home',
   ),
   page('plan-edit-more', 'home:/m/nas/plan/photos/edit', 'press More'),
@@ -119,10 +141,12 @@ const planEditor = [
 
 const repo = [
   main('repo', 'home:/m/nas/repo/vault'),
+  page('repo-sizes', 'home:/m/nas/repo/vault?table=1', 'at Size'),
   page('repo-members', 'home:/m/nas/repo/vault', 'at Shared with'),
   page('repo-own', 'home:/m/nas/repo/private'),
   page('repo-received', 'home:/m/nas/repo/offsite-web'),
   page('repo-conflict', 'home:/m/nas/repo/archive'),
+  page('repo-meant-another', 'limited:/m/nas/repo/mirror'),
   page('repo-uninitialised', 'home:/m/nas/repo/usb'),
   page('repo-wrong-password', 'limited:/m/nas/repo/usb'),
   page('repo-unknown', 'empty:/m/nas/repo/vault'),
@@ -134,12 +158,23 @@ const repo = [
   page('repo-menu', 'home:/m/nas/repo/vault', 'menu More actions'),
   page('repo-unlock', 'home:/m/nas/repo/vault', 'press Unlock vault'),
   page('repo-unlock-all', 'home:/m/nas/repo/vault', 'press All locks'),
+  page('repo-remove-received', 'home:/m/nas/repo/offsite-web?do=remove'),
   page('repo-unshare', 'home:/m/nas/repo/vault', 'press Un-share'),
   page('repo-share-folder', 'home:/m/nas/repo/private', 'press Share'),
-  page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention…'),
-  page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command…'),
-  page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove…'),
+  page(
+    'repo-share-failed',
+    'limited:/m/nas/repo/private',
+    'press Share private',
+    'press laptop',
+    'press pi',
+    'press Share private',
+    'see is shared, but',
+  ),
+  page('repo-forget', 'home:/m/nas/repo/vault', 'menu More actions > Forget by its retention …'),
+  page('repo-command', 'home:/m/nas/repo/vault', 'menu More actions > Run a restic command …'),
+  page('repo-remove', 'home:/m/nas/repo/vault', 'menu More actions > Remove …'),
   main('repo-edit', 'home:/m/nas/repo/vault/edit'),
+  page('repo-edit-command', 'home:/m/nas/repo/private/edit', 'at Password and credentials'),
   page('repo-new', 'home:/m/nas/repo/new'),
   page(
     'repo-new-failed',
@@ -149,6 +184,21 @@ const repo = [
     'press Add repo',
     'see was not reached',
   ),
+  page(
+    'repo-edit-upkeep',
+    'home:/m/nas/repo/vault/edit',
+    'type Tell of a lock after = six hours',
+    'type Attempts at upkeep, in all = 12',
+    'see at most 10',
+    'at Unused data',
+  ),
+  page(
+    'repo-edit-env',
+    'home:/m/nas/repo/vault/edit',
+    'press Add a variable',
+    'paste Variable = AWS_ACCESS_KEY_ID=AKIA\n# a comment\nexport AWS_SECRET_ACCESS_KEY="s3 cr3t"\nnothing',
+    'at Password and credentials',
+  ),
   page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
 ];
 
@@ -157,14 +207,19 @@ const operations = [
   page('ops-one-by-one', 'home:/ops?view=one'),
   page('ops-failed', 'home:/ops?state=failed'),
   page('ops-open', 'home:/ops?state=failed', 'press Backup'),
-  page('ops-open-viewer', 'viewer:/ops?state=failed', 'press Backup'),
+  page('ops-open-viewer', 'viewer:/ops?state=failed', 'press Backup', 'at What happened'),
   page('ops-none-runs', 'alone:/ops?state=running'),
   page('ops-no-match', 'home:/ops?q=nothing-like-it'),
   page('ops-empty', 'empty:/ops'),
   page('ops-menu', 'home:/ops', 'menu Export'),
+  page('ops-proof', 'home:/ops', 'menu Export > With proof'),
+  page('ops-proof-failed', 'home:/ops?do=proof&peer=cabin', 'press Export history', 'see covers'),
   page('ops-running', 'restoring:/ops'),
   page('ops-cancel', 'restoring:/ops', 'press Cancel'),
+  page('ops-waiting', 'restoring:/ops?state=pending', 'press Waiting'),
   phone('ops-filters', 'home:/ops', 'press Filter'),
+  wide('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05'),
+  phone('ops-days', 'home:/ops?time=days&from=2026-11-02&until=2026-11-05', 'press Filter'),
   { ...page('ops-gone', 'gone:/ops', 'see No answer'), odd: 'gone' },
   {
     ...page('machine-gone', 'gone:/m/desktop', 'see No answer', 'at Recent operations'),
@@ -177,20 +232,32 @@ const operations = [
 
 const restore = [
   main('restore', 'home:/restore'),
-  page('restore-viewer', 'viewer:/restore'),
   page('restore-partial', 'limited:/restore'),
   page('restore-empty', 'empty:/restore'),
+  page('restore-narrowed', 'home:/restore?tag=weekly'),
+  page('restore-none-such', 'home:/restore?tag=weekly&host=oldbox'),
   page('restore-no-match', 'home:/restore?q=nothing-like-it'),
   main('browser', `home:${PHOTOS}`),
   page('browser-file', `home:${PHOTOS}&file=/tank/photos/README.txt`),
   page('browser-unsayable', `home:${PHOTOS}&file=/tank/photos/caf%EF%BF%BD.txt`),
   page('browser-versions', `home:${PHOTOS}&file=/tank/photos/catalog.db&versions=1`),
   page('browser-find', `home:${PHOTOS}&find=DSC`),
+  page('browser-find-more', `home:${PHOTOS}&find=a&newest=1&from=2026-01-01`),
+  page('browser-find-nothing', `home:${PHOTOS}&find=dsc&letters=1`),
   page('browser-compare', `home:${PHOTOS}&compare=older`),
+  page(
+    'browser-compare-others',
+    `home:${PHOTOS}&compare=older`,
+    'choose Snapshots of = desktop / home',
+  ),
+  page('browser-having', `home:${PHOTOS}&having=weekly`),
+  page('browser-having-none', `home:${PHOTOS}&having=nothing-like-it`),
   page('browser-menu', `home:${PHOTOS}`, 'menu More actions'),
   wide('browser-dry-run', `home:${PHOTOS}`, 'press Dry run', 'see 500 MiB'),
-  wide('browser-restoring', `home:${PHOTOS}`, 'press Restore', 'see Restor'),
+  wide('browser-restoring', `restoring:${PHOTOS}&op=0193aaaa-0000-7000-8000-000000000002`),
   phone('browser-restore', `home:${PHOTOS}&sheet=restore`),
+  phone('browser-matching', `home:${PHOTOS}&sheet=restore`, 'type Only what matches = *.NEF'),
+  wide('browser-matching', `home:${PHOTOS}`, 'type Only what matches = *.NEF'),
   wide(
     'browser-no-room',
     `home:${PHOTOS}`,
@@ -218,7 +285,12 @@ const peers = [
   main('peer', 'home:/peers/web-2'),
   page('peer-offline', 'home:/peers/cabin'),
   page('peer-refused', 'home:/peers/attic'),
+  page('peers-clone', 'cloned:/peers', 'at pi'),
+  page('peer-clone', 'cloned:/peers/pi'),
+  page('peer-let-in', 'cloned:/peers/pi', 'press Let this one in'),
   page('peer-test', 'home:/peers/cabin', 'press Test connection', 'see Is cabin switched on'),
+  page('peer-verified', 'home:/peers/web-2', 'press Verify history', 'see Repaired'),
+  page('peer-damaged', 'home:/peers/cabin', 'press Verify history', 'see Repaired'),
   page('peer-unknown', 'home:/peers/nobody'),
   page('peer-viewer', 'viewer:/peers/web-2'),
   page('peer-remove', 'home:/peers/cabin?do=remove'),
@@ -226,6 +298,19 @@ const peers = [
   page('peers-token-viewer', 'viewer:/peers/token'),
   main('peers-token', 'home:/peers/token'),
   page('peers-token-full', 'home:/peers/token', 'press Full management'),
+  page(
+    'peers-token-other',
+    'home:/peers/token',
+    'press Other',
+    'type How long = 0',
+    'at Ends after',
+  ),
+  page(
+    'peers-token-replaces',
+    `home:/peers/token?replaces=${keyOf('attic')}`,
+    'press Create token',
+    'see holdfast join',
+  ),
   page(
     'peers-token-shown',
     'home:/peers/token',
@@ -235,6 +320,12 @@ const peers = [
   ),
   main('join', 'home:/peers/join'),
   page('join-cut', 'home:/peers/join', 'type Token, link = ed25519.abc:9f3c#harbour'),
+  page(
+    'join-urls',
+    'home:/peers/join',
+    `type Token, link = holdfast://harbour.example.net:9898#${token()}`,
+    'type URL = https://harbour.lan\nharbour.lan',
+  ),
   page(
     'join-consent',
     'home:/peers/join',
@@ -268,6 +359,13 @@ const settings = [
   ),
   page('settings-key', 'home:/settings/users', 'press Create a key'),
   page(
+    'settings-key-day',
+    'home:/settings/users',
+    'press Create a key',
+    'press On a day',
+    'type Last day = 2026-11-20',
+  ),
+  page(
     'settings-key-shown',
     'home:/settings/users',
     'press Create a key',
@@ -279,7 +377,24 @@ const settings = [
   page('settings-notifications-empty', 'empty:/settings/notifications'),
   page('settings-channel', 'home:/settings/notifications', 'press Add a channel'),
   page('settings-rule', 'home:/settings/notifications', 'press Add a rule'),
+  page(
+    'settings-rule-try',
+    'home:/settings/notifications',
+    'menu Actions for backup-failed, stale → command > Try it',
+    'press Send test',
+    'see unbound variable',
+  ),
+  page(
+    'settings-rule-try-viewer',
+    'viewer:/settings/notifications',
+    'menu Actions for backup-failed, stale → command',
+  ),
   page('settings-addresses', 'home:/settings/addresses'),
+  main('settings-config', 'home:/settings/config'),
+  page('settings-config-wrong', 'miswritten:/settings/config'),
+  page('settings-config-viewer', 'viewer:/settings/config'),
+  { ...page('settings-config-failed', 'broken:/settings/config', 'see Retry'), odd: 'failed' },
+  { ...page('settings-config-slow', 'slow:/settings/config'), odd: 'slow' },
   page('settings-import', 'home:/settings/import'),
   page('settings-about', 'home:/settings/about', 'press Show diagnostics'),
   page('settings-read-only', 'limited:/settings/instance'),
@@ -289,6 +404,10 @@ const settings = [
   page('settings-import-viewer', 'viewer:/settings/import'),
   { ...page('settings-failed', 'broken:/settings/instance', 'see Retry'), odd: 'failed' },
 ];
+
+function keyOf(machine) {
+  return `ed25519.${machine.padEnd(43, 'x')}`;
+}
 
 function token() {
   return `ed25519.harbour${'x'.repeat(36)}:${'9f3c5a7e1b2d4f60'.repeat(4)}#harbour`;
@@ -325,6 +444,26 @@ const STEPS = {
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);
   },
+  choose: async (tab, text) => {
+    const [name, label] = text.split(' = ');
+    await tab
+      .getByRole('combobox', { name })
+      .locator('visible=true')
+      .first()
+      .selectOption({ label });
+  },
+  paste: (tab, text) => {
+    const [label, value] = text.split(/ = (.*)/s);
+    return tab
+      .getByLabel(label, { exact: true })
+      .locator('visible=true')
+      .first()
+      .evaluate((field, pasted) => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData('text', pasted);
+        field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, cancelable: true }));
+      }, value);
+  },
   key: (tab, keys) => tab.keyboard.press(keys),
   see: (tab, text) => tab.getByText(text).locator('visible=true').first().waitFor(),
   at: (tab, text) =>
@@ -338,7 +477,7 @@ const STEPS = {
 /** In the dialog where one is open, else in the page before what is around it. */
 async function pressable(tab, name) {
   const named = (within) =>
-    ['button', 'link', 'radio', 'tab']
+    ['button', 'link', 'radio', 'tab', 'checkbox']
       .map((role) => within.getByRole(role, { name }))
       .reduce((all, each) => all.or(each))
       .or(within.locator('summary', { hasText: name }))

@@ -7,6 +7,8 @@ const RGB = 2;
 const RGBA = 6;
 const PALETTE = 3;
 const COLOURS = 256;
+/** Squared: colours nearer to each other than this may be drawn as one. */
+const APART = 24 ** 2;
 
 function chunks(file) {
   const found = [];
@@ -70,26 +72,35 @@ export function colours({ pixels }) {
   return many;
 }
 
-/** The commonest colours; every other becomes the one nearest to it. */
+/**
+ * First those far from every other, so that a small green mark stays green among many greys; then the
+ * commonest. Every other becomes the one nearest to it.
+ */
 function palette(many) {
   const kept = [...many].sort((a, b) => b[1] - a[1]).map(([colour]) => colour);
-  const chosen = kept.slice(0, COLOURS);
+  const chosen = [];
+  for (const colour of kept)
+    if (chosen.length < COLOURS && nearest(colour, chosen).far > APART) chosen.push(colour);
+  const far = new Set(chosen);
+  chosen.push(...kept.filter((colour) => !far.has(colour)).slice(0, COLOURS - chosen.length));
   const index = new Map(chosen.map((colour, i) => [colour, i]));
-  for (const colour of kept.slice(COLOURS)) index.set(colour, nearest(colour, chosen));
+  for (const colour of kept)
+    if (!index.has(colour)) index.set(colour, nearest(colour, chosen).best);
   return { chosen, index };
 }
 
+/** Which of the chosen, and how far it is, squared. */
 function nearest(colour, chosen) {
   let best = 0;
-  let least = Infinity;
+  let far = Infinity;
   for (let i = 0; i < chosen.length; i += 1) {
     const red = (colour >> 16) - (chosen[i] >> 16);
     const green = ((colour >> 8) & 255) - ((chosen[i] >> 8) & 255);
     const blue = (colour & 255) - (chosen[i] & 255);
-    const far = red * red + green * green + blue * blue;
-    if (far < least) [best, least] = [i, far];
+    const distance = red * red + green * green + blue * blue;
+    if (distance < far) [best, far] = [i, distance];
   }
-  return best;
+  return { best, far };
 }
 
 function chunk(type, data) {

@@ -2,8 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { isFolder } from '$/components/locations';
+import { sectionsOf } from '$/components/menu';
 import { above, isMissing, outWith, pattern, taken, toggled, treeRows } from '$/components/paths';
 import {
+  fateWords,
   firstRules,
   keepsNothing,
   NO_RULE,
@@ -182,4 +184,27 @@ test('a path is missing only where what was read says so', () => {
   expect([missing('/old/'), missing('/old/deep')]).toEqual([true, true]);
   expect(missing('/srv/b')).toBe(false);
   expect([missing('/.cache'), missing('/.cache', true)]).toEqual([false, true]);
+});
+
+test('why a snapshot stays is said in the words of the rule', () => {
+  const said = (fate: string, ...reasons: string[]) => fateWords({ fate, reasons });
+  expect(said('keep', 'last snapshot', 'daily snapshot')).toBe('last, daily');
+  expect(said('apart', 'its time is in the future')).toBe('left alone: its time is in the future');
+  expect(said('forget')).toBe('would go');
+});
+
+test('entries of a menu that choose together are one section', () => {
+  const items = ['a', 'b', 'c', 'd'].map((word) => ({
+    word,
+    group: 'bc'.includes(word) ? 'Theme' : undefined,
+  }));
+  const found = sectionsOf(items).map(({ group, members }) => [
+    group,
+    members.map(({ word }) => word).join(''),
+  ]);
+  expect(found).toEqual([
+    [undefined, 'a'],
+    ['Theme', 'bc'],
+    [undefined, 'd'],
+  ]);
 });

@@ -15,15 +15,11 @@ import * as upkeep from '$/gen/holdfast/api/v1/upkeep_pb';
 
 /** For the command line only, or streams that the interface reads through /download. */
 const NOT_ASKED = [
-  'ConfigService.show',
-  'OperationService.export',
   'OperationService.list',
   'OperationService.watch',
   'PeerService.preview',
   'RepoService.password',
-  'RepoService.take',
   'SnapshotService.dump',
-  'StatusService.identity',
 ];
 
 interface Service {
@@ -96,6 +92,39 @@ test.each(MODES.filter((mode) => !['slow', 'partial', 'broken'].includes(mode)))
     expect(peers.length === 0).toBe(machines.size < 2);
   },
 );
+
+test.each(['home', 'large', 'limited', 'locked'] as const)(
+  '%s: what Fleet offers is what the daemon would, and peers are there as on Peers',
+  async (mode) => {
+    const transport = fixtureTransport(mode);
+    const { machines, plans } = await createClient(fleet.FleetService, transport).overview({});
+    const { peers } = await createClient(api.PeerService, transport).list({});
+    const of = new Map(machines.map((one) => [one.keyId, one]));
+    for (const { fix, keyId } of plans) {
+      if (fix === 'unlock') expect(of.get(keyId)?.here).toBe(true);
+      if (fix === 'run' || fix === 'retry') expect(of.get(keyId)?.mayRun).toBe(true);
+    }
+    const runs = ({ grantsReceived }: api.Peer) =>
+      grantsReceived.some(({ permission }) => permission === 'run-operations');
+    const told = peers.map((peer) => [peer.instance, peer.state, runs(peer)]).sort();
+    const seen = machines.filter(({ here }) => !here);
+    expect(told).toEqual(seen.map((one) => [one.instance, one.state, one.mayRun]).sort());
+  },
+);
+
+test('no day is told as good on which every backup failed', async () => {
+  const client = createClient(fleet.FleetService, fixtureTransport('home'));
+  const format = new Intl.DateTimeFormat('sv-SE');
+  const dayOf = (at: string) => format.format(new Date(at));
+  for (const { plan, keyId } of (await client.overview({})).plans) {
+    const { days, runs } = await client.planHistory({ plan: plan?.id, peer: keyId, days: 30 });
+    for (const { day } of days.filter(({ outcome }) => outcome === 'good')) {
+      const own = runs.filter(({ startedAt }) => dayOf(startedAt) === day);
+      const failed = own.filter(({ status }) => status === 'failed');
+      expect([plan?.id, day, own.length > 0 && failed.length === own.length]).toContain(false);
+    }
+  }
+});
 
 test('the made-up daemon refuses what the real one refuses, by role', () => {
   const table = readFileSync('../src/web/roles.rs', 'utf8').split('METHODS')[1]?.split('\n];')[0];

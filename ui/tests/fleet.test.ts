@@ -6,7 +6,8 @@ import { railRows } from '$/app/machines';
 import { machineOf, machineParam } from '$/app/urls';
 import { showsPlans, showsSettings } from '$/components/grants';
 import type { PlanState } from '$/components/states';
-import { OperationSchema, RepoSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { OperationSchema, RepoSchema, type Plan } from '$/gen/holdfast/api/v1/api_pb';
+import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 import { WhoAmISchema } from '$/gen/holdfast/api/v1/session_pb';
 import { alone, empty } from '$/fixtures/few';
 import { fleetPlan, home, machine, NOW } from '$/fixtures/home';
@@ -16,6 +17,7 @@ import { causes, others, watched } from '$/pages/fleet/needs';
 import { nextRun, soonest } from '$/pages/fleet/nextrun';
 import { filtered, filterOf, rows } from '$/pages/fleet/rows';
 import { verdict } from '$/pages/fleet/verdict';
+import { canPause, canResume } from '$/pages/machine/acting';
 import { reasonOf } from '$/pages/plan/lede';
 import { repoHere } from '$/pages/plan/near';
 
@@ -25,21 +27,26 @@ const said = (overview: ReturnType<typeof home>) => {
   return plain(`${heading} ${lede}`);
 };
 
+/** The home, where only plans need somebody. */
+function quiet() {
+  return { ...home(), attention: [] as Overview['attention'] };
+}
+
 describe('the verdict', () => {
   test('names how many need somebody, and what the others are', () => {
     expect(said(home())).toBe(
-      '2 of 11 plans need you. The other 9 are backed up in time, 1 with warnings, 1 as last seen. 6 of 7 machines are connected.',
+      '2 of 11 plans need you. The other 9 are backed up in time, 1 with warnings, 1 as last seen. 6 of 8 machines are connected.',
     );
   });
 
   test('is good only where every plan has a backup in time', () => {
-    const good = home();
+    const good = quiet();
     good.plans = good.plans.filter(({ plan }) => plan?.state === 'fresh');
     good.machines = good.machines.filter(({ here, keyId }) =>
       here ? true : good.plans.some((plan) => plan.keyId === keyId),
     );
     expect(said(good)).toMatch(/^Everything is backed up, everywhere\. All 7 plans/);
-    good.machines.push(machine(NOW, 'attic'));
+    good.machines.push(machine(NOW, 'shed'));
     expect(said(good)).toMatch(/^Everything is backed up, everywhere this machine can see\. All 7/);
     expect(said(alone(NOW))).toMatch(
       /^2 of 3 plans are backed up\. 2 plans are backed up in time; 1 plan has its first run/,
@@ -48,7 +55,7 @@ describe('the verdict', () => {
   });
 
   test('is not good where something else needs somebody', () => {
-    const overview = home();
+    const overview = quiet();
     const need = (kind: string) =>
       overview.attention.push({
         $typeName: 'holdfast.api.v1.Attention',
@@ -66,7 +73,7 @@ describe('the verdict', () => {
   });
 
   test('what is snoozed needs nobody, and is not called backed up', () => {
-    const overview = home();
+    const overview = quiet();
     for (const plan of overview.plans) {
       if (plan.fix) plan.snoozedUntil = new Date(NOW + 1000).toISOString();
     }
@@ -100,7 +107,7 @@ describe('what needs somebody', () => {
   });
 
   test('what is told above the page or as a plan is not told twice', () => {
-    const overview = home();
+    const overview = quiet();
     for (const kind of ['plan', 'config', 'store', 'peer', 'repo']) {
       overview.attention.push({
         $typeName: 'holdfast.api.v1.Attention',
@@ -125,7 +132,22 @@ describe('rows', () => {
       filtered(all, filterOf(new URLSearchParams(query))).map((row) => row.plan.id);
     expect(by('state=stale,failing')).toEqual(['home', 'postgres']);
     expect(by('q=WEB-2 / m')).toEqual(['mail']);
-    expect(by('gaps=yes')).toEqual(['cameras', 'home', 'paperless', 'homeassistant']);
+    expect(by('gaps=yes')).toEqual(
+      'cameras home home paperless homeassistant postgres configs'.split(' '),
+    );
+  });
+
+  test('where only proof is missing, that is the gap', () => {
+    const overview = home();
+    for (const { plan, copies } of overview.plans)
+      Object.assign(copies!, {
+        copies: 3,
+        kinds: 2,
+        offSite: 1,
+        restoreProven: plan?.id !== 'mail',
+      });
+    const shown = filtered(rows(overview, NOW), filterOf(new URLSearchParams('gaps=yes')));
+    expect(shown.map((row) => row.plan.id)).toEqual(['mail']);
   });
 
   test('the next run says what it waits for', () => {
@@ -169,6 +191,7 @@ describe('groups', () => {
 describe('the rail', () => {
   test('few machines stay in their order, many are worst first', () => {
     expect(railRows(home(), NOW).map(({ name, note }) => `${name} ${plain(note)}`.trim())).toEqual([
+      'attic',
       'cabin offline 2 d',
       'desktop running',
       'laptop',
@@ -255,4 +278,33 @@ test('a plan without a machine is left out rather than shown without a name', ()
   const lonely = { machine: 'ghost', plan: 'p', state: 'fresh', allowed: 1, days: 'g' };
   overview.plans.push(fleetPlan(NOW, lonely));
   expect(rows(overview, NOW)).toHaveLength(11);
+});
+
+describe('a paused plan', () => {
+  const photos = (more: Partial<Plan>, now = NOW) => {
+    const overview = home();
+    const { plan } = overview.plans.find((one) => one.plan?.id === 'photos')!;
+    Object.assign(plan!, more);
+    return rows(overview, now).filter(({ plan }) => plan.id === 'photos');
+  };
+  const until = new Date(NOW + 1000).toISOString();
+
+  test('is resumed and not paused again, whatever worse is told of it', () => {
+    for (const state of ['paused', 'stale', 'failing', 'late', 'fresh']) {
+      const found = photos({ state, paused: true });
+      expect(canResume(found)).toEqual(found);
+      expect(canPause(found)).toEqual([]);
+      expect(nextRun(found[0]!, NOW)).toBe('paused');
+    }
+  });
+
+  test('is one until the pause ends', () => {
+    expect(photos({ paused: true, pausedUntil: until })[0]?.paused).toBe(true);
+    expect(photos({ paused: true, pausedUntil: until }, NOW + 2000)[0]?.paused).toBe(false);
+  });
+
+  test('is not what is switched off: that is neither paused nor resumed', () => {
+    const off = photos({ state: 'paused', enabled: false });
+    expect([canPause(off), canResume(off)]).toEqual([[], []]);
+  });
 });

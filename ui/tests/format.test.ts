@@ -2,14 +2,20 @@ import { describe, expect, test } from 'vitest';
 import {
   age,
   ahead,
+  aheadIn,
+  between,
   bytes,
   count,
   exact,
   exactBytes,
   moment,
+  momentIn,
+  momentWithin,
+  ownZone,
   percent,
   rate,
   sentence,
+  timeOfDay,
 } from '$/format';
 
 const MINUTE = 60;
@@ -47,6 +53,13 @@ describe('age', () => {
 });
 
 describe('moment', () => {
+  test('never breaks, and has no capital within a sentence', () => {
+    expect(moment('2026-11-20T00:07:00Z', NOW, BERLIN)).not.toContain(' ');
+    expect(moment('2025-12-14T10:00:00Z', NOW, BERLIN)).not.toContain(' ');
+    expect(plain(momentWithin('2026-11-21T00:03:00Z', NOW, BERLIN))).toBe('today 01:03');
+    expect(plain(momentWithin('2026-11-20T00:07:00Z', NOW, BERLIN))).toBe('Fri 20 Nov 01:07');
+  });
+
   test.each([
     ['2026-11-21T00:03:00Z', 'Today 01:03'],
     ['2026-11-20T23:30:00Z', 'Today 00:30'],
@@ -59,6 +72,27 @@ describe('moment', () => {
     expect(plain(ahead('2026-11-22T02:15:00Z', NOW, BERLIN))).toBe('Sun 03:15');
     expect(plain(ahead('2026-12-04T00:00:00Z', NOW, BERLIN))).toBe('Fri 4 Dec 01:00');
     expect(ahead('2026-11-21T06:41:00Z', NOW, BERLIN)).toBe('now');
+    // A weekday alone would be the one in a week.
+    expect(plain(ahead('2026-11-21T22:42:00Z', NOW, BERLIN))).toBe('Today 23:42');
+    expect(plain(ahead('2026-11-21T23:42:00Z', NOW, BERLIN))).toBe('Sun 00:42');
+  });
+
+  test('by the clocks of both zones, where they differ', () => {
+    const [zone, at] = ['Asia/Kathmandu', '2026-11-23T03:00:00Z'];
+    const here = `(Sun |Mon )?${timeOfDay(at)} here`;
+    expect(plain(aheadIn(zone, at, NOW))).toMatch(RegExp(`^Mon 08:45 Kathmandu, ${here}$`));
+    expect(plain(momentIn(zone, at, NOW))).toMatch(/^Mon 23 Nov 08:45 Kathmandu, .* here$/);
+    expect(plain(aheadIn(zone, '2026-11-21T07:05:00Z', NOW))).toBe('in 23 min');
+    expect(aheadIn(ownZone(), at, NOW)).toBe(ahead(at, NOW));
+    expect(momentIn(ownZone(), at, NOW)).toBe(moment(at, NOW));
+  });
+
+  test('another day there is told', () => {
+    const at = '2026-11-23T12:00:00Z';
+    const zones = ['Pacific/Kiritimati', 'Pacific/Pago_Pago'];
+    const said = zones.map((zone) => plain(aheadIn(zone, at, NOW)));
+    expect(said.map((text) => text.slice(0, 9))).toEqual(['Tue 02:00', 'Mon 01:00']);
+    expect(said.some((text) => RegExp(`, (Mon|Tue) ${timeOfDay(at)} here$`).test(text))).toBe(true);
   });
 
   // As the command line does, or what was just set to an hour would be 59 minutes away.
@@ -112,4 +146,12 @@ describe('bytes', () => {
     expect(count(1000)).toBe('1\u202f000');
     expect(plain(percent(629))).toBe('62 %');
   });
+});
+
+test('days are meant whole, and what is no day yet is not asked for', () => {
+  const at = (n: number) => new Date(2026, 9, n).toISOString();
+  expect(between('2026-10-24', '2026-10-25')).toEqual({ since: at(24), until: at(26) });
+  expect(between(undefined, '')).toEqual({ since: undefined, until: undefined });
+  for (const typed of ['0002-11-01', '2026-13-01', 'yesterday'])
+    expect(between(typed, typed)).toEqual({ since: undefined, until: undefined });
 });

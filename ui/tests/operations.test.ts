@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { OperationSchema, ProgressSchema } from '../src/gen/holdfast/api/v1/api_pb';
 import { again, happened } from '../src/pages/operations/explain';
 import { csv, json } from '../src/pages/operations/exporting';
-import { filterOf, isFiltering, isOnlyRunning, question } from '../src/pages/operations/filters';
+import {
+  chosen,
+  filterOf,
+  isFiltering,
+  isOnlyRunning,
+  question,
+  spanned,
+} from '../src/pages/operations/filters';
 import { flowsOf, singles, took } from '../src/pages/operations/flows';
 import { toldOf } from '../src/pages/operations/progress';
 
@@ -100,6 +107,20 @@ describe('filters', () => {
     expect(question({}, undefined, NOW).since).toBe('2026-11-14T06:42:00.000Z');
     expect(question({ time: 'ever' }, undefined, NOW).since).toBeUndefined();
     expect(isFiltering({ time: 'ever' })).toBe(false);
+  });
+
+  it('look from one day to another, both whole, and begin with the week that was shown', () => {
+    const filter = filterOf(new URLSearchParams('time=days&from=2026-11-02&until=2026-11-03'));
+    const day = (n: number) => new Date(2026, 10, n).toISOString();
+    expect(question(filter, undefined, NOW)).toMatchObject({ since: day(2), until: day(4) });
+    expect([isFiltering(filter), chosen(filter)]).toEqual([false, 1]);
+    expect(chosen({ ...filter, plan: 'a', q: 'b' })).toBe(2);
+    const open = question({ time: 'days' }, undefined, NOW);
+    expect([open.since, open.until]).toEqual([undefined, undefined]);
+    expect(question({ ...filter, flow: 'f' }, undefined, NOW).since).toBeUndefined();
+    const { from, until } = spanned('days', NOW);
+    expect([from, until]).toEqual(['2026-11-14', undefined]);
+    expect(spanned('month', NOW)).toEqual({ time: 'month', from: undefined, until: undefined });
   });
 });
 

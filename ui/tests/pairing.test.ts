@@ -9,19 +9,25 @@ const TOKEN = `${KEY}:${SECRET}#nas`;
 
 describe('what was pasted', () => {
   it('reads a bare token, a link and a join line', () => {
-    expect(pasted(` ${TOKEN}\n`)).toEqual({ token: TOKEN, keyId: KEY, instance: 'nas' });
+    expect(pasted(` ${TOKEN}\n`)).toEqual({
+      token: TOKEN,
+      keyId: KEY,
+      instance: 'nas',
+      urls: [],
+    });
     expect(pasted(`holdfast+http://hub.example:1/sub#${TOKEN}`)).toMatchObject({
       token: TOKEN,
-      url: 'http://hub.example:1/sub',
+      urls: ['http://hub.example:1/sub'],
     });
-    expect(pasted(`holdfast join '${TOKEN}' --url https://nas.example`)).toMatchObject({
+    const line = `holdfast join '${TOKEN}' --url https://nas.example --url='http://192.0.2.7'`;
+    expect(pasted(line)).toMatchObject({
       token: TOKEN,
-      url: 'https://nas.example',
+      urls: ['https://nas.example', 'http://192.0.2.7'],
     });
   });
 
   it('says what is wrong with it', () => {
-    expect(pasted('')).toEqual({});
+    expect(pasted('')).toEqual({ urls: [] });
     expect(pasted('hello').wrong).toBe('shape');
     const cut = pasted(`${KEY}:${SECRET.slice(0, 10)}#nas`);
     expect(cut).toMatchObject({ wrong: 'cut', secretLength: 10, instance: 'nas' });

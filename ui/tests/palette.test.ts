@@ -116,10 +116,10 @@ describe('what is offered', () => {
     expect(all.filter((word) => word.startsWith('Pause ')).length).toBe(3);
   });
 
-  test('resumes what is paused, and neither runs nor pauses what is switched off', () => {
+  test('resumes what is paused, also where it is stale, and neither runs nor pauses what is switched off', () => {
     const overview = home();
     const plan = (id: string) => overview.plans.find((one) => one.plan?.id === id)!.plan!;
-    plan('photos').state = 'paused';
+    Object.assign(plan('photos'), { state: 'stale', paused: true });
     plan('paperless').enabled = false;
     const all = said('admin', { overview });
     expect(all).toContain('Resume photos');

@@ -1,12 +1,14 @@
 // A plan's form: what is written, what is asked to be written, and what two writers make.
 import { create } from '@bufbuild/protobuf';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { editing } from '$/api/editing';
 import { AddPlanRequestSchema } from '$/gen/holdfast/api/v1/api_pb';
-import { WrittenSchema } from '$/gen/holdfast/api/v1/draft_pb';
+import { CheckedDraftSchema, WrittenSchema } from '$/gen/holdfast/api/v1/draft_pb';
 import { changed, draftOf, editOf, emptyDraft, formOf, merged } from '$/pages/plan-editor/draft';
 import { PlanEdit } from '$/pages/plan-editor/editing.svelte';
 import { fieldNamed } from '$/pages/plan-editor/fields';
 import { told, unreadable } from '$/pages/plan-editor/problems';
+import { valueText } from '$/pages/plan-editor/values';
 
 const FORM = create(AddPlanRequestSchema, {
   plan: 'home',
@@ -123,6 +125,22 @@ test('a new form tells what is missing once it was tried', () => {
   expect(Object.keys(edit.shown).sort()).toEqual(['attempts', 'retention', 'wait']);
 });
 
+test('it is looked at before it is saved, and what is wrong stands at its field', async () => {
+  const problems = [{ field: 'paths', message: 'none are given' }];
+  const asked = vi
+    .spyOn(editing.drafts, 'checkPlan')
+    .mockImplementation(async ({ plan }) =>
+      create(CheckedDraftSchema, plan?.paths?.length ? {} : { problems }),
+    );
+  const edit = new PlanEdit('new', emptyDraft());
+  edit.tried();
+  expect(await edit.isRight()).toBe(false);
+  expect(edit.shown.paths).toBe('None are given.');
+  edit.put({ paths: ['/home'] });
+  expect(await edit.isRight()).toBe(true);
+  asked.mockRestore();
+});
+
 test('what cannot be read is told with its value', () => {
   const found = unreadable({ ...draftOf(FORM), maxAge: '3 days', excludeLargerThan: 'big' });
   expect(Object.keys(found)).toEqual(['maxAge', 'excludeLargerThan']);
@@ -150,4 +168,13 @@ test('what is wrong with no field is told above all', () => {
   const { plan: _, ...rest } = told(problems as never).fields;
   expect(rest).toEqual({ paths: 'None are given.' });
   expect(told(problems as never).general).toEqual(['It was changed meanwhile. Look at both.']);
+});
+
+test('a rule is held against another one in words', () => {
+  const draft = draftOf(FORM);
+  const words = (retention: string) =>
+    valueText({ ...draft, retention }, 'retention').replaceAll('\u00a0', ' ');
+  expect(words('last=3,daily=30')).toBe('3 last, 30 daily');
+  expect(words('keep-all')).toBe('Everything');
+  expect(valueText(draft, 'paths')).toBe('/home');
 });

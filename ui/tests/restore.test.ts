@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Failure, partly } from '$/api';
 import { MatchSchema, RepoSchema, SnapshotSchema } from '$/gen/holdfast/api/v1/api_pb';
 import { FleetPlanSchema } from '$/gen/holdfast/api/v1/fleet_pb';
-import { grouped, named } from '$/pages/browser/groups';
-import { byName, versions } from '$/pages/browser/matches';
+import { findRequest, isNarrowed, searchOf } from '$/pages/browser/find';
+import { modeText } from '$/pages/browser/mode';
+import { compared, grouped, groupOf, named } from '$/pages/browser/groups';
+import { around, byName, versions } from '$/pages/browser/matches';
 import {
   absolute,
   downloadUrl,
@@ -16,7 +18,8 @@ import {
 } from '$/pages/browser/paths';
 import { newFolder, Restoring, sizeOf, tooOld } from '$/pages/browser/restoring.svelte';
 import { problemOf } from '$/pages/repo/standing';
-import { without } from '$/pages/restore/choices';
+import { has, tagsOf } from '$/pages/browser/tags';
+import * as choices from '$/pages/restore/choices';
 import { changed, editRequest, fieldsOf, merged } from '$/pages/repo-editor/form';
 
 describe('paths of a snapshot', () => {
@@ -36,6 +39,12 @@ describe('paths of a snapshot', () => {
   it('knows names that restic could not say', () => {
     expect(isUnsayable('/a/caf\uFFFD.txt')).toBe(true);
     expect(isUnsayable('/a/café.txt')).toBe(false);
+  });
+  it('writes modes as ls does', () => {
+    expect(modeText('-rw-r--r--')).toBe('rw-r--r--');
+    expect(modeText('drwxr-xr-x')).toBe('rwxr-xr-x');
+    expect(modeText('ugrwxr--r-x')).toBe('rwsr-Sr-x');
+    expect(modeText('dtrwxrwxrwx')).toBe('rwxrwxrwt');
   });
   it('knows the folder above', () => {
     expect(parentOf('/a/b')).toBe('/a');
@@ -63,10 +72,80 @@ describe('snapshots of a repo', () => {
     expect(groups.map(({ plan }) => plan)).toEqual(['photos', undefined]);
     expect(groups[0]?.snapshots.map(({ id }) => id)).toEqual(['cccc', 'aaaa']);
   });
+  it('are compared with the one before, or with any other of the repo', () => {
+    const [newer, older] = groups[0]!.snapshots;
+    expect(compared(groups, newer!, 'older')?.id).toBe('aaaa');
+    expect(compared(groups, older!, 'older')?.id).toBe('cccc');
+    const elsewhere = compared(groups, newer!, 'bbbb');
+    expect(elsewhere?.id).toBe('bbbb');
+    expect(groupOf(groups, elsewhere)?.plan).toBeUndefined();
+    expect(compared(groups, elsewhere!, 'older')).toBeUndefined();
+    expect(compared(groups, newer!, 'gone')).toBeUndefined();
+  });
   it('are named by the beginning of an id, or as the latest of a plan', () => {
     expect(named(groups, 'bb', { plan: '', instance: '' })?.id).toBe('bbbb');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'nas' })?.id).toBe('cccc');
     expect(named(groups, 'latest', { plan: 'photos', instance: 'pi' })).toBeUndefined();
+  });
+});
+
+describe('tags, hosts and paths', () => {
+  const one = create(SnapshotSchema, {
+    id: 'aaaa',
+    shortId: 'aaaa',
+    plan: 'home',
+    instance: 'nas',
+    host: 'Box',
+    tags: ['plan:home', 'created-by:nas', 'weekly'],
+    paths: ['/srv/data'],
+  });
+  it('leave out what says whose it is', () => {
+    expect(tagsOf(one)).toEqual(['weekly']);
+    expect(has(one, 'created-by')).toBe(false);
+  });
+  it('are found by every word that is typed', () => {
+    for (const typed of ['', 'WEEK', 'box weekly', '/srv aaaa']) expect(has(one, typed)).toBe(true);
+    expect(has(one, 'weekly other')).toBe(false);
+    expect(choices.fits(one, 'home weekly')).toBe(true);
+  });
+  it('are conditions of the address', () => {
+    const wanted = (query: string) => choices.wantedOf(new URLSearchParams(query));
+    expect(wanted('tag=weekly,%20kept,&host=+box&path=/a,b')).toEqual({
+      tags: ['weekly', 'kept'],
+      host: 'box',
+      paths: ['/a,b'],
+    });
+    expect(choices.isNarrowed(wanted('tag=,&host=%20&q=a'))).toBe(false);
+    expect(choices.isNarrowed(wanted('path=/a'))).toBe(true);
+  });
+});
+
+describe('a search', () => {
+  const [photos, untagged] = grouped([
+    snapshot('aaaa', 'photos', '2026-11-20T00:00:00Z'),
+    snapshot('bbbb', undefined, '2026-11-21T00:00:00Z'),
+  ]);
+  const asked = (query: string, group = photos!) =>
+    findRequest('v', group, searchOf(new URLSearchParams(query), group));
+
+  it('is of all snapshots of the plan, whatever the letters', () => {
+    expect(asked('find=tax')).toEqual({
+      pattern: '*tax*',
+      ignoreCase: true,
+      among: { repo: 'v', plan: 'photos', instance: 'nas' },
+    });
+    expect(asked('find=tax&in=repo').among).toEqual({ repo: 'v' });
+    expect(asked('find=tax', untagged).among).toEqual({ repo: 'v' });
+  });
+
+  it('is narrowed by what the address says', () => {
+    const query = 'find=Tax&letters=1&newest=1&from=2026-11-01&until=2026-11-02';
+    const { ignoreCase, among } = asked(query);
+    expect(ignoreCase).toBe(false);
+    const day = (n: number) => new Date(2026, 10, n).toISOString();
+    expect(among).toMatchObject({ latest: 1, since: day(1), until: day(3) });
+    expect(isNarrowed(searchOf(new URLSearchParams(query), photos!))).toBe(true);
+    expect(isNarrowed(searchOf(new URLSearchParams('find=a&in=repo'), photos!))).toBe(false);
   });
 });
 
@@ -80,6 +159,13 @@ describe('matches', () => {
   ];
   it('are one name with its newest snapshot', () => {
     expect(byName(all)).toMatchObject([{ path: '/a', snapshots: 3, newest: { snapshot: '3' } }]);
+  });
+  it('show their match, however long the name is', () => {
+    const name = 'DSC_4471, from the camera import of summer 2019.NEF';
+    expect(around(name, 'dsc')).toBe(name);
+    expect(around(name, ' Summer ')).toBe('…a import of summer 2019.NEF');
+    expect(around('letter.txt', 'txt')).toBe('letter.txt');
+    expect(around(name, '*.NEF')).toBe(name);
   });
   it('are versions where size or time differ', () => {
     expect(versions(all, '/a').map(({ snapshots }) => snapshots.length)).toEqual([2, 1]);
@@ -108,6 +194,29 @@ describe('a restore', () => {
     });
     restoring.placeOverwrite = 'never';
     expect(restoring.mayLose).toBe(false);
+  });
+  it('is only of what matches, in the folder that is open or ticked, and of ticked files', () => {
+    const restoring = new Restoring();
+    restoring.patterns = ' *.odt \n\n/etc/*.conf\n';
+    const named = (folder: string) => {
+      const { paths, include } = restoring.request('v', 's', folder, '/x');
+      return { paths, include };
+    };
+    expect(named('/')).toEqual({ paths: [], include: ['*.odt', '/etc/*.conf'] });
+    const include = ['/home/[*]ada/**/*.odt', '/etc/*.conf'];
+    expect(named('/home/*ada')).toEqual({ paths: [], include });
+    for (const [path, type] of [
+      ['/a/b', 'dir'],
+      ['/c', 'dir'],
+      ['/a/file.txt', 'file'],
+    ] as const)
+      restoring.toggle({ path, type, size: 1, mtime: undefined });
+    expect(named('/a')).toEqual({
+      paths: ['/a/file.txt'],
+      include: ['/a/b/**/*.odt', '/etc/*.conf', '/c/**/*.odt'],
+    });
+    restoring.patterns = '';
+    expect(named('/a')).toEqual({ paths: ['/a/b', '/c', '/a/file.txt'], include: [] });
   });
   it('knows its size only where no folder is in it', () => {
     const row = (type: string, size?: number) => ({ path: '/a', type, size, mtime: undefined });
@@ -150,7 +259,7 @@ describe('what there is to restore', () => {
   });
   it('is not called missing where its repo was not read', async () => {
     const ids = async (failure?: Error) =>
-      without(plans, await partly(stream(failure, 'photos'))).map(({ plan }) => plan?.id);
+      choices.without(plans, await partly(stream(failure, 'photos'))).map(({ plan }) => plan?.id);
     expect(await ids()).toEqual(['other']);
     expect(await ids(unreadable)).toEqual([]);
   });

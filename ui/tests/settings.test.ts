@@ -1,9 +1,13 @@
 // Settings that are typed while the file changes: fields that follow, fields that are settled.
+import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { HookSchema } from '$/gen/holdfast/api/v1/settings_pb';
+import { machine } from '$/pages/machine/words';
 import { ruleNow } from '$/pages/settings/rules';
 import { Typing } from '$/pages/settings/typing.svelte';
+import { settingsWords } from '$/pages/settings/words';
+import { welcomeWords } from '$/pages/welcome/words';
 
 describe('typing over what is stored', () => {
   function begun() {
@@ -63,4 +67,22 @@ describe('a rule is found again', () => {
   test('and not where it says something else now', () => {
     expect(ruleNow(rule(0, 'late'), [rule(0, 'stale')])).toBeUndefined();
   });
+});
+
+test('how old a backup may get by class is told as the daemon has it', () => {
+  const rust = readFileSync('../src/freshness/mod.rs', 'utf8');
+  const real = Object.fromEntries(
+    [...rust.matchAll(/MachineClass::(\w+) => (\d+) \* DAY/g)].map(([, name = '', days]) => [
+      name.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase(),
+      `${days} d`,
+    ]),
+  );
+  expect(Object.keys(real)).toEqual(['desktop', 'laptop', 'rarely-on']);
+  const said = { ...real, server: '1.5 ×' };
+  for (const [name, allowed] of Object.entries(said)) {
+    const settings = new Map(settingsWords.instance.classes).get(name);
+    const welcome = new Map(welcomeWords.classes).get(name);
+    for (const words of [settings, welcome, machine.facts.allowed[name]])
+      expect(words).toContain(allowed);
+  }
 });

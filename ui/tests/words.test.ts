@@ -15,7 +15,6 @@ const SAME = [
   /^[MLZHV]$/,
   /^\[data-/,
   /^restore newest$/,
-  /^receive-shared-repos, send-shared-repos$/,
 ];
 const isSame = (text: string) => SAME.some((pattern) => pattern.test(text));
 

@@ -7,9 +7,9 @@ import type { Role } from '$/live';
 import { words } from '$/messages';
 import { rows, type Row } from '$/pages/fleet/rows';
 import { settingsWords } from '$/pages/settings/words';
-import { beginnings, ownActs, paramHere, peerActs, planActs, repoActs } from './paletteActs';
+import { beginnings, ownActs, peerActs, planActs, repoActs } from './paletteActs';
 import { places } from './places';
-import { machineParam, urls } from './urls';
+import { machineParam, paramHere, urls } from './urls';
 
 export interface Found {
   id: string;

@@ -10,16 +10,16 @@ import { runNow } from '$/pages/fleet/running';
 import { peerName, peerParam } from '$/pages/peers/names';
 import { pause, resume } from '$/pages/plan/acting';
 import { own, start } from '$/pages/repo/actions';
+import { hindrance } from '$/pages/repo/standing';
 import type { Found } from './palette';
 import { leave } from './session';
 import { preferences, THEMES } from './theme.svelte';
-import { machineParam, urls } from './urls';
+import { paramHere, urls } from './urls';
 
 type May = (role: Role) => boolean;
 
 const says = words.palette;
 /** Repos that are there to be worked on. */
-const USABLE = ['ready', 'locked'];
 
 function act(id: string, word: string, icon: IconName, does: Partial<Found>): Found {
   return { id, word, kind: says.action, icon, ...does };
@@ -51,8 +51,7 @@ export function planActs(all: Row[], may: May): Found[] {
       put('run', says.runNow(name), 'play', { run: () => runNow(row) });
     if (!machine.here) return found;
     if (may('operator') && plan.enabled) {
-      if (row.state === 'paused')
-        put('resume', says.resume(name), 'play', { run: () => resume(row) });
+      if (row.paused) put('resume', says.resume(name), 'play', { run: () => resume(row) });
       else put('pause', says.pause(name), 'pause', { run: () => pause(row) });
     }
     if (may('admin'))
@@ -71,7 +70,7 @@ export function repoActs(repos: Repo[], overview: Overview | undefined, may: May
       kind: says.of.repo,
     });
     const found: Found[] = [];
-    if (may('operator') && own(repo) && USABLE.includes(repo.state))
+    if (may('operator') && own(repo) && !hindrance(repo))
       found.push(
         act(`check ${repo.id}`, says.check(repo.id), 'tick', {
           run: () => start(repo.id, 'check'),
@@ -115,10 +114,4 @@ export function ownActs(user: string | undefined): Found[] {
   );
   if (user) found.push(act('sign out', words.menu.signOut, 'arrow', { run: leave }));
   return found;
-}
-
-/** This machine as in an address. */
-export function paramHere({ machines, instance }: Overview): string {
-  const here = machines.find((machine) => machine.here);
-  return here ? machineParam(here, machines) : instance;
 }

@@ -1,6 +1,6 @@
 // The addresses of pages. An instance is named by its id; two of one name add ~ and six characters of
 // the key id.
-import type { Machine } from '$/gen/holdfast/api/v1/fleet_pb';
+import type { Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
 const part = encodeURIComponent;
 
@@ -38,6 +38,12 @@ export function machineParam(machine: Machine, all: Machine[]): string {
     ?.some((other) => other !== keyId)
     ? `${instance}~${keyStart(keyId)}`
     : instance;
+}
+
+/** This machine as in an address. */
+export function paramHere({ machines, instance }: Overview): string {
+  const here = machines.find((machine) => machine.here);
+  return here ? machineParam(here, machines) : instance;
 }
 
 const found = new WeakMap<Machine[], Map<string, string[]>>();

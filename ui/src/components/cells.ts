@@ -1,4 +1,5 @@
 // What a cell of a strip looks like, for a day or a run: told apart by shape, not by colour alone.
+import { words } from '$/messages';
 
 export type Outcome =
   'good' | 'warnings' | 'failed' | 'some-failed' | 'missed' | 'running' | 'idle' | 'unseen';
@@ -14,9 +15,24 @@ export const OUTCOMES: Outcome[] = [
   'unseen',
 ];
 
+/** A summary names the days of these. */
+const NAMED: Outcome[] = ['some-failed', 'warnings', 'failed', 'missed'];
+
 /** What is not known is not seen: it is never drawn as good. */
 export function outcome(word: string): Outcome {
   return OUTCOMES.includes(word as Outcome) ? (word as Outcome) : 'unseen';
+}
+
+/** `Fri 20 Nov`, `Mon 16 Nov to Sat 21 Nov`: the cells of an outcome that is not good. */
+export function named(cells: Outcome[], what: Outcome, name: (index: number) => string): string[] {
+  if (!NAMED.includes(what)) return [];
+  const first = (i: number) => cells[i] === what && cells[i - 1] !== what;
+  return cells.flatMap((_, i) => {
+    if (!first(i)) return [];
+    const end = cells.findIndex((cell, at) => at > i && cell !== what);
+    const last = (end < 0 ? cells.length : end) - 1;
+    return [last > i ? words.strip.span(name(i), name(last)) : name(i)];
+  });
 }
 
 export interface Shape {

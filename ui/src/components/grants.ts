@@ -6,6 +6,9 @@ export interface Given {
   scopes: string[];
 }
 
+/** As the other machine tells what it gives: what it leaves out it may keep to itself. */
+type Received = Given & { withExceptions?: boolean };
+
 /** In the order in which they are shown. */
 export const PERMISSIONS = Object.keys(permissionWords);
 const UNSCOPED = 'send-shared-repos';
@@ -20,11 +23,14 @@ export function givesNothing({ permission, scopes }: Given): boolean {
 }
 
 /** How much of a machine's plans it lets this one see. */
-export function showsPlans(received: (Given & { withExceptions?: boolean })[]) {
+export function showsPlans(received: Received[]) {
   const sees = received.find(({ permission }) => permission === 'read-operations');
   if (!sees || givesNothing(sees)) return 'none';
-  const excepts = sees.withExceptions || sees.scopes.some((scope) => scope.startsWith('!'));
-  return sees.scopes.includes('*') && !excepts ? 'all' : 'some';
+  return sees.scopes.includes('*') && !excepts(sees) ? 'all' : 'some';
+}
+
+function excepts({ withExceptions, scopes }: Received): boolean {
+  return withExceptions === true || scopes.some((scope) => scope.startsWith('!'));
 }
 
 /** Whether it lets this one see its settings: changing them includes it. */
@@ -35,7 +41,7 @@ export function showsSettings(received: Given[]): boolean {
 }
 
 /** `see all operations but repo private` */
-export function grantSentence(grant: Given & { withExceptions?: boolean }): string {
+export function grantSentence(grant: Received): string {
   const words = permissionWords[grant.permission];
   if (!words) return grant.permission;
   if (givesNothing(grant)) return words.of(grantWords.nothing);
@@ -49,7 +55,7 @@ export function grantSentence(grant: Given & { withExceptions?: boolean }): stri
 }
 
 /** All of them in one line, or that there is nothing. */
-export function grantsSentence(grants: (Given & { withExceptions?: boolean })[]): string {
+export function grantsSentence(grants: Received[]): string {
   if (grants.length === 0) return grantWords.nothing;
   return sorted(grants).map(grantSentence).join(', ');
 }
@@ -62,6 +68,18 @@ export function sorted<T extends Given>(grants: T[]): T[] {
 /** As the command line takes it: `read-operations=*,!repo:private`. */
 export function grantText({ permission, scopes }: Given): string {
   return isScoped(permission) ? `${permission}=${scopes.join(',')}` : permission;
+}
+
+/** What is run on the other machine, so that it lets the one of that name do more there. */
+export function grantLine(
+  to: string,
+  { permission, scopes = ['*'] }: { permission: string; scopes?: string[] },
+  received: Received[] = [],
+): string {
+  const line = `holdfast peer grant ${to} '${grantText({ permission, scopes })}'`;
+  const now = received.find((grant) => grant.permission === permission);
+  // A grant is added to what is there: exceptions stay until all of it is taken back.
+  return now && excepts(now) ? `holdfast peer revoke ${to} ${permission} && ${line}` : line;
 }
 
 /** Only the two fields, so that messages and what is typed can be compared. */

@@ -1,4 +1,5 @@
 // Rules of what is kept as the API writes them, taken apart for their controls and put together again.
+import { editingWords } from '$/messages/editing';
 
 export const COUNTED = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 export type Counted = (typeof COUNTED)[number];
@@ -58,4 +59,12 @@ export function firstRules(mode: RetentionMode): string {
     'keep-all': 'keep-all',
     none: 'none',
   }[mode];
+}
+
+/** Why a snapshot stays, or that it would go: `daily, monthly`. */
+export function fateWords({ fate, reasons }: { fate: string; reasons: string[] }): string {
+  const words = editingWords.retention;
+  if (fate === 'forget') return words.goes;
+  const why = reasons.map((reason) => reason.replace(/ snapshot$/, '')).join(', ');
+  return fate === 'apart' ? words.apart(why) : why;
 }

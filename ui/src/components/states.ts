@@ -73,9 +73,18 @@ export function planLook(plan: Plan, now: number, permille?: number): Look {
   // Before it knows what there is to read, it tells 0.
   if (state === 'running' && permille) return worded(look, `Running, ${percent(permille)}`);
   if (state === 'waiting' && plan.waitingFor) return worded(look, `Waiting: ${plan.waitingFor}`);
-  if (state === 'paused' && plan.pausedUntil)
-    return worded(look, `Paused until ${day(plan.pausedUntil, now)}`);
-  return look;
+  return state === 'paused' ? pausedLook(plan, now) : look;
+}
+
+/** Also said beside a worse state. */
+export function pausedLook({ pausedUntil }: Plan, now: number): Look {
+  const look = PLAN_STATES.paused;
+  return pausedUntil ? worded(look, `Paused until ${day(pausedUntil, now)}`) : look;
+}
+
+/** Somebody paused it, whatever its state: what is switched off is not resumed. */
+export function isPaused({ enabled, paused, pausedUntil }: Plan, now: number): boolean {
+  return enabled && paused && (!pausedUntil || Date.parse(pausedUntil) > now);
 }
 
 function worded(look: Look, word: string): Look {

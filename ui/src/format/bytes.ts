@@ -41,6 +41,11 @@ export function percent(permille: number): string {
   return `${Math.floor(permille / 10)}${NBSP}%`;
 }
 
+/** Of a key id enough to tell which kind it is, too. */
+export function shortKey(keyId: string): string {
+  return `${keyId.slice(0, 16)}…`;
+}
+
 /** The first 8 characters of an id; what is copied is all of it. */
 export function shortId(id: string): string {
   return id.slice(0, 8);

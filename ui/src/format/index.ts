@@ -1,6 +1,20 @@
 export { age, secondsBetween, span } from './age';
-export { ahead, day, exact, isoDay, moment, ownZone, timeOfDay, withMoments } from './moment';
-export { bytes, count, exactBytes, percent, rate, shortId } from './bytes';
+export { between } from './days';
+export {
+  ahead,
+  aheadIn,
+  day,
+  dayBefore,
+  exact,
+  isoDay,
+  moment,
+  momentIn,
+  momentWithin,
+  ownZone,
+  timeOfDay,
+  withMoments,
+} from './moment';
+export { bytes, count, exactBytes, percent, rate, shortId, shortKey } from './bytes';
 export { NBSP, THIN } from './spaces';
 export { clause, sentence } from './sentence';
 export { shown, told } from './shown';

@@ -1,4 +1,5 @@
-// When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told.
+// When: `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`, in the browser's zone unless told. Never
+// broken over two lines.
 import { LOCALE } from './locale';
 import { NBSP } from './spaces';
 import { away } from './age';
@@ -85,8 +86,17 @@ export function timeOfDay(at: string | Date, zone?: string): string {
 export function day(at: string | Date, now: number, zone?: string): string {
   const then = parts(new Date(at), zone);
   if (then.year !== parts(new Date(now), zone).year)
-    return `${then.day} ${then.month} ${then.year}`;
-  return `${then.weekday} ${then.day} ${then.month}`;
+    return [then.day, then.month, then.year].join(NBSP);
+  return [then.weekday, then.day, then.month].join(NBSP);
+}
+
+/** `Fri 20 Nov`: so many days before today, by the browser's calendar. */
+export function dayBefore(days: number, now: number): string {
+  const at = new Date(now);
+  // Noon is on every day, also on one that is an hour shorter.
+  at.setHours(12, 0, 0, 0);
+  at.setDate(at.getDate() - days);
+  return day(at, now);
 }
 
 /** `Today 01:03`, `Fri 20 Nov 01:07`, `14 Dec 2025`. */
@@ -98,21 +108,53 @@ export function moment(at: string | Date, now: number, zone?: string): string {
   return `${day(at, now, zone)}${NBSP}${then.hour}:${then.minute}`;
 }
 
+/** `today 01:03`, and all others alike: within a sentence. */
+export function momentWithin(at: string | Date, now: number, zone?: string): string {
+  return moment(at, now, zone).replace(/^Today/, 'today');
+}
+
 const STAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)/g;
 
 /** A sentence of the daemon with the times in it as they are written everywhere. */
 export function withMoments(text: string, now: number): string {
-  return text.replace(STAMP, (stamp) => moment(stamp, now).replace(/^Today/, 'today'));
+  return text.replace(STAMP, (stamp) => momentWithin(stamp, now));
 }
 
-/** What is ahead: `in 23 min`, `Sun 03:15`, `Fri 4 Dec 01:00`; `now` for what is due. */
+/** What is ahead: `in 23 min`, `Today 23:42`, `Sun 03:15`, `Fri 4 Dec 01:00`; `now` for what is due. */
 export function ahead(at: string | Date, now: number, zone?: string): string {
   const left = new Date(at).getTime() - now;
   if (left <= 0) return 'now';
   if (left < SOON) return `in ${away(left / 1000)}`;
   const then = parts(new Date(at), zone);
+  if (dayOf(then) === dayOf(parts(new Date(now), zone))) return moment(at, now, zone);
   if (left < WEEK) return `${then.weekday}${NBSP}${then.hour}:${then.minute}`;
   return moment(at, now, zone);
+}
+
+/** `Sun 01:00 Berlin, 19:00 here`: by the clocks of both, where they differ then. How long it is until
+ *  then is the same for both. */
+export function aheadIn(zone: string, at: string, now: number): string {
+  return Date.parse(at) - now < SOON ? ahead(at, now) : both(ahead, zone, at, now);
+}
+
+/** `Sun 22 Nov 01:00 Berlin, 19:00 here` */
+export function momentIn(zone: string, at: string, now: number): string {
+  return both(moment, zone, at, now);
+}
+
+function both(said: typeof moment, zone: string, at: string, now: number): string {
+  const [then, today] = [new Date(at), new Date(now)];
+  const [there, here] = [parts(then, zone), parts(then)];
+  const sameDays =
+    dayOf(there) === dayOf(here) && dayOf(parts(today, zone)) === dayOf(parts(today));
+  if (sameDays && there.hour === here.hour && there.minute === here.minute) return said(at, now);
+  const own = sameDays ? timeOfDay(at) : said(at, now);
+  return `${said(at, now, zone)} ${placeOf(zone)}, ${own} here`;
+}
+
+/** `Buenos Aires` of `America/Argentina/Buenos_Aires`. */
+function placeOf(zone: string): string {
+  return (zone.split('/').pop() ?? zone).replaceAll('_', ' ');
 }
 
 /** `2026-11-21 07:05:12 Europe/Berlin (UTC+1)`: what hover and focus give. */

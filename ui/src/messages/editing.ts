@@ -72,7 +72,7 @@ export const editingWords = {
     oldest: (when: string) => `oldest ${when}`,
     stays: 'stays',
     goes: 'would go',
-    apart: 'left alone',
+    apart: (why: string) => `left alone: ${why}`,
     table: 'What the rule keeps',
     snapshot: 'Snapshot',
     keptAs: 'Kept as',

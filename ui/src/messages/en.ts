@@ -5,6 +5,18 @@ import { plural } from './plural';
 const plans = (n: number) => plural(n, { one: 'plan', other: 'plans' });
 const machines = (n: number) => plural(n, { one: 'machine', other: 'machines' });
 
+/** Of several days. */
+const outcomes = {
+  good: 'good',
+  warnings: 'with warnings',
+  failed: 'failed',
+  'some-failed': 'some failed',
+  missed: 'missed',
+  running: 'running',
+  idle: 'nothing due',
+  unseen: 'not seen',
+};
+
 export const words = {
   product: 'holdfast',
   title: (page: string, instance: string) =>
@@ -106,6 +118,7 @@ export const words = {
 
   keys: {
     title: 'Keyboard shortcuts',
+    off: 'Single keys are off: of these only Ctrl K does something. The menu of this machine turns them on.',
     rows: [
       ['g f', 'Fleet'],
       ['g o', 'Operations'],
@@ -152,14 +165,40 @@ export const words = {
   list: {
     past: (rows: number) => `Skip ${plural(rows, { one: 'row', other: 'rows' })}`,
   },
+  days: { from: 'From', until: 'Until' },
+  moreChoices: 'More',
   dialog: {
     close: 'Close',
     cancel: 'Cancel',
     typeName: (name: string, act: string) => ({ before: 'Type ', name, after: ` to ${act}` }),
   },
 
+  until: {
+    day: 'Day',
+    time: 'Time',
+    zone: (zone: string) => `In the time of this browser, ${zone}.`,
+    missing: 'Choose a day and a time.',
+    over: 'That is over already.',
+    tooFar: (when: string) => `At most until ${when}.`,
+  },
+
+  unlock: {
+    title: (repo: string) => `Unlock ${repo}?`,
+    act: (repo: string) => `Unlock ${repo}`,
+    keep: 'Keep the lock',
+    what: 'Locks whose process is known to be gone are removed.',
+    whatAgain: 'Locks whose process is known to be gone are removed, and what failed runs again.',
+    living:
+      'A lock whose holder may still be working stays: nothing that is being written is harmed.',
+  },
   copy: { copy: 'Copy', copied: 'Copied' },
-  toast: { undo: 'Undo', dismiss: 'Dismiss', region: 'Messages' },
+  toast: {
+    undo: 'Undo',
+    dismiss: 'Dismiss',
+    region: 'Messages',
+    failed: (what: string, why: string) => `${what} did not work. ${why}`,
+    again: 'Try again',
+  },
   menuButton: 'More actions',
   limited: {
     needs: (permission: string, machine: string) =>
@@ -195,6 +234,16 @@ export const words = {
       version: 'Version',
     } as Record<string, string>,
     skipped: 'not tried',
+    broke: {
+      url: () => 'It cannot be reached from here.',
+      dns: () => 'Its name leads nowhere.',
+      tcp: (port) => (port ? `No answer on port ${port}.` : 'No answer.'),
+      tls: () => 'No secure connection is made.',
+      http2: () => 'What answers is not a holdfast instance.',
+      identity: () => 'It does not prove who it is.',
+      grants: () => 'The link is refused.',
+      version: () => 'The two versions do not fit.',
+    } as Record<string, (port: string) => string>,
   },
 
   save: {
@@ -212,7 +261,6 @@ export const words = {
 
   strip: {
     days: (n: number) => `Last ${n} days`,
-    keys: 'arrow keys step through the days',
     good: 'good',
     warnings: 'good, with warnings',
     failed: 'failed',
@@ -221,16 +269,10 @@ export const words = {
     running: 'running',
     idle: 'nothing due',
     unseen: 'machine not seen',
-    count: {
-      good: 'good',
-      warnings: 'with warnings',
-      failed: 'failed',
-      'some-failed': 'some failed',
-      missed: 'missed',
-      running: 'running',
-      idle: 'nothing due',
-      unseen: 'not seen',
-    },
+    span: (from: string, to: string) => `${from} to ${to}`,
+    /** `12 good`, `1 missed (Fri 20 Nov)` */
+    counted: (many: number, what: keyof typeof outcomes, on: string[]) =>
+      `${many} ${outcomes[what]}${on.length > 0 ? ` (${on.join(', ')})` : ''}`,
     howToRead: 'How to read the strip',
     howToReadTick: 'How to read a tick',
   },
@@ -239,6 +281,8 @@ export const words = {
     copies: (n: number) => (n >= 3 ? '3 copies' : 'fewer than 3 copies'),
     kinds: (n: number) => (n >= 2 ? '2 kinds of storage' : 'one kind of storage'),
     offSite: (n: number) => (n >= 1 ? 'off-site copy' : 'no off-site copy'),
+    proven: 'restore proven within 90 d',
+    unproven: 'restore not proven within 90 d',
     unknown: '3-2-1 unknown',
   },
 };

@@ -121,3 +121,12 @@ export const grantWords = {
   another: 'A plan or repo of the other side',
   more: 'More permissions',
 };
+
+export const pairWords = {
+  sends: (from: string, what: string) => `${from} sends ${what}`,
+  takes: (to: string, from: string) => `${to} takes repos from ${from}`,
+  notSent: (from: string) => `${from} sends nothing`,
+  notTaken: 'Sent, not accepted there',
+  notTakenHere: 'Sent, not accepted here',
+  members: 'Every member of a shared repo can read everything in it.',
+};

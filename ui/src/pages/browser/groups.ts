@@ -51,3 +51,17 @@ export function named(
     .filter((snapshot) => snapshot !== undefined)
     .sort((a, b) => b.time.localeCompare(a.time))[0];
 }
+
+/** What a snapshot is compared with: by the beginning of its id, of any group; `older` is the one before
+    it, else the one after. */
+export function compared(groups: Group[], snapshot: Snapshot, comparing: string) {
+  const all = groups.flatMap((group) => group.snapshots);
+  if (comparing !== 'older') return all.find(({ id }) => id.startsWith(comparing));
+  const own = groupOf(groups, snapshot)?.snapshots ?? [];
+  const at = own.indexOf(snapshot);
+  return own[at + 1] ?? own[at - 1];
+}
+
+export function groupOf(groups: Group[], snapshot: Snapshot | undefined): Group | undefined {
+  return groups.find((group) => snapshot && group.snapshots.includes(snapshot));
+}

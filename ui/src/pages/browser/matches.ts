@@ -22,6 +22,17 @@ export function byName(matches: Match[]): Name[] {
   return [...names.values()];
 }
 
+/** So long a name is told whole; of a longer one so much stands before the match. */
+const WHOLE = 32;
+const BEFORE = 12;
+
+/** A name whose match would be cut off at its end begins shortly before that. */
+export function around(name: string, typed: string): string {
+  const at = name.toLowerCase().indexOf(typed.trim().toLowerCase());
+  const isFar = name.length > WHOLE && at > BEFORE;
+  return isFar ? `…${name.slice(at - BEFORE)}` : name;
+}
+
 export interface Version {
   /** The newest snapshot that has it so. */
   match: Match;

@@ -39,6 +39,11 @@ export function literal(path: string): string {
   return path.replace(/[*?[\\]/g, (char) => (char === '\\' ? '\\\\' : `[${char}]`));
 }
 
+/** A pattern for what is in one folder; from / on it says by itself where. */
+export function inFolder(folder: string, wanted: string): string {
+  return wanted.startsWith('/') ? wanted : `${literal(folder)}/**/${wanted}`;
+}
+
 export interface Wanted {
   repo: string;
   snapshot: string;

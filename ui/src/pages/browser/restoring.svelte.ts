@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { exact } from '$/format';
 import type { Row } from './listing.svelte';
-import { nameOf, parentOf } from './paths';
+import { inFolder, nameOf, parentOf } from './paths';
 
 export type Where = 'folder' | 'place' | 'browser';
 /** `refuse`: a folder that is not empty is an error. */
@@ -14,6 +14,7 @@ export interface Request {
   target: string;
   inPlace: boolean;
   paths: string[];
+  include: string[];
   overwrite?: string;
   delete: boolean;
   verify: boolean;
@@ -30,6 +31,8 @@ export class Restoring {
   chosen = new SvelteMap<string, Row>();
   where = $state<Where>('folder');
   target = $state('');
+  /** Only what matches one of them, one a line. */
+  patterns = $state('');
   targetOverwrite = $state<Overwrite>('refuse');
   placeOverwrite = $state<Overwrite>('if-changed');
   remove = $state(false);
@@ -58,11 +61,30 @@ export class Restoring {
       snapshot,
       inPlace,
       target: inPlace ? '' : this.target.trim() || fallback,
-      paths: this.paths(folder),
+      ...this.#named(folder),
       overwrite: this.overwrite === 'refuse' ? undefined : this.overwrite,
       delete: this.remove && this.overwrite !== 'refuse',
       verify: this.verify,
     };
+  }
+
+  get only(): string[] {
+    return this.patterns
+      .split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean);
+  }
+
+  /** Beside paths a pattern is one more thing to restore: folders go into the patterns, and a file is
+      named by itself. */
+  #named(folder: string): Pick<Request, 'paths' | 'include'> {
+    const [paths, only] = [this.paths(folder), this.only];
+    if (only.length === 0) return { paths, include: [] };
+    if (paths.length === 0) return { paths, include: only };
+    const isFile = (path: string) => (this.chosen.get(path)?.type ?? 'dir') !== 'dir';
+    const folders = paths.filter((path) => !isFile(path));
+    const include = folders.flatMap((at) => only.map((wanted) => inFolder(at, wanted)));
+    return { paths: paths.filter(isFile), include: [...new Set(include)] };
   }
 
   /** What is ticked; nothing ticked is the folder that is open, and at the top everything. */

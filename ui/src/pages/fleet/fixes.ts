@@ -2,11 +2,12 @@
 import { api } from '$/api';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
-import { day } from '$/format';
+import { moment } from '$/format';
 import { clock, overview, type Role } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
 import { begin } from './running';
+import { offeredIn, take, type Offered } from './taking';
 import { fleet } from './words';
 
 export interface Fix {
@@ -18,13 +19,16 @@ export interface Fix {
   href?: string;
   /** It is asked first. */
   asks?: boolean;
+  /** A repo that is missed. */
+  offered?: Offered;
 }
 
 /** The fix that all of them share, as they have one cause. */
 export function fixOf(rows: Row[]): Fix | undefined {
   const [row] = rows;
   const kind = row?.fleet.fix;
-  if (!row || !kind) return undefined;
+  if (!row) return undefined;
+  if (!kind) return missedBy(row);
   const words = fleet.needs;
   const role = 'operator';
   switch (kind) {
@@ -42,16 +46,25 @@ export function fixOf(rows: Row[]): Fix | undefined {
       return { kind, role: 'viewer', word: words.log, href: logOf(row) };
     default:
       // `enable`, and what a newer daemon may say: its page shows what can be done.
-      return { kind, role: 'viewer', word: words.open, href: row.planHref };
+      return { kind, role: 'viewer', word: words.openPlan, href: row.planHref };
   }
 }
 
+/** What a plan of this machine is disabled for. */
+function missedBy({ machine, plan }: Row): Fix | undefined {
+  const offered = machine.here ? offeredIn(plan.disabledReason) : undefined;
+  if (!offered) return undefined;
+  const word = fleet.taking.act(offered.repo, offered.peer);
+  return { kind: 'take', role: 'admin', word, offered };
+}
+
 function logOf(row: Row): string {
-  return urls.operations({ peer: row.plan.instance, plan: row.plan.id, kind: 'backup' });
+  return urls.operations({ peer: row.param, plan: row.plan.id, kind: 'backup' });
 }
 
 /** Does it for each of them; what cannot be done for one does not keep it from the others. */
 export async function perform(fix: Fix, rows: Row[]): Promise<void> {
+  if (fix.offered) return take(fix.offered);
   if (fix.kind === 'unlock') await unlock(rows);
   const words = fleet.needs;
   const done: Row[] = [];
@@ -81,12 +94,11 @@ async function unlock(rows: Row[]): Promise<void> {
   for (const repo of repos) await editing.upkeep.start({ repo, kind: 'unlock' });
 }
 
-/** Out of what needs somebody for so many days; the toast takes it back. */
-export async function snooze(rows: Row[], days: number): Promise<void> {
-  const until = new Date(clock.now + days * 24 * 3600 * 1000).toISOString();
+/** Out of what needs somebody until then; the toast takes it back. */
+export async function snooze(rows: Row[], until: string): Promise<void> {
   await setSnooze(rows, until);
   toasts.show({
-    text: fleet.needs.snoozed(what(rows), day(until, clock.now)),
+    text: fleet.needs.snoozed(what(rows), moment(until, clock.now).replace(/^Today/, 'today')),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => setSnooze(rows, undefined) },
@@ -104,7 +116,7 @@ async function setSnooze(rows: Row[], until: string | undefined): Promise<void> 
   await overview().refresh();
 }
 
-function what(rows: Row[]): string {
+export function what(rows: Row[]): string {
   const [row] = rows;
   return rows.length === 1 && row ? fullName(row) : fleet.needs.several(rows.length);
 }

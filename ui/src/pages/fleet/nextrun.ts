@@ -3,11 +3,11 @@ import { ahead, NBSP } from '$/format';
 import type { Row } from './rows';
 import { fleet } from './words';
 
-export function nextRun({ plan, state }: Row, now: number): string {
+export function nextRun({ plan, state, paused }: Row, now: number): string {
   const words = fleet.table;
   if (!plan.enabled) return words.off;
+  if (paused) return words.paused;
   if (plan.waitingFor) return words.waits(plan.waitingFor);
-  if (state === 'paused') return words.paused;
   if (state === 'running' && !plan.nextRun) return words.whenThisEnds;
   if (!plan.nextRun) return words.byHand;
   return ahead(plan.nextRun, now);
@@ -25,5 +25,7 @@ export function soonest(all: Row[], now: number): Row | undefined {
 
 /** `in 18 min` within a sentence, else as it is. */
 export function when(at: string, now: number): string {
-  return ahead(at, now).replaceAll(' ', NBSP);
+  return ahead(at, now)
+    .replace(/^Today/, 'today')
+    .replaceAll(' ', NBSP);
 }

@@ -1,7 +1,8 @@
 // What Fleet knows of one plan, worked out once for all that draw it.
 import { isSnoozed } from '$/app/counts';
 import { machineParam, urls } from '$/app/urls';
-import { planNeedsYou, planState, rank, type PlanState } from '$/components/states';
+import { isPaused, planNeedsYou, planState, rank, type PlanState } from '$/components/states';
+import { dayBefore } from '$/format';
 import type { Plan } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan, Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 
@@ -16,9 +17,13 @@ export interface Row {
   /** Seconds since the newest good backup, as of now; undefined: there is none. */
   age: number | undefined;
   allowed: number | undefined;
+  /** Its schedule does not run it, also where its state says worse. */
+  paused: boolean;
   snoozed: boolean;
   /** Needs somebody, and is not snoozed. */
   needs: boolean;
+  /** Its machine as in an address. */
+  param: string;
   planHref: string;
   machineHref: string;
 }
@@ -44,13 +49,20 @@ export function rows(overview: Overview, now: number): Row[] {
         state,
         age: plan.ageS === undefined ? undefined : Number(plan.ageS) + passed,
         allowed: plan.allowedAgeS === undefined ? undefined : Number(plan.allowedAgeS),
+        paused: isPaused(plan, now),
         snoozed,
         needs: planNeedsYou(plan) && !snoozed,
+        param,
         planHref: urls.plan(param, plan.id),
         machineHref: urls.machine(param),
       },
     ];
   });
+}
+
+/** The day of a cell of its strip: the last one is today. */
+export function dayOf({ fleet }: Row, cell: number, now: number): string {
+  return dayBefore(fleet.days.length - 1 - cell, now);
 }
 
 /** `laptop / home` */
@@ -82,7 +94,7 @@ export function isOutOfSight(machine: Machine): boolean {
   return machine.state === 'offline' || machine.state === 'connecting';
 }
 
-/** What is chosen in the address: states, text, and whether only gaps of 3-2-1 are shown. */
+/** What is chosen in the address: states, text, and whether only gaps of 3-2-1 and of its proof are shown. */
 export interface Filter {
   states: PlanState[];
   text: string;
@@ -107,6 +119,9 @@ export function filtered(all: Row[], filter: Filter): Row[] {
   );
 }
 
+/** As the coverage counts them: a plan that nothing was restored from is a gap as well. */
 function hasGap({ copies }: FleetPlan): boolean {
-  return copies !== undefined && (copies.copies < 3 || copies.kinds < 2 || copies.offSite < 1);
+  if (copies === undefined) return false;
+  const { kinds, offSite, restoreProven } = copies;
+  return copies.copies < 3 || kinds < 2 || offSite < 1 || !restoreProven;
 }

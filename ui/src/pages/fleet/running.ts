@@ -1,5 +1,5 @@
-// A backup started from here, on this machine or on another.
-import { api, failure } from '$/api';
+// What is started from here: a backup of this machine or of another, and upkeep there.
+import { api } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
@@ -33,31 +33,38 @@ export async function beginThere(
 }
 
 export async function runNow(row: Row): Promise<void> {
-  const { operation, queued } = await begin(row);
-  if (queued) tellQueued(row, queued);
+  tell(fullName(row), row.machineName, await begin(row));
+  await overview().refresh();
+}
+
+/** The upkeep of a repo of another machine, or the forget of a plan there. */
+export async function keep(
+  { keyId, name }: { keyId: string; name: string },
+  what: { kind: string; repo?: string; plan?: string },
+): Promise<void> {
+  const of = words.upkeep(name, what.repo ?? what.plan ?? '', what.kind);
+  tell(of, name, await beginThere(keyId, what));
+}
+
+function tell(name: string, machine: string, { operation, queued }: Begun): void {
+  if (queued) tellQueued(name, machine, queued);
   else
     toasts.show({
-      text: words.runs(fullName(row)),
+      text: words.runs(name),
       icon: 'run',
       tone: 'run',
       action: operation
         ? { word: words.open, run: () => router.go(urls.operation(operation)) }
         : undefined,
     });
-  await overview().refresh();
 }
 
-async function withdraw(row: Row, id: string): Promise<void> {
+async function withdraw(id: string): Promise<void> {
   const { commands } = await import('$/api/commands');
-  try {
-    await commands.withdraw({ id });
-  } catch (thrown) {
-    toasts.show({ text: words.notWithdrawn(fullName(row), failure(thrown).message), tone: 'warn' });
-  }
+  await commands.withdraw({ id });
 }
 
-function tellQueued(row: Row, { id, state }: PeerCommand): void {
-  const [name, machine] = [fullName(row), row.machineName];
+function tellQueued(name: string, machine: string, { id, state }: PeerCommand): void {
   if (state === 'sent') {
     toasts.show({ text: words.sent(name, machine), icon: 'wait', tone: 'off' });
     return;
@@ -66,6 +73,6 @@ function tellQueued(row: Row, { id, state }: PeerCommand): void {
     text: words.queued(name, machine),
     icon: 'unseen',
     tone: 'off',
-    action: { word: common.toast.undo, run: () => withdraw(row, id) },
+    action: { word: common.toast.undo, run: () => withdraw(id) },
   });
 }

@@ -1,9 +1,9 @@
 // The words of the join wizard.
-import { plural } from '$/messages';
+import { listed, plural } from '$/messages';
 
 export const joinWords = {
   crumb: 'Peers',
-  here: 'join',
+  here: 'Join',
   title: 'Join another machine',
   titleOf: (name: string) => `Join ${name}`,
   lede: 'Nothing is granted and the token is not used before you press Join.',
@@ -17,9 +17,11 @@ export const joinWords = {
   tokenShape: 'A token has three parts: key id, secret and name, as in ed25519.…:…#nas.',
   tokenCut: 'This token has been cut: its secret has 64 characters, and here are %n.',
   url: 'URL of the other machine',
-  urlHint: 'How this machine reaches it, such as https://nas.example.net:9898.',
+  urlHint: 'How this machine reaches it, one a line, such as https://nas.example.net:9898.',
+  urlBesides: (urls: string[]) =>
+    `Needed only where ${listed(urls)} does not lead there. One a line; tried before it.`,
   urlNeeded: 'The token says no URL: write how the other machine is reached.',
-  urlShape: 'A URL begins with https:// or http://.',
+  urlShape: (url: string) => `${url} is no URL: one begins with https:// or http://.`,
   reads: (name: string) => `It names ${name}, with the key`,
   check: 'Test the connection',
   checking: 'Testing…',

@@ -14,11 +14,11 @@ const acts = words.acts;
 
 /** Those that a schedule runs. */
 export function canPause(plans: Row[]): Row[] {
-  return plans.filter(({ plan, state }) => plan.enabled && state !== 'paused');
+  return plans.filter(({ plan, paused }) => plan.enabled && !paused);
 }
 
 export function canResume(plans: Row[]): Row[] {
-  return plans.filter(({ plan, state }) => plan.enabled && state === 'paused');
+  return plans.filter(({ paused }) => paused);
 }
 
 export async function pauseAll(plans: Row[], told = true): Promise<void> {

@@ -1,11 +1,9 @@
 // Grants in words: the verb first, what it reaches after it.
+import { PAIR } from '$/components/pairs';
 import type { Grant, Peer, ReceivedGrant, Repo } from '$/gen/holdfast/api/v1/api_pb';
 import { machine } from './words';
 
 const words = machine.grants;
-
-/** These two make the shared pair, which is told apart. */
-const SHARED = ['receive-shared-repos', 'send-shared-repos'];
 
 export interface Said {
   permission: string;
@@ -14,7 +12,7 @@ export interface Said {
 
 export function said(grants: (Grant | ReceivedGrant)[]): Said[] {
   return grants
-    .filter(({ permission }) => !SHARED.includes(permission))
+    .filter(({ permission }) => !PAIR.includes(permission))
     .map((grant) => ({ permission: grant.permission, text: sentence(grant) }));
 }
 
@@ -33,22 +31,6 @@ function sentence(grant: Grant | ReceivedGrant): string {
 /** `repo vault` of `!repo:vault`. */
 function bare(scope: string): string {
   return scope.replace(/^!/, '').replace(':', ' ');
-}
-
-export interface Pair {
-  repo: string;
-  text: string;
-}
-
-/** What goes from one to the other: for certain what arrived here, as allowed what is sent. */
-export function pairs(peer: Peer, repos: Repo[], name: string, here: string): Pair[] {
-  const arrived = repos
-    .filter(({ origin }) => origin === peer.keyId)
-    .map(({ id }) => ({ repo: id, text: words.sends(name, here) }));
-  const sent = repos
-    .filter((repo) => repo.shared && !repo.origin && isSent(peer, repo.id))
-    .map(({ id }) => ({ repo: id, text: words.maySend(here, name) }));
-  return [...arrived, ...sent];
 }
 
 /** The repos whose credentials it was sent. */

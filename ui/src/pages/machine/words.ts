@@ -26,9 +26,12 @@ export const machine = {
     dials: (from: string, to: string) => `${from} dials ${to}.`,
     log: 'What you see here is what its own log says; it is changed there.',
     behind: 'The newest of its log has not arrived yet.',
-    offline: (name: string, when: string) =>
-      `${name} is out of sight. What you see is as of ${when}.`,
-    offlineNever: (name: string) => `${name} is out of sight.`,
+    /** How it stands with one that is not in sight. */
+    away: { refused: 'refused', incompatible: 'incompatible' } as Record<string, string>,
+    outOfSight: 'out of sight',
+    asOf: (name: string, stands: string, when: string) =>
+      `${name} is ${stands}. What you see is as of ${when}.`,
+    never: (name: string, stands: string) => `${name} is ${stands}.`,
   },
   facts: {
     label: 'This machine',
@@ -44,7 +47,7 @@ export const machine = {
     allowed: {
       server: '1.5 × a plan’s longest gap',
       desktop: '3 d without a backup are allowed',
-      laptop: '3 d without a backup are allowed',
+      laptop: '7 d without a backup are allowed',
       'rarely-on': '30 d without a backup are allowed',
     } as Record<string, string>,
     clock: 'Clock',
@@ -76,6 +79,7 @@ export const machine = {
     acts: 'Actions',
     run: 'Run now',
     hidden: (peer: string, here: string) => `${peer} does not show ${here} everything.`,
+    notRun: (peer: string, here: string) => `${peer} does not let ${here} start its plans.`,
     empty: 'No plan yet',
     emptyWhat: 'A plan says what is saved, where to and when.',
     unseen: (peer: string) => `${peer} shows no plan here.`,
@@ -116,6 +120,29 @@ export const machine = {
     notOpened: 'Not opened yet',
     locked: (by: string) => `Locked by ${by}`,
   },
+  there: {
+    title: 'Repos there',
+    about: 'as its plans and operations name them',
+    none: (peer: string) => `No plan or operation of ${peer} that is seen here names a repo.`,
+    plans: 'Plans',
+    noPlan: 'no plan seen',
+    last: 'Last upkeep',
+    noLast: 'no upkeep seen',
+    ours: (here: string) => `kept by ${here}`,
+    upkeep: (repo: string) => `Upkeep of ${repo}`,
+    prune: 'Prune…',
+    notGranted: (peer: string, here: string, what: string) =>
+      `${here} needs run-operations=${what === '*' ? what : `repo:${what}`} on ${peer}`,
+    full: (repo: string, peer: string) => `${repo} on ${peer}`,
+    unlockWhat: 'Locks whose process is known to be gone are removed.',
+    unlockAll: (peer: string) =>
+      `A lock whose holder may still be working stays: only on ${peer} all of them can be removed.`,
+    forgetTitle: (repo: string) => `Forget snapshots in ${repo}?`,
+    forgetAct: 'Forget snapshots',
+    forgetKeep: 'Keep them',
+    forgetWhat: (peer: string) =>
+      `The retention that is set for it on ${peer} decides which snapshots go. Which they are is not told here beforehand, and they cannot be brought back.`,
+  },
   ops: {
     title: 'Recent operations',
     all: (name: string) => `All of ${name}`,
@@ -144,8 +171,6 @@ export const machine = {
     } as Record<string, string>,
     only: (what: string) => `only ${what}`,
     but: (what: string) => `all but ${what}`,
-    sends: (from: string, to: string) => `: ${from} sends it, ${to} takes it`,
-    maySend: (from: string, to: string) => `: ${from} sends it, ${to} may take it`,
   },
   config: {
     title: 'Configuration',
@@ -160,7 +185,7 @@ export const machine = {
     file: 'Config file',
   },
   acts: {
-    test: 'Test',
+    test: 'Test connection',
     pause: 'Pause all',
     resume: 'Resume all',
     newPlan: 'New plan',

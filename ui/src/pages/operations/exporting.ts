@@ -1,6 +1,7 @@
 // What matches a filter, as a file: CSV for tables, JSON with the names of the documents.
 import { toJson } from '@bufbuild/protobuf';
 import { api } from '$/api';
+import { saveFile } from '$/components/saving';
 import { OperationSchema, type Operation } from '$/gen/holdfast/api/v1/api_pb';
 import type { PageRequest } from './filters';
 
@@ -76,9 +77,5 @@ export function json(all: Operation[]): string {
 export function save(all: Operation[], format: Format, day: string): void {
   const text = format === 'csv' ? csv(all) : json(all);
   const type = format === 'csv' ? 'text/csv' : 'application/json';
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = `operations-${day}.${format}`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveFile(`operations-${day}.${format}`, type, [text]);
 }

@@ -3,12 +3,14 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { OperationPageRequestSchema } from '$/gen/holdfast/api/v1/api_pb';
 import type { Overview } from '$/gen/holdfast/api/v1/fleet_pb';
 import { machineOf, machineParam } from '$/app/urls';
+import { between, isoDay } from '$/format';
 import { ops } from './words';
 
 export type PageRequest = MessageInitShape<typeof OperationPageRequestSchema>;
 
 /** Names of the query, as other pages link to them. */
-export const NAMES = ['peer', 'plan', 'repo', 'kind', 'state', 'time', 'q', 'flow'] as const;
+const TIME = ['time', 'from', 'until'] as const;
+export const NAMES = ['peer', 'plan', 'repo', 'kind', 'state', 'q', 'flow', ...TIME] as const;
 export type Name = (typeof NAMES)[number];
 export type Filter = Partial<Record<Name, string>>;
 
@@ -16,6 +18,8 @@ const HOUR_MS = 3600 * 1000;
 /** A week, if nothing is chosen. */
 const TIMES: Record<string, number> = { day: 24, week: 7 * 24, month: 30 * 24 };
 const USUAL_TIME = 'week';
+/** From one day to another, in place of a span up to now. */
+export const DAYS = 'days';
 
 export function filterOf(query: URLSearchParams): Filter {
   const chosen = NAMES.map((name) => [name, query.get(name)?.trim() || undefined] as const);
@@ -24,13 +28,28 @@ export function filterOf(query: URLSearchParams): Filter {
 
 /** Anything beside the time, which always is chosen. */
 export function isFiltering(filter: Filter): boolean {
-  return NAMES.some((name) => filter[name]) && Object.keys(filter).some((name) => name !== 'time');
+  return besideTime(filter).length > 0;
+}
+
+function besideTime(filter: Filter): Name[] {
+  return NAMES.filter((name) => filter[name] && !TIME.some((time) => time === name));
+}
+
+/** How many fields say something, beside what is typed. */
+export function chosen(filter: Filter): number {
+  return besideTime({ ...filter, q: undefined }).length + (filter.time ? 1 : 0);
+}
+
+/** Another span of time; days begin as the week that is shown otherwise. */
+export function spanned(time: string, now: number): Record<string, string | undefined> {
+  const from = new Date(now);
+  from.setDate(from.getDate() - 7);
+  return { time, from: time === DAYS ? isoDay(from) : undefined, until: undefined };
 }
 
 /** Only what runs now, of everything. */
 export function isOnlyRunning(filter: Filter): boolean {
-  const chosen = NAMES.filter((name) => filter[name] && name !== 'time');
-  return filter.state === 'running' && chosen.length === 1;
+  return filter.state === 'running' && besideTime(filter).length === 1;
 }
 
 function list(value: string | undefined): string[] {
@@ -43,15 +62,22 @@ function peers(filter: Filter, overview: Overview | undefined): string[] {
   return list(filter.peer).map((name) => machineOf(name, machines)?.keyId ?? name);
 }
 
+/** A flow is shown whole, whenever it was. */
+function when({ flow, time = USUAL_TIME, from, until }: Filter, now: number): PageRequest {
+  if (flow) return {};
+  if (time === DAYS) return between(from, until);
+  const hours = TIMES[time];
+  return { since: hours ? new Date(now - hours * HOUR_MS).toISOString() : undefined };
+}
+
 export function question(filter: Filter, overview: Overview | undefined, now: number): PageRequest {
-  const hours = filter.flow ? undefined : TIMES[filter.time ?? USUAL_TIME];
   return {
     peers: peers(filter, overview),
     plans: list(filter.plan),
     repos: list(filter.repo),
     kinds: list(filter.kind),
     statuses: list(filter.state),
-    since: hours ? new Date(now - hours * HOUR_MS).toISOString() : undefined,
+    ...when(filter, now),
     contains: filter.q,
     flow: filter.flow,
   };
@@ -121,6 +147,7 @@ export function picks(filter: Filter, overview: Overview | undefined): Pick[] {
         { value: '', word: words.week },
         { value: 'month', word: words.month },
         { value: 'ever', word: words.ever },
+        { value: DAYS, word: words.days },
       ],
     },
   ];

@@ -2,6 +2,7 @@
 import { machineParam, urls } from '$/app/urls';
 import type { Operation } from '$/gen/holdfast/api/v1/api_pb';
 import type { Machine, Overview } from '$/gen/holdfast/api/v1/fleet_pb';
+import { UPKEEP } from './explain';
 
 export interface Whose {
   /** As it is called here. */
@@ -20,6 +21,13 @@ export type Names = (operation: Operation) => Whose;
 export function cancelsOf({ here, mayRun, state }: Machine): Whose['cancels'] {
   if (here) return 'all';
   return mayRun && state === 'connected' ? 'runs' : 'none';
+}
+
+/** Of another machine: what could have been started from here. */
+const RUNS = ['backup', ...UPKEEP, 'unlock'];
+
+export function mayCancel({ kind }: Operation, cancels: Whose['cancels']): boolean {
+  return cancels === 'all' || (cancels === 'runs' && RUNS.includes(kind));
 }
 
 export function namesOf(overview: Overview | undefined): Names {

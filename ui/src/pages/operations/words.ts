@@ -2,6 +2,7 @@
 import { plural } from '$/messages';
 
 const operations = (n: number) => plural(n, { one: 'operation', other: 'operations' });
+const records = (n: number) => plural(n, { one: 'record', other: 'records' });
 const flows = (n: number) => plural(n, { one: 'flow', other: 'flows' });
 
 export const ops = {
@@ -30,8 +31,18 @@ export const ops = {
   export: 'Export',
   exportCsv: 'As CSV, by these filters',
   exportJson: 'As JSON, by these filters',
+  exportProof: 'With proof …',
   exporting: (n: number) => `Reading operations: ${n} so far.`,
   exported: (n: number) => `${operations(n)} exported.`,
+  proof: {
+    title: 'Export a history with proof',
+    what: 'All of one machine’s history as JSON lines, whatever the filters: every entry of its log, the chain that binds them, and the checkpoint that the machine signed.',
+    check: 'Anybody can check the file, without a daemon:',
+    copy: 'Copy the command that checks it',
+    act: 'Export history',
+    reading: (n: number) => `${records(n)} read so far.`,
+    done: (n: number) => `${records(n)} exported with proof.`,
+  },
   filters: {
     label: 'Filter operations',
     machine: 'Machine',
@@ -47,13 +58,15 @@ export const ops = {
     week: 'Last 7 days',
     month: 'Last 30 days',
     ever: 'All time',
+    days: 'From … to …',
     button: 'Filter',
     show: 'Show operations',
     clear: 'Clear filters',
   },
   running: 'Running now',
   ran: 'Running when last heard',
-  to: 'to',
+  /** How what runs for a plan goes with its repo. */
+  near: (kind: string) => ({ backup: 'to', restore: 'from' })[kind] ?? 'in',
   started: (when: string, age: string) => `started ${when}, ${age} ago`,
   of: (done: string, total: string) => `${done} of ${total}`,
   read: (bytes: string) => `${bytes} read`,
@@ -63,8 +76,10 @@ export const ops = {
   cancel: {
     button: 'Cancel',
     title: (what: string) => `Cancel ${what}?`,
-    act: 'Cancel it',
+    act: (kind: string) => `Cancel ${kind.toLowerCase()}`,
     keep: 'Let it run',
+    keepWaiting: 'Let it wait',
+    waiting: 'It has not begun, and will not. What its schedule has due later still runs.',
     backup:
       'restic is interrupted and unlocks. No snapshot is made; what was sent stays in the repo and need not be sent again.',
     other: 'restic is interrupted and unlocks. What it did so far stays as it is.',
@@ -158,6 +173,11 @@ export const ops = {
       'It may have been removed from the history, or it belongs to a machine you do not see.',
   },
 };
+
+/** `backup of desktop / home` */
+export function whatOf(kind: string, title: string): string {
+  return `${kindWord(kind).toLowerCase()} of ${title}`;
+}
 
 /** `Backup` and the like; what is not known stays as it is. */
 export function kindWord(kind: string): string {

@@ -3,7 +3,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { api, failure, type Failure } from '$/api';
 import type { Peer, PeerTest, Verification } from '$/gen/holdfast/api/v1/api_pb';
 
-export type PeerDialogKind = 'rename' | 'addresses' | 'paths' | 'remove';
+export type PeerDialogKind = 'rename' | 'addresses' | 'paths' | 'allow' | 'remove';
 
 export interface Asked<T> {
   busy: boolean;
@@ -35,6 +35,16 @@ const TROUBLED = ['refused', 'incompatible', 'offline'];
 /** Also one whose link stands and that has the name of somebody else. */
 export function isTroubled({ state, reason }: Peer): boolean {
   return TROUBLED.includes(state) || (state === 'connected' && reason !== undefined);
+}
+
+/**
+ * Two machines have its key, and this one refuses both. The reason is the same where the other side
+ * refuses: only the remedy says where it is lifted.
+ */
+export function refusesClone({ state, reason, remedy }: Peer): boolean {
+  return (
+    state === 'refused' && reason === 'clone' && !!remedy?.includes('`holdfast peer allow` here')
+  );
 }
 
 /** A test from before the trouble says nothing of it. */

@@ -1,7 +1,7 @@
 // How peers are called, found and summed up.
 import { peerLook } from '$/components/states';
 import { age, secondsBetween } from '$/format';
-import type { Peer } from '$/gen/holdfast/api/v1/api_pb';
+import type { Peer, PeerList } from '$/gen/holdfast/api/v1/api_pb';
 import { peerWords } from './words';
 
 /** Our label of it, else what it calls itself. */
@@ -12,6 +12,17 @@ export function peerName(peer: Peer): string {
 /** `J2QYLQ…`: what tells keys apart, after what they all begin with. */
 export function keyStart(keyId: string): string {
   return `${(keyId.split('.').pop() ?? keyId).slice(0, 6)}…`;
+}
+
+/** Who has or had a key: a peer, one that was removed, else what tells the key apart. */
+export function nameOfKey(
+  keyId: string,
+  list: Pick<PeerList, 'peers' | 'removed'> | undefined,
+): string {
+  const peer = list?.peers.find((one) => one.keyId === keyId);
+  if (peer) return peerName(peer);
+  const removed = list?.removed.find((one) => one.keyId === keyId);
+  return removed?.instance || keyStart(keyId);
 }
 
 /** The peer of an address: by name, or by key where two have the same. */

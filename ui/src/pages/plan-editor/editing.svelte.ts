@@ -125,6 +125,12 @@ export class PlanEdit {
     };
   }
 
+  /** Asks at once what the daemon thinks of it: whether it can be saved. */
+  async isRight(): Promise<boolean> {
+    await this.#ask(formOf(this.mine), new AbortController().signal);
+    return Object.keys(this.problems).length === 0;
+  }
+
   async #ask(plan: ReturnType<typeof formOf>, signal: AbortSignal): Promise<void> {
     try {
       const answer = await editing.drafts.checkPlan({ plan, existing: !this.#isNew }, { signal });

@@ -1,5 +1,5 @@
 // What is said of a repo that a plan may back up to.
-import { moment, sentence } from '$/format';
+import { momentWithin, sentence } from '$/format';
 import type { Repo } from '$/gen/holdfast/api/v1/api_pb';
 import { clock } from '$/live';
 import { editor } from './words';
@@ -25,7 +25,7 @@ export function standing(repo: Repo): { text: string; why?: string; isBad: boole
   if (repo.state !== 'ready')
     return { text: editor.states[repo.state] ?? repo.state, why: reason(repo), isBad: true };
   const text = repo.lastCheck
-    ? editor.checked(moment(repo.lastCheck, clock.now))
+    ? editor.checked(momentWithin(repo.lastCheck, clock.now))
     : editor.unchecked;
   return { text, isBad: false };
 }

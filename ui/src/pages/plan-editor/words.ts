@@ -6,7 +6,7 @@ const fields = (n: number) => plural(n, { one: 'field', other: 'fields' });
 
 export const editor = {
   fleet: 'Fleet',
-  crumb: { edit: 'edit', new: 'new plan' },
+  crumb: { edit: 'Edit', new: 'New plan' },
   title: {
     edit: (plan: string) => `Edit ${plan}`,
     new: 'New plan',
@@ -221,8 +221,6 @@ export const editor = {
     number: (text: string) => `“${text}” is no number.`,
     attempts: 'Say how often it is tried in all: 1 to 10.',
     keepsNothing: 'This rule would keep nothing. Give one of them more than 0, or choose Keep all.',
-    summary: (n: number) =>
-      `${plural(n, { one: 'thing is', other: 'things are' })} to be corrected:`,
     file: 'The config file says',
     checking: 'The plan could not be checked',
   },

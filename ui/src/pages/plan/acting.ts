@@ -3,34 +3,25 @@ import { api } from '$/api';
 import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
+import { momentWithin } from '$/format';
 import type { AddPlanRequest } from '$/gen/holdfast/api/v1/api_pb';
 import { clock, overview } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from '../fleet/rows';
-import { when } from './lede';
 import { plan as words } from './words';
 
-const DAY_MS = 24 * 3600 * 1000;
 const did = words.did;
-
-function inDays(days: number): string {
-  return new Date(clock.now + days * DAY_MS).toISOString();
-}
 
 async function looked(): Promise<void> {
   await overview().refresh();
 }
 
-/** Without days: until somebody resumes it. */
-export async function pause(row: Row, days?: number): Promise<void> {
-  await pauseUntil(row, days === undefined ? undefined : inDays(days));
-}
-
-async function pauseUntil(row: Row, until: string | undefined): Promise<void> {
+/** Without an end: until somebody resumes it. */
+export async function pause(row: Row, until?: string): Promise<void> {
   await api.plans.pause({ plan: row.plan.id, until });
   const name = fullName(row);
   toasts.show({
-    text: until ? did.pausedUntil(name, when(until, clock.now)) : did.paused(name),
+    text: until ? did.pausedUntil(name, momentWithin(until, clock.now)) : did.paused(name),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => resume(row, false) },
@@ -46,19 +37,18 @@ export async function resume(row: Row, told = true): Promise<void> {
       text: did.resumed(fullName(row)),
       icon: 'ok',
       tone: 'ok',
-      action: { word: common.toast.undo, run: () => pauseUntil(row, before) },
+      action: { word: common.toast.undo, run: () => pause(row, before) },
     });
   await looked();
 }
 
-/** Without days: no longer. */
-export async function snooze(row: Row, days?: number): Promise<void> {
+/** Without an end: no longer. */
+export async function snooze(row: Row, until?: string): Promise<void> {
   const before = row.fleet.snoozedUntil;
-  const until = days === undefined ? undefined : inDays(days);
   await setSnooze(row, until);
   const name = fullName(row);
   toasts.show({
-    text: until ? did.snoozed(name, when(until, clock.now)) : did.woken(name),
+    text: until ? did.snoozed(name, momentWithin(until, clock.now)) : did.woken(name),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => setSnooze(row, before) },

@@ -1,14 +1,7 @@
 // The sentence under a plan's name: how it stands, and until when that holds.
-import { age, moment, NBSP, span, withMoments } from '$/format';
+import { age, momentWithin, NBSP, span, withMoments } from '$/format';
 import type { Row } from '../fleet/rows';
 import { plan as words } from './words';
-
-/** `Sun 22 Nov 13:00`, and `today 13:00` within a sentence. */
-export function when(at: string, now: number): string {
-  return moment(at, now)
-    .replace(/^Today/, 'today')
-    .replaceAll(' ', NBSP);
-}
 
 export function lede(row: Row, now: number): string {
   const said = [first(row, now), second(row, now)].filter(Boolean);
@@ -46,9 +39,9 @@ function first(row: Row, now: number): string {
     case 'waiting':
       return says.waiting(plan.waitingFor ?? '');
     case 'paused':
-      return plan.pausedUntil ? says.pausedUntil(when(plan.pausedUntil, now)) : says.paused;
+      return plan.pausedUntil ? says.pausedUntil(momentWithin(plan.pausedUntil, now)) : says.paused;
     case 'not-yet':
-      return plan.nextRun ? says.notYet(when(plan.nextRun, now)) : says.notYetByHand;
+      return plan.nextRun ? says.notYet(momentWithin(plan.nextRun, now)) : says.notYetByHand;
     case 'fresh':
     case 'unseen':
       return row.age === undefined ? says.none : says.ago(age(row.age));
@@ -62,7 +55,7 @@ function second(row: Row, now: number): string {
   const backed = says.ago(age(seconds));
   if (state === 'stale') return '';
   if (!plan.freshUntil) return state === 'fresh' ? says.noLimit : backed;
-  const until = when(plan.freshUntil, now);
+  const until = momentWithin(plan.freshUntil, now);
   if (state === 'fresh') return says.until(until);
   if (state === 'unseen') return says.seen(until);
   if (state === 'failing' || state === 'late') return `${backed} ${says.goesStale(until)}`;

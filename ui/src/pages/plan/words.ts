@@ -109,7 +109,6 @@ export const plan = {
     browse: 'Browse',
     changed: (n: string) => `${n} changed`,
     forget: 'goes at the next forget',
-    apart: (why: string) => `stays: ${why}`,
     more: (n: number) => `Show all ${n}`,
     empty: 'No snapshot yet',
     emptyWhat: 'The first good run makes one.',
@@ -137,10 +136,12 @@ export const plan = {
   menu: {
     pauseDay: 'Pause for a day',
     pauseWeek: 'Pause for a week',
+    pauseUntil: 'Pause until …',
     pause: 'Pause until resumed',
     resume: 'Resume',
     snoozeDay: 'Snooze for a day',
     snoozeWeek: 'Snooze for a week',
+    snoozeUntil: 'Snooze until …',
     wake: 'No longer snoozed',
     forget: 'Forget snapshots …',
     duplicate: 'Duplicate …',
@@ -149,7 +150,7 @@ export const plan = {
     remove: 'Remove …',
   },
   did: {
-    open: 'Open',
+    open: 'Open operation',
     paused: (name: string) => `${name} is paused.`,
     pausedUntil: (name: string, when: string) => `${name} is paused until ${when}.`,
     resumed: (name: string) => `${name} runs by its schedule again.`,
@@ -170,6 +171,9 @@ export const plan = {
     rule: (rule: string) => `Retention: ${rule}`,
     list: 'Snapshots that would go',
     act: (n: number) => `Forget ${snapshots(n)}`,
+    actThere: 'Forget snapshots',
+    whatThere: (machine: string) =>
+      `Its retention on ${machine} decides which snapshots go. Which they are is not told here beforehand, and they cannot be brought back.`,
     for: 'forget them',
     keep: 'Keep them',
     more: (n: number) => `and ${n} more`,
@@ -180,13 +184,21 @@ export const plan = {
     hint: 'Letters, digits, . _ -; everything else is as in this plan. It starts switched off.',
     act: 'Duplicate plan',
     copy: (name: string) => `${name}-2`,
-    isFile: 'It saves the output of a command, which only the config file can say. Copy it there.',
+    isCommand:
+      'It saves the output of a command. Commands that holdfast is to run are not taken from a browser: add the plan by the command line, on its machine.',
+    copyLine: 'Copy the command line',
+    lineHint: 'It runs by its schedule at once. Hooks and limits of this plan are not in the line.',
+  },
+  until: {
+    pause: (name: string) => `Pause ${name} until`,
+    pauseAct: 'Pause plan',
+    snooze: (name: string) => `Snooze ${name} until`,
+    snoozeAct: 'Snooze plan',
   },
   remove: {
     title: (name: string) => `Remove ${name}?`,
     what: 'It is not run any more. Its snapshots and its history stay, and it can be brought back for 30 days.',
     act: 'Remove plan',
-    for: 'remove it',
     keep: 'Keep it',
   },
   missing: {

@@ -8,6 +8,7 @@ import {
   editRequest,
   fieldOf,
   fieldsOf,
+  givesPassword,
   merged,
   type Draft,
   type FieldName,
@@ -15,6 +16,7 @@ import {
   type Secrets,
   type Switches,
 } from './form';
+import { unreadable } from './upkeep';
 
 const PAUSE_MS = 400;
 
@@ -107,14 +109,19 @@ export class Editing {
   get changes(): string[] {
     const names: string[] = changed(this.base, this.now);
     if (!this.id && this.repo) names.unshift('repo');
-    if (this.secrets.source !== 'keep' && this.secrets.secret) names.push('password');
+    if (givesPassword(this.secrets) && this.secrets.secret) names.push('password');
     if (this.secrets.env.some(({ name }) => name) || this.secrets.removed.length) names.push('env');
     if (this.id === undefined && this.switches.shared) names.push('shared');
     return names;
   }
 
+  /** What no request could carry, and what the daemon says of the rest. */
+  get wrong(): Pick<FieldProblem, 'field' | 'message' | 'remedy'>[] {
+    return [...unreadable(this.now), ...this.problems];
+  }
+
   problemOf(field: string): string | undefined {
-    const said = this.problems.filter((one) => fieldOf(one.field) === field);
+    const said = this.wrong.filter((one) => fieldOf(one.field) === field);
     const text = said.map(({ message, remedy }) => [message, remedy].filter(Boolean).join('; '));
     return text.join(' ') || undefined;
   }

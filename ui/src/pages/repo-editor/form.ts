@@ -4,20 +4,16 @@ import type {
   AddRepoRequest,
   AddRepoRequestSchema,
   EditRepoRequestSchema,
-  UpkeepSettingsSchema,
 } from '$/gen/holdfast/api/v1/api_pb';
+import { UPKEEP, upkeepRequest, upkeepTexts } from './upkeep';
 
-export const TEXTS = ['forget', 'forgetSchedule', 'pruneSchedule', 'maxUnused'] as const;
-export const MORE = ['checkSchedule', 'readData', 'statsSchedule'] as const;
-const UPKEEP = [...TEXTS, ...MORE] as const;
-const NUMBERS = ['parallel', 'lockWaitS'] as const;
 const PLAIN = ['uri', 'kind', 'place', 'memberUri', 'memberPasswordFile'] as const;
 
-export const FIELDS = [...PLAIN, ...UPKEEP, ...NUMBERS, 'tuning'] as const;
+export const FIELDS = [...PLAIN, ...UPKEEP, 'tuning'] as const;
 export type FieldName = (typeof FIELDS)[number];
 export type Fields = Record<FieldName, string>;
 
-export type Source = 'keep' | 'password' | 'file' | 'command';
+export type Source = 'keep' | 'password' | 'file';
 
 /** What is only ever written, never read back. */
 export interface Secrets {
@@ -38,10 +34,7 @@ export function fieldsOf(repo: AddRepoRequest | undefined): Fields {
   const fields = Object.fromEntries(FIELDS.map((name) => [name, ''])) as Fields;
   if (!repo) return fields;
   for (const name of PLAIN) fields[name] = repo[name] ?? '';
-  for (const name of UPKEEP) fields[name] = repo.upkeep?.[name] ?? '';
-  for (const name of NUMBERS) fields[name] = repo.upkeep?.[name]?.toString() ?? '';
-  fields.tuning = lines(repo.tuning);
-  return fields;
+  return { ...fields, ...upkeepTexts(repo.upkeep), tuning: lines(repo.tuning) };
 }
 
 function lines(map: Record<string, string>): string {
@@ -62,23 +55,13 @@ export function changed(base: Fields, now: Fields): FieldName[] {
   return FIELDS.filter((name) => base[name].trim() !== now[name].trim());
 }
 
-/** Only what differs: an empty text removes what it is about. */
-function upkeepOf(base: Fields, now: Fields): MessageInitShape<typeof UpkeepSettingsSchema> {
-  const differs = new Set(changed(base, now));
-  const upkeep: MessageInitShape<typeof UpkeepSettingsSchema> = {};
-  for (const name of UPKEEP) if (differs.has(name)) upkeep[name] = now[name].trim();
-  if (differs.has('parallel')) upkeep.parallel = whole(now.parallel);
-  if (differs.has('lockWaitS')) upkeep.lockWaitS = BigInt(whole(now.lockWaitS));
-  return upkeep;
+/** A command is not taken over HTTP: the form only says where it is written. */
+export function givesPassword({ source }: Secrets): boolean {
+  return source === 'password' || source === 'file';
 }
 
-function whole(text: string): number {
-  const value = Number.parseInt(text, 10);
-  return Number.isFinite(value) && value >= 0 ? value : 0;
-}
-
-function passwordOf({ source, secret }: Secrets) {
-  return source === 'keep' ? undefined : { [source]: secret };
+function passwordOf(secrets: Secrets) {
+  return givesPassword(secrets) ? { [secrets.source]: secrets.secret } : undefined;
 }
 
 function envOf({ env }: Secrets): Record<string, string> {
@@ -104,7 +87,7 @@ export function addRequest(draft: Draft): MessageInitShape<typeof AddRepoRequest
     memberUri: now.memberUri.trim() || undefined,
     memberPasswordFile: now.memberPasswordFile.trim() || undefined,
     tuning: tuningOf(now.tuning),
-    upkeep: upkeepOf(base, now),
+    upkeep: upkeepRequest(changed(base, now), now),
     kind: now.kind.trim() || undefined,
     place: now.place.trim() || undefined,
     ...switches,
@@ -130,7 +113,7 @@ export function editRequest(
     memberUri: text('memberUri'),
     memberPasswordFile: text('memberPasswordFile'),
     tuning: differs.has('tuning') ? tuning : {},
-    upkeep: upkeepOf(base, now),
+    upkeep: upkeepRequest(changed(base, now), now),
     kind: text('kind'),
     place: text('place'),
     noTest: switches.noTest,
@@ -173,7 +156,10 @@ const PROBLEM_FIELDS: Record<string, FieldName | 'repo' | 'password' | 'env'> = 
   'read-data': 'readData',
   stats: 'statsSchedule',
   parallel: 'parallel',
-  'lock-wait': 'lockWaitS',
+  'lock-wait': 'lockWait',
+  'lock-alarm': 'lockAlarm',
+  'retry-attempts': 'retryAttempts',
+  'retry-wait': 'retryWait',
   kind: 'kind',
   place: 'place',
 };

@@ -1,4 +1,6 @@
 // The words of the repo editor.
+import { plural } from '$/messages';
+
 export const editor = {
   newTitle: 'New repo',
   editTitle: (id: string) => `Edit ${id}`,
@@ -40,7 +42,10 @@ export const editor = {
     readData: 'Data to read at each check',
     statsSchedule: 'Measure',
     parallel: 'Operations at once',
-    lockWaitS: 'Wait for a lock, in seconds',
+    lockWait: 'Wait for a lock',
+    lockAlarm: 'Tell of a lock after',
+    retryAttempts: 'Attempts at upkeep, in all',
+    retryWait: 'Wait before the second attempt',
     tuning: 'Other settings',
     shared: 'Shared',
   } as Record<string, string>,
@@ -54,11 +59,19 @@ export const editor = {
     maxUnused: '10%, 500M or unlimited',
     readData: '5% or 1/20: the next part each time',
     parallel: '0: no limit of its own',
+    lockWait: 'Up to 7d; 0s: what finds a lock fails at once. Empty: 1h.',
+    lockAlarm: 'How long a lock may be in the way before hooks hear of it, up to 31d. Empty: 6h.',
+    retryAttempts:
+      'How often forget, prune, check and stats that were due are tried, 1 to 10. Empty: 3, after 5m.',
+    retryWait: 'After the first failure, 1s to 6h; each further wait is four times as long.',
     tuning: 'One a line: key = value, as in the config file.',
   } as Record<string, string>,
   backend: 'Storage',
   example: (address: string) => `Such as ${address}`,
-  sources: { keep: 'As it is', password: 'Typed', file: 'From a file', command: 'From a command' },
+  sources: { keep: 'As it is', password: 'Typed', file: 'From a file' },
+  keptCommand: 'what this command prints:',
+  keptCommandHint: 'A command is written in the config file only.',
+  keptFile: 'what is in this file:',
   stored: 'stored, and never shown',
   generate: 'Make one',
   generated: 'Copy it now and keep it somewhere else: without it nothing can be restored.',
@@ -67,6 +80,12 @@ export const editor = {
   addVariable: 'Add a variable',
   variable: 'Variable',
   value: 'Value',
+  pasteHint: 'Lines NAME=VALUE pasted as a name make a row each.',
+  pasted: (n: number, unread: number) => {
+    const taken = `${plural(n, { one: 'variable', other: 'variables' })} pasted.`;
+    const lines = plural(unread, { one: 'line', other: 'lines' });
+    return unread > 0 ? `${taken} ${lines} left out: not NAME=VALUE.` : taken;
+  },
   willGo: 'removed when saved',
   undo: 'Undo',
   noInit: 'Only adopt: a repository that is not there is an error',
@@ -76,6 +95,10 @@ export const editor = {
   testing: 'Looking at the storage',
   guid: 'guid',
   tomlHint: 'As it would be written, without secrets.',
+  wrong: {
+    number: (text: string) => `“${text}” is no number.`,
+    span: (text: string) => `“${text}” is no length of time. Write it like 90s, 5m or 6h.`,
+  },
   taken: (fields: string) => `Changed elsewhere and taken over: ${fields}.`,
 };
 

@@ -5,6 +5,7 @@ import { router } from '$/app/router.svelte';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
 import type { Operation, Repo } from '$/gen/holdfast/api/v1/api_pb';
+import { takingBack } from '../fleet/taking';
 import { repoWords } from './words';
 
 const words = repoWords.acts;
@@ -34,6 +35,16 @@ export async function command(repo: string, line: string): Promise<void> {
 
 export async function init(repo: string): Promise<void> {
   told(words.init, repo, await api.repos.init({ repo }));
+}
+
+/** What came from a peer can be taken again. */
+export async function remove(machine: string, { id }: Repo): Promise<void> {
+  const { disabledPlans, origin } = await api.repos.remove({ repo: id });
+  toasts.show({
+    text: words.removed(id, disabledPlans.join(', ')),
+    action: origin ? takingBack({ repo: id, peer: origin }) : undefined,
+  });
+  router.go(urls.machine(machine));
 }
 
 /** Owned by this machine. */

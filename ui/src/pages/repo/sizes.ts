@@ -15,3 +15,17 @@ export function ratio({ restoreBytes, storedBytes }: RepoSize): string {
   const times = storedBytes === 0n ? 1 : Number(restoreBytes) / Number(storedBytes);
   return times.toFixed(1);
 }
+
+const KIBI = 1024;
+/** Of one unit; the last is one of the next. */
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, KIBI];
+/** At most so many lines above zero. */
+const LINES = 4;
+
+/** Where lines are drawn up to the largest size: at round numbers of the units it is told in. */
+export function marks(most: number): number[] {
+  const least = most / LINES;
+  const unit = KIBI ** Math.max(0, Math.floor(Math.log(least) / Math.log(KIBI)));
+  const step = unit * (STEPS.find((n) => n * unit >= least) ?? KIBI);
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, n) => n * step);
+}

@@ -2,6 +2,7 @@
 import type { Failure } from '$/api';
 import type { Repo } from '$/gen/holdfast/api/v1/api_pb';
 import { own } from './actions';
+import { repoWords } from './words';
 
 /** `unopened`: it was never opened, and not because nothing is there. */
 export type Problem = 'password' | 'unopened';
@@ -16,4 +17,10 @@ export function problemOf(repo: Repo, unread?: Failure): Problem | undefined {
   if (WRONG_PASSWORD.test(told)) return 'password';
   if (repo.state !== 'uninitialised' || NOTHING_THERE.test(told)) return undefined;
   return told.trim() === '' ? undefined : 'unopened';
+}
+
+/** Why nothing can be done in it now; undefined: it is there, and opens. */
+export function hindrance(repo: Repo, problem = problemOf(repo)): string | undefined {
+  const { hindered } = repoWords;
+  return problem ? hindered[problem] : hindered[repo.state];
 }

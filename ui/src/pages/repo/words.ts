@@ -1,5 +1,5 @@
 // The words of a repo's page.
-import { plural } from '$/messages';
+import { listed, plural } from '$/messages';
 
 const snapshots = (n: number) => plural(n, { one: 'snapshot', other: 'snapshots' });
 
@@ -16,6 +16,15 @@ export const repoWords = {
     disabled: 'Disabled',
   } as Record<string, string>,
   notOpened: 'Not opened yet',
+  /** Why a button is locked, by problem or state. */
+  hindered: {
+    password: 'its password does not open it',
+    unopened: 'it could not be opened yet',
+    uninitialised: 'it is not initialised yet',
+    missing: 'it is not where it was',
+    unreachable: 'its storage does not answer',
+    disabled: 'it is disabled',
+  } as Record<string, string | undefined>,
   owns: (who: string) => `${who} owns this repo.`,
   received: (owner: string) => `${owner} owns this repo and shares it. Here it is read-only.`,
   holds: (n: number, plans: number, machines: number) =>
@@ -47,16 +56,7 @@ export const repoWords = {
     locked: (by: string) => `${by} holds a lock.`,
     lockedWhat: 'Backups go on; forget, prune and check wait.',
     unlock: (repo: string) => `Unlock ${repo}`,
-    unlockTitle: (repo: string) => `Unlock ${repo}?`,
-    unlockWhat: 'Locks whose process is known to be gone are removed.',
-    unlockLiving: 'A lock whose holder may still be working stays.',
     unlockAll: 'All locks',
-    unlockAllTitle: (repo: string) => `Remove every lock of ${repo}?`,
-    unlockAllWhat:
-      'Also those whose holder may still be working. If one is, the repository can be damaged: make sure that nothing writes to it, on any machine.',
-    unlockAllAct: 'Remove all locks',
-    keepLocks: 'Keep them',
-    typedFor: 'remove all locks',
     uninitialised: 'There is no repository at this place yet.',
     init: 'Initialise',
     password: 'The password that is set does not open this repository.',
@@ -74,6 +74,24 @@ export const repoWords = {
     from: (peer: string) => `From ${peer}`,
     compare: 'Look at the snapshots',
     dropped: 'Not taken from its owner',
+  },
+
+  unlock: {
+    which: 'Which locks',
+    choices: [
+      {
+        all: false,
+        word: 'Those whose process is known to be gone',
+        what: 'A lock whose holder may still be working stays.',
+      },
+      { all: true, word: 'All locks', what: 'Also those whose holder may still be working.' },
+    ],
+    allTitle: (repo: string) => `Remove every lock of ${repo}?`,
+    allWhat:
+      'If a holder is still working, the repository can be damaged: make sure that nothing writes to it, on any machine.',
+    allAct: 'Remove all locks',
+    keep: 'Keep them',
+    typedFor: 'remove all locks',
   },
 
   upkeep: {
@@ -97,6 +115,7 @@ export const repoWords = {
   size: {
     title: 'Size',
     newest: 'newest snapshots, restored',
+    each: 'Every measurement',
     measured: 'Last measured',
     none: 'Not measured yet.',
     measure: 'Measure now',
@@ -105,8 +124,9 @@ export const repoWords = {
     restored: 'Restored',
     snapshots: 'Snapshots',
     when: 'When',
-    asTable: 'As a table',
-    ratio: (times: string) => `${times} bytes restored for each that is stored`,
+    table: 'Show as table',
+    chart: 'Show as chart',
+    ratio: (times: string) => `restored is ${times} × stored`,
   },
 
   members: {
@@ -150,30 +170,24 @@ export const repoWords = {
 
   acts: {
     check: 'Check now',
-    prune: 'Prune',
+    prune: (repo: string) => `Prune ${repo}`,
     stats: 'Measure',
     index: 'List the snapshots again',
-    forget: 'Forget by its retention…',
+    forget: 'Forget by its retention …',
     noForget: 'it has none of its own: each plan forgets by its own',
-    unlock: 'Unlock…',
-    command: 'Run a restic command…',
-    share: 'Share',
-    unshare: 'Un-share',
+    unlock: 'Unlock …',
+    command: 'Run a restic command …',
+    share: (repo: string) => `Share ${repo}`,
+    unshare: (repo: string) => `Un-share ${repo}`,
     edit: 'Edit',
-    remove: 'Remove…',
+    remove: 'Remove …',
     init: 'Initialise',
     started: (kind: string, repo: string) => `${kind} of ${repo} was started.`,
-    open: 'Open',
+    open: 'Open operation',
     pruneTitle: (repo: string) => `Prune ${repo}?`,
     pruneWhat:
       'Data that no snapshot needs is removed for good. Snapshots stay. It can take long, and backups of other machines wait.',
     keep: 'Not now',
-    shareTitle: (repo: string) => `Share ${repo}?`,
-    shareWhat:
-      'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
-    memberUri: 'Address for members',
-    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
-    memberPassword: 'File with the password for members',
     unshareTitle: (repo: string) => `Un-share ${repo}?`,
     unshareWhat:
       'Plans of members that use it are disabled there. Nothing is deleted. A member may keep the credentials it had: change them at the storage.',
@@ -182,19 +196,43 @@ export const repoWords = {
     removeWhat:
       'It is taken out of this machine’s configuration with its credentials; plans on it are disabled. The repository and its snapshots stay where they are.',
     removeWarn: 'Its password is removed as well: without it nothing can be restored.',
+    removeReceived: (owner: string) =>
+      `It is not used here any more, and plans on it are disabled. ${owner} keeps it and its snapshots; it can be taken again.`,
     removeAct: (repo: string) => `Remove ${repo}`,
     removeFor: 'remove it',
     removed: (repo: string, plans: string) =>
       plans ? `${repo} was removed. Disabled: ${plans}.` : `${repo} was removed.`,
   },
 
+  share: {
+    title: (repo: string) => `Share ${repo}?`,
+    act: (repo: string) => `Share ${repo}`,
+    what: 'Peers that may take repos get it, with credentials. Every member can read everything in this repository.',
+    peers: 'Peers',
+    nobody: 'No peer is known yet: it is sent to those that may take it once they are paired.',
+    lets: 'Also lets them receive it',
+    fixed: {
+      may: 'may take it already',
+      excluded: 'its grant leaves this repo out: change it on its page in Peers',
+      declared: 'its grants are in the config file, and changed there',
+    } as Record<string, string | undefined>,
+    done: (repo: string, names: string[]) =>
+      names.length > 0 ? `${repo} is shared. ${listed(names)} may take it.` : `${repo} is shared.`,
+    but: (repo: string, names: string, why: string) =>
+      `${repo} is shared, but ${names} may not take it yet. ${why}`,
+    memberUri: 'Address for members',
+    memberHint: 'As members reach it; {instance} stands for the member. Empty: the address here.',
+    memberPassword: 'File with the password for members',
+  },
+
   forget: {
     title: (repo: string) => `What forget would do in ${repo}`,
     reading: 'Reading the snapshots',
-    keep: 'stays',
-    forget: 'goes',
-    apart: 'apart',
+    of: (machine: string, plan: string) => `${machine} / ${plan}`,
+    rule: (rule: string) => `Retention: ${rule}`,
     sum: (stay: number, go: number) => `${snapshots(go)} would go, ${stay} stay.`,
+    staying: (n: number) =>
+      `${plural(n, { one: 'snapshot that stays', other: 'snapshots that stay' })}, and why`,
     act: (n: number) => `Delete ${snapshots(n)}`,
     nothing: 'Nothing would go.',
     typedFor: 'delete them',
@@ -204,6 +242,6 @@ export const repoWords = {
     title: (repo: string) => `A restic command in ${repo}`,
     label: 'Subcommand and arguments',
     hint: 'Such as: list locks. Location and password are those of the repo; what it prints is in the operation.',
-    run: 'Run it',
+    run: 'Run command',
   },
 };

@@ -3,6 +3,7 @@ import type { Snapshot } from '$/gen/holdfast/api/v1/api_pb';
 import type { FleetPlan } from '$/gen/holdfast/api/v1/fleet_pb';
 import type { Partly } from '$/api';
 import { urls } from '$/app/urls';
+import { mentions, tagsOf } from '../browser/tags';
 
 /** By machine, then plan; what has neither comes last. */
 export function sorted(snapshots: Snapshot[]): Snapshot[] {
@@ -12,11 +13,33 @@ export function sorted(snapshots: Snapshot[]): Snapshot[] {
 }
 
 export function fits(one: Snapshot, typed: string): boolean {
-  const text = [one.instance, one.host, one.plan, one.repo, one.shortId, ...one.paths].join(' ');
-  return typed
-    .toLowerCase()
-    .split(/\s+/)
-    .every((part) => text.toLowerCase().includes(part));
+  const { instance, host, plan, repo, shortId, paths } = one;
+  return mentions([instance, host, plan, repo, shortId, ...paths, ...tagsOf(one)], typed);
+}
+
+/** Names of the query: what the snapshots have that are looked at. */
+export const CONDITIONS = ['tag', 'host', 'path'] as const;
+export const CLEAR = { q: undefined, tag: undefined, host: undefined, path: undefined };
+
+export interface Wanted {
+  /** All of them. */
+  tags: string[];
+  host?: string;
+  paths: string[];
+}
+
+export function wantedOf(query: URLSearchParams): Wanted {
+  const list = (text: string | null) => (text ?? '').split(',').map((one) => one.trim());
+  return {
+    tags: list(query.get('tag')).filter(Boolean),
+    host: query.get('host')?.trim() || undefined,
+    // A comma may be in a path, and in no tag.
+    paths: [query.get('path')?.trim() ?? ''].filter(Boolean),
+  };
+}
+
+export function isNarrowed({ tags, host, paths }: Wanted): boolean {
+  return tags.length > 0 || host !== undefined || paths.length > 0;
 }
 
 /** Opened at the first folder that was saved: nobody looks for `/`. */

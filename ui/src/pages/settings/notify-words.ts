@@ -1,4 +1,6 @@
 // The words of channels and rules.
+import { clause } from '$/format';
+
 export const notifyWords = {
   title: 'Notifications',
   what: (name: string) => `for the plans of ${name} and of every machine it sees`,
@@ -58,6 +60,21 @@ export const notifyWords = {
   ruleGone:
     'This rule was changed or removed elsewhere meanwhile. Saving adds what is chosen here as a new rule.',
   ruleNotThere: 'The rule was changed or removed elsewhere meanwhile. Look at the list again.',
+  try: {
+    act: 'Try it',
+    title: 'Try this rule',
+    toChannel: (channel: string) =>
+      `A test message goes to ${channel} at once, also while it is silent.`,
+    toAll:
+      'A test message goes at once to everybody who is told of this, also where they are silent.',
+    command: 'Commands are run as well, with HOLDFAST_TEST=true in their environment.',
+    event: 'As if this happened',
+    plan: 'To the plan',
+    inline: (action: string, of: string) => `${action}, written with the rule of ${of}`,
+    sent: 'Sent.',
+    failed: (why: string) => `Failed: ${clause(why)}`,
+    needsPlan: 'Needs a plan that it is told of',
+  },
   foot: 'Absence counts: stale is sent even when the machine itself is silent. Recovery is told on the same channel.',
   noChannelYet: 'Add a channel first.',
 };
@@ -91,4 +108,11 @@ export const eventWords: [string, string][] = [
 
 export function eventWord(event: string): string {
   return eventWords.find(([name]) => name === event)?.[1] ?? event;
+}
+
+/** Of what a rule is: `plan:home`, `repo:vault`; everything is nothing, or `top`. */
+export function placeWord(place: string): string {
+  const [kind, id] = place.split(':');
+  if (!id) return notifyWords.everything;
+  return kind === 'plan' ? notifyWords.plan(id) : notifyWords.repo(id);
 }

@@ -11,6 +11,7 @@ export const settingsWords = {
     users: 'Users and keys',
     notifications: 'Notifications',
     addresses: 'Addresses',
+    config: 'Config file',
     import: 'Import',
     about: 'About',
   } as Record<string, string>,
@@ -45,9 +46,6 @@ export const settingsWords = {
       ['laptop', '7 d'],
       ['rarely-on', '30 d'],
     ] as [string, string][],
-    identity: 'Identity',
-    identityWhat: 'Peers trust this key, not the name or the address.',
-    copyKey: 'Copy the key id',
     files: 'restic and files',
     restic: 'restic',
     onPath: 'on PATH',
@@ -56,6 +54,18 @@ export const settingsWords = {
     cannotWrite: 'read-only',
     data: 'Data',
     save: 'Save instance',
+  },
+
+  identity: {
+    title: 'Identity',
+    what: 'Peers trust this key, not the name or the address.',
+    loading: 'The public key',
+    keyId: 'Key id, as peers show it',
+    copyKey: 'Copy the key id',
+    publicKey: 'Public key, all of it',
+    copyPublic: 'Copy the public key',
+    path: 'The secret key is in this file. Whoever has it is this machine to its peers.',
+    copyPath: 'Copy the path of the secret key',
   },
 
   addresses: {
@@ -90,6 +100,8 @@ export const settingsWords = {
     file: 'config.json of Backrest',
     fileHint:
       'Often ~/.config/backrest/config.json. It holds passwords: it goes to this machine only.',
+    choose: 'Choose the file',
+    noFile: 'No file is chosen.',
     preview: 'Show what it becomes',
     reading: 'Reading…',
     translated: (n: number) => plural(n, { one: 'thing taken over', other: 'things taken over' }),
