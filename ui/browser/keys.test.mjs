@@ -89,7 +89,7 @@ for (const screen of SCREENS) {
       await part(tab, 'laptop may, there').getByText('See all operations').waitFor();
 
       await onNas.open('/peers/laptop');
-      await onNas.tab.getByText(await keyOf(laptop)).waitFor();
+      await onNas.tab.getByTitle(await keyOf(laptop)).waitFor();
       await onNas.open('/ops');
       const run = onNas.tab.locator('a.fr', { hasText: 'the old box / photos' });
       await run.getByText('no longer on the old box').waitFor();

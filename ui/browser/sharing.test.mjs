@@ -168,11 +168,11 @@ for (const screen of SCREENS) {
       await nas.cli('repo', 'unshare', 'vault');
       await nas.cli('peer', 'revoke', 'laptop', 'receive-shared-repos');
       await onNas.open(HUB);
-      await tab.getByRole('button', { name: 'Share', exact: true }).click();
+      await tab.getByRole('button', { name: 'Share vault', exact: true }).click();
       const dialog = tab.getByRole('dialog');
       await dialog.getByRole('checkbox', { name: 'laptop' }).check();
       await clear(tab, 'whom it is shared with');
-      await dialog.getByRole('button', { name: 'Share', exact: true }).click();
+      await dialog.getByRole('button', { name: 'Share vault', exact: true }).click();
       await told(tab, 'laptop may take it');
       await member().getByText('Taken').waitFor();
     });
