@@ -133,6 +133,19 @@ test('what there is to restore is narrowed by host and path, and keeps that', as
   await here.close();
 });
 
+test('a snapshot is opened by the beginning of its id', async () => {
+  const here = await visit(daemon, desk);
+  const { tab } = here;
+  const [first] = await daemon.list('snapshots');
+  await here.open('/');
+  await tab.keyboard.press('Control+k');
+  await tab.getByRole('combobox').fill(first.id.slice(0, 12));
+  await tab.getByText(`Open snapshot ${first.id.slice(0, 12)}`).click();
+  await tab.waitForURL(`**/snap/${first.short_id}/**`);
+  await tab.locator('.lede code', { hasText: first.short_id }).waitFor();
+  await here.close();
+});
+
 test('two snapshots compared', async () => {
   const here = await visit(daemon, desk);
   const { tab } = here;

@@ -197,7 +197,7 @@ const repo = [
     'home:/m/nas/repo/vault/edit',
     'press Add a variable',
     'paste Variable = AWS_ACCESS_KEY_ID=AKIA\n# a comment\nexport AWS_SECRET_ACCESS_KEY="s3 cr3t"\nnothing',
-    'at Password and credentials',
+    'at Credentials of the storage',
   ),
   page('repo-test', 'home:/m/nas/repo/vault/edit', 'press Test the connection'),
 ];
@@ -439,7 +439,8 @@ const STEPS = {
   },
   type: async (tab, text) => {
     const [label, value] = text.split(' = ');
-    const fields = tab.locator('input, textarea').locator('visible=true');
+    const typed = 'input:not([type=radio], [type=checkbox]), textarea';
+    const fields = tab.locator(typed).locator('visible=true');
     const open = tab.locator('dialog[open]');
     const within = (await open.count()) > 0 ? open : tab.locator('body');
     await within.getByLabel(label).and(fields).first().fill(value);

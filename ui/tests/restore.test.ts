@@ -117,6 +117,9 @@ describe('tags, hosts and paths', () => {
     });
     expect(choices.isNarrowed(wanted('tag=,&host=%20&q=a'))).toBe(false);
     expect(choices.isNarrowed(wanted('path=/a'))).toBe(true);
+    // As the palette leads here.
+    expect(wanted('snapshot=4F5C')).toEqual({ tags: [], paths: [], id: '4f5c' });
+    expect(choices.isNarrowed(wanted('snapshot=4f5c'))).toBe(true);
   });
 });
 

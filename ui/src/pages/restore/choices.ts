@@ -19,13 +19,21 @@ export function fits(one: Snapshot, typed: string): boolean {
 
 /** Names of the query: what the snapshots have that are looked at. */
 export const CONDITIONS = ['tag', 'host', 'path'] as const;
-export const CLEAR = { q: undefined, tag: undefined, host: undefined, path: undefined };
+export const CLEAR = {
+  q: undefined,
+  tag: undefined,
+  host: undefined,
+  path: undefined,
+  snapshot: undefined,
+};
 
 export interface Wanted {
   /** All of them. */
   tags: string[];
   host?: string;
   paths: string[];
+  /** One snapshot, by the beginning of its id: any, where else it is the newest of each plan. */
+  id?: string;
 }
 
 export function wantedOf(query: URLSearchParams): Wanted {
@@ -35,11 +43,12 @@ export function wantedOf(query: URLSearchParams): Wanted {
     host: query.get('host')?.trim() || undefined,
     // A comma may be in a path, and in no tag.
     paths: [query.get('path')?.trim() ?? ''].filter(Boolean),
+    id: query.get('snapshot')?.trim().toLowerCase() || undefined,
   };
 }
 
-export function isNarrowed({ tags, host, paths }: Wanted): boolean {
-  return tags.length > 0 || host !== undefined || paths.length > 0;
+export function isNarrowed({ tags, host, paths, id }: Wanted): boolean {
+  return tags.length > 0 || host !== undefined || paths.length > 0 || id !== undefined;
 }
 
 /** Opened at the first folder that was saved: nobody looks for `/`. */
