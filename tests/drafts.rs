@@ -430,6 +430,13 @@ async fn what_a_plan_would_save_is_what_restic_saves() {
         Form { exclude_larger_than: Some(16), ..Form::default() },
         Form { exclude_file: vec![patterns], one_file_system: true, ..Form::default() },
         Form { paths: vec![at("cache"), at("cache/deep"), at("a.txt")], ..Form::default() },
+        Form { paths: vec![at("link"), at("cache/../a.txt")], ..Form::default() },
+        Form { paths: vec![at("tagged/h.txt")], exclude_caches: true, ..Form::default() },
+        Form {
+            paths: vec![root.to_owned(), at("cache/deep")],
+            exclude: named(&["cache", "!cache/deep"]),
+            ..Form::default()
+        },
     ];
     for (number, form) in cases.into_iter().enumerate() {
         let paths = if form.paths.is_empty() { vec![root.to_owned()] } else { form.paths.clone() };
@@ -470,6 +477,20 @@ async fn each_exclusion_says_what_it_leaves_out() {
 
     let refused = api.drafts.measure(api::MeasureRequest::default()).await;
     assert_eq!(code(refused), "invalid");
+    let paths = vec![root.to_str().unwrap().to_owned()];
+    let bad = api::AddPlanRequest {
+        paths: paths.clone(),
+        exclude: vec!["[".to_owned()],
+        ..api::AddPlanRequest::default()
+    };
+    let refused = api.drafts.measure(api::MeasureRequest { plan: Some(bad) }).await.unwrap_err();
+    assert!(refused.message().starts_with("exclude: \"[\": "), "{refused}");
+    // What a file says is told to nobody: it may be one with secrets.
+    let secrets = nas.folder().join("pass").to_str().unwrap().to_owned();
+    let form =
+        api::AddPlanRequest { paths, exclude_file: vec![secrets.clone()], ..Default::default() };
+    let told = without_secrets(measured(&mut api, form).await);
+    assert_eq!(told.patterns[0].pattern, format!("{secrets}:1"));
     let gone = api::AddPlanRequest {
         paths: vec!["/nowhere/at/all".to_owned()],
         ..api::AddPlanRequest::default()

@@ -1,7 +1,7 @@
 //! Runs restic: commands as data, its output and its ends as types.
 //!
 //! Pure parts (`argv`, `look`, `pattern`, `output`, `entries`, `exit`, `failure`, `feature`, `version`) and one
-//! process part (`process`, `pour`, `guard`, `ssh`); `sieve` looks for tags in folders. It knows nothing of plans' schedules, of history or of
+//! process part (`process`, `pour`, `guard`, `ssh`); `sieve` reads files with patterns and looks for tags in folders. It knows nothing of plans' schedules, of history or of
 //! peers, and decides no retry.
 //!
 //! 1. A secret reaches restic through the environment of that one process, never through argv, and
@@ -54,5 +54,5 @@ pub use maintain::{Choose, Chosen, Measure, Measured};
 pub use output::{Event, Snapshot, SnapshotId, Summary, decode_line};
 pub use pattern::pattern_fault;
 pub use process::{Line, Outcome, Running};
-pub use sieve::{Pattern, Sieve};
+pub use sieve::{Pattern, Sieve, SieveError, clean};
 pub use version::{Version, VersionError};

@@ -6,13 +6,22 @@
 //! 2. The last pattern of a list that fits decides; one that begins with `!` takes in again. Patterns that
 //!    do not mind the case are a list of their own.
 //! 3. What is left out is not looked into, so that nothing in it is taken in again.
+//! 4. A file with patterns in it is read up to [`LONGEST_FILE`], and what it says is never told: it may be any
+//!    file of this machine. Variables in it are known to restic's run only, and not put in here.
 //!
 //! It is compared with the real restic in `tests/drafts.rs`.
 
-use super::{Caches, Exclusions};
-use std::fs::{self, File};
+use super::{Caches, Exclusions, pattern_fault};
+use rustix::fs::OFlags;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+/// Of patterns, in bytes.
+const LONGEST_FILE: u64 = 1 << 20;
+/// Of one plan.
+const MOST_PATTERNS: usize = 2_000;
 
 /// What begins a `CACHEDIR.TAG` (Cache Directory Tagging Specification).
 const CACHE_TAG: (&str, &str) = ("CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
@@ -26,10 +35,38 @@ pub struct Sieve {
     tags: Vec<(String, String)>,
 }
 
+/// Why a plan's exclusions cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SieveError {
+    /// A file with patterns cannot be read.
+    #[error("{field}: {path:?} cannot be read: {error}")]
+    Unread {
+        /// As the config calls it.
+        field: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// restic gives up on it.
+    #[error("{field}: {text:?}: {fault}")]
+    Malformed {
+        /// As the config calls it.
+        field: &'static str,
+        /// The pattern, or where it is.
+        text: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// More than are compared.
+    #[error("exclude: there are {0} patterns; at most {MOST_PATTERNS} are counted")]
+    TooMany(usize),
+}
+
 /// One pattern, as it was written and as it is compared.
 #[derive(Debug)]
 pub struct Pattern {
-    /// As it was written.
+    /// As it was written; of a file: where it is.
     pub text: String,
     /// Whether it was given as one that does not mind the case.
     pub any_case: bool,
@@ -42,30 +79,29 @@ impl Sieve {
     ///
     /// # Errors
     ///
-    /// Such a file cannot be read.
-    pub fn of(exclusions: &Exclusions) -> io::Result<Self> {
+    /// Such a file cannot be read, a pattern is malformed, or there are too many.
+    pub fn of(exclusions: &Exclusions) -> Result<Self, SieveError> {
+        let Exclusions { exclude, iexclude, exclude_file, iexclude_file, .. } = exclusions;
         let mut patterns = Vec::new();
         let lists = [
-            (false, &exclusions.exclude, &exclusions.exclude_file),
-            (true, &exclusions.iexclude, &exclusions.iexclude_file),
+            (false, "exclude", exclude, "exclude-file", exclude_file),
+            (true, "iexclude", iexclude, "iexclude-file", iexclude_file),
         ];
-        for (any_case, written, files) in lists {
-            patterns.extend(written.iter().map(|text| Pattern::new(text, any_case)));
-            for file in files {
-                let text = fs::read_to_string(file)?;
-                let lines = text.lines().map(str::trim);
-                let said = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-                patterns.extend(said.map(|line| Pattern::new(line, any_case)));
+        for (any_case, field, written, file_field, files) in lists {
+            for text in written {
+                patterns.push(Pattern::new(field, text.clone(), text, any_case)?);
+            }
+            for path in files {
+                for (line, text) in lines(file_field, path)? {
+                    let place = format!("{path}:{line}");
+                    patterns.push(Pattern::new(file_field, place, &text, any_case)?);
+                }
             }
         }
-        let named = exclusions.exclude_if_present.iter().map(|tag| {
-            let (name, header) = tag.split_once(':').unwrap_or((tag, ""));
-            (name.to_owned(), header.to_owned())
-        });
-        let cache = (CACHE_TAG.0.to_owned(), CACHE_TAG.1.to_owned());
-        let cache = (exclusions.caches == Caches::LeftOut).then_some(cache);
-        let tags = named.chain(cache).collect();
-        Ok(Self { patterns, larger_than: exclusions.larger_than, tags })
+        if patterns.len() > MOST_PATTERNS {
+            return Err(SieveError::TooMany(patterns.len()));
+        }
+        Ok(Self { patterns, larger_than: exclusions.larger_than, tags: tags(exclusions)? })
     }
 
     /// In the order in which they decide, those that mind the case first.
@@ -94,28 +130,107 @@ impl Sieve {
         self.larger_than.is_some_and(|most| bytes > most)
     }
 
-    /// The file for which everything else in a folder is left out.
+    /// Whether everything in a folder is left out, but for the files that say so.
     #[must_use]
-    pub fn tag_in(&self, folder: &Path) -> Option<&str> {
-        let is_there = |(name, header): &&(String, String)| is_tag(&folder.join(name), header);
-        self.tags.iter().find(is_there).map(|(name, _)| name.as_str())
+    pub fn is_tagged(&self, folder: &Path) -> bool {
+        self.tags.iter().any(|(name, header)| is_tag(&folder.join(name), header))
+    }
+
+    /// Whether a file of this name is one of them.
+    #[must_use]
+    pub fn is_tag(&self, name: &std::ffi::OsStr) -> bool {
+        self.tags.iter().any(|(tag, _)| name == tag.as_str())
     }
 }
 
 impl Pattern {
-    fn new(text: &str, any_case: bool) -> Self {
-        let (takes_in, rest) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+    fn new(
+        field: &'static str,
+        text: String,
+        said: &str,
+        any_case: bool,
+    ) -> Result<Self, SieveError> {
+        if let Some(fault) = pattern_fault(said) {
+            return Err(SieveError::Malformed { field, text, fault });
+        }
+        let (takes_in, rest) = said.strip_prefix('!').map_or((false, said), |rest| (true, rest));
         let lower = any_case.then(|| rest.to_lowercase());
-        let parts =
-            names(lower.as_deref().unwrap_or(rest)).into_iter().map(str::to_owned).collect();
-        Self { text: text.to_owned(), any_case, takes_in, parts }
+        let cleaned = clean(lower.as_deref().unwrap_or(rest));
+        let parts = names(&cleaned).into_iter().map(str::to_owned).collect();
+        Ok(Self { text, any_case, takes_in, parts })
     }
 }
 
-/// `/` first where it is absolute, then each name; without what a path may have too much.
+/// What a file says, line by line, without comments.
+fn lines(field: &'static str, path: &str) -> Result<Vec<(usize, String)>, SieveError> {
+    let unread = |error| SieveError::Unread { field, path: path.to_owned(), error };
+    let text = short_file(Path::new(path)).map_err(unread)?;
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).enumerate();
+    let said = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    Ok(said.map(|(at, line)| (at + 1, line.replace("$$", "$"))).collect())
+}
+
+/// A plain file; a pipe is not waited for, and a device not read.
+fn short_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.is_absolute() {
+        return Err(io::Error::other("it is no absolute path"));
+    }
+    let file = opened(path)?;
+    if file.metadata()?.len() > LONGEST_FILE {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    let mut text = Vec::new();
+    file.take(LONGEST_FILE).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no file")),
+    }
+}
+
+/// Names of files that mark a folder, with what they have to begin with.
+fn tags(exclusions: &Exclusions) -> Result<Vec<(String, String)>, SieveError> {
+    let mut tags = Vec::new();
+    for tag in &exclusions.exclude_if_present {
+        let (name, header) = tag.split_once(':').unwrap_or((tag, ""));
+        if name.is_empty() || name.contains('/') {
+            let (field, fault) = ("exclude-if-present", "this is no name of a file");
+            return Err(SieveError::Malformed { field, text: tag.clone(), fault });
+        }
+        tags.push((name.to_owned(), header.to_owned()));
+    }
+    if exclusions.caches == Caches::LeftOut {
+        tags.push((CACHE_TAG.0.to_owned(), CACHE_TAG.1.to_owned()));
+    }
+    Ok(tags)
+}
+
+/// Without `.` and `..`, as restic compares paths and patterns (Go's `filepath.Clean`).
+#[must_use]
+pub fn clean(path: &str) -> String {
+    let is_absolute = path.starts_with('/');
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." if names.last().is_some_and(|last| *last != "..") => drop(names.pop()),
+            ".." if is_absolute => {}
+            name => names.push(name),
+        }
+    }
+    format!("{}{}", if is_absolute { "/" } else { "" }, names.join("/"))
+}
+
+/// `/` first where it is absolute, then each name; of a clean path.
 fn names(path: &str) -> Vec<&str> {
     let root = path.starts_with('/').then_some("/");
-    root.into_iter().chain(path.split('/').filter(|name| !matches!(*name, "" | "."))).collect()
+    root.into_iter().chain(path.split('/').filter(|name| !name.is_empty())).collect()
 }
 
 /// Whether the pattern is a run of the names: from the first where it is absolute, else anywhere.
@@ -214,14 +329,12 @@ fn member(class: &[char]) -> Option<(char, &[char])> {
 }
 
 fn is_tag(file: &Path, header: &str) -> bool {
-    // A tag is a plain file: a pipe of that name would be waited for.
-    if !fs::symlink_metadata(file).is_ok_and(|found| found.is_file()) {
-        return false;
+    if header.is_empty() {
+        return fs::symlink_metadata(file).is_ok();
     }
     let mut begin = vec![0; header.len()];
-    header.is_empty()
-        || File::open(file).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
-            && begin == header.as_bytes()
+    opened(file).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && begin == header.as_bytes()
 }
 
 #[cfg(test)]
@@ -303,14 +416,75 @@ mod tests {
         assert_eq!(sieve.left_out_by("/x.iso"), Some(0));
         assert_eq!(sieve.left_out_by("/keep.iso"), None);
         assert!(sieve.is_too_large(11) && !sieve.is_too_large(10));
-        assert_eq!(sieve.tag_in(folder.path()), None);
+        assert!(!sieve.is_tagged(folder.path()));
         fs::write(at("tag"), "no").unwrap();
-        assert_eq!(sieve.tag_in(folder.path()), None);
+        assert!(!sieve.is_tagged(folder.path()));
         fs::write(at("tag"), "yes and no").unwrap();
-        assert_eq!(sieve.tag_in(folder.path()), Some("tag"));
+        assert!(sieve.is_tagged(folder.path()) && sieve.is_tag("tag".as_ref()));
+        fs::remove_file(at("tag")).unwrap();
+        // Without a header anything of that name counts.
+        fs::create_dir(at(".nobackup")).unwrap();
+        assert!(sieve.is_tagged(folder.path()));
         let caches = Exclusions { caches: Caches::LeftOut, ..Exclusions::default() };
-        assert_eq!(Sieve::of(&caches).unwrap().tag_in(folder.path()), Some("CACHEDIR.TAG"));
-        let gone = vec![at("gone").to_str().unwrap().to_owned()];
-        assert!(Sieve::of(&Exclusions { exclude_file: gone, ..Exclusions::default() }).is_err());
+        assert!(Sieve::of(&caches).unwrap().is_tagged(folder.path()));
+    }
+
+    #[test]
+    fn what_a_file_says_is_not_told_and_what_is_none_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let read = |path: String| {
+            Sieve::of(&Exclusions { exclude_file: vec![path], ..Exclusions::default() })
+        };
+        fs::write(at("shadow"), "\u{feff}# users\nroot:secret\ncash$$\n").unwrap();
+        let sieve = read(at("shadow")).unwrap();
+        let told: Vec<_> = sieve.patterns().iter().map(|pattern| &pattern.text).collect();
+        assert_eq!(told, [&format!("{}:2", at("shadow")), &format!("{}:3", at("shadow"))]);
+        assert_eq!(sieve.left_out_by("/cash$"), Some(1));
+        let pipe = at("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, pipe.as_str(), 0o600.into()).unwrap();
+        fs::write(at("large"), vec![b'x'; (LONGEST_FILE + 1) as usize]).unwrap();
+        for (path, why) in [
+            (pipe, "no file"),
+            ("/dev/zero".to_owned(), "no file"),
+            (at("large"), "larger"),
+            (at("gone"), "No such file"),
+            ("relative".to_owned(), "no absolute path"),
+        ] {
+            let said = read(path.clone()).unwrap_err().to_string();
+            assert!(said.starts_with("exclude-file: ") && said.contains(why), "{said}");
+            assert!(said.contains(&path), "{said}");
+        }
+        fs::write(at("shadow"), "good\nroot:[secret\n").unwrap();
+        let said = read(at("shadow")).unwrap_err().to_string();
+        assert!(said.contains("shadow:2") && !said.contains("secret"), "{said}");
+    }
+
+    #[test]
+    fn what_restic_gives_up_on_is_refused() {
+        let refused = |exclusions| Sieve::of(&exclusions).unwrap_err().to_string();
+        let one = |text: &str| vec![text.to_owned()];
+        let bad = Exclusions { exclude: one("["), ..Exclusions::default() };
+        assert!(refused(bad).starts_with("exclude: \"[\": "));
+        let bad = Exclusions { exclude_if_present: one("../x"), ..Exclusions::default() };
+        assert!(refused(bad).starts_with("exclude-if-present: \"../x\": "));
+        let many = vec!["x".to_owned(); MOST_PATTERNS + 1];
+        let many = Exclusions { exclude: many, ..Exclusions::default() };
+        assert!(refused(many).contains("2001 patterns"));
+    }
+
+    #[test]
+    fn paths_and_patterns_are_compared_clean() {
+        for (path, plain) in [
+            ("/a/../b", "/b"),
+            ("/../a/./b//", "/a/b"),
+            ("x/../real", "real"),
+            ("../x", "../x"),
+            ("/", "/"),
+            ("", ""),
+        ] {
+            assert_eq!(clean(path), plain, "{path}");
+        }
+        assert_eq!(sieve(&["x/../real"], &[]).left_out_by("/home/real"), Some(0));
     }
 }

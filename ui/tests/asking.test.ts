@@ -9,12 +9,11 @@ import ReposTable from '$/pages/machine/ReposTable.svelte';
 import DetailActs from '$/pages/operations/DetailActs.svelte';
 import { namesOf } from '$/pages/operations/names';
 import RunningCard from '$/pages/operations/RunningCard.svelte';
-import { clear, drawn, lookingAs, press, settled, textOf } from './drawn';
+import { drawn, lookingAs, press, settled, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await clear();
 });
 
 const nas = () => home().machines.find(({ here }) => here)!;

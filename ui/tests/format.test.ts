@@ -3,6 +3,7 @@ import {
   age,
   ahead,
   aheadIn,
+  aheadWithin,
   between,
   bytes,
   count,
@@ -75,6 +76,17 @@ describe('moment', () => {
     // A weekday alone would be the one in a week.
     expect(plain(ahead('2026-11-21T22:42:00Z', NOW, BERLIN))).toBe('Today 23:42');
     expect(plain(ahead('2026-11-21T23:42:00Z', NOW, BERLIN))).toBe('Sun 00:42');
+  });
+
+  test('ahead within a sentence', () => {
+    const late = new Date(NOW);
+    late.setHours(1, 0, 0, 0);
+    const at = new Date(NOW);
+    at.setHours(23, 42, 0, 0);
+    expect(plain(aheadWithin(at.toISOString(), late.getTime()))).toBe('today 23:42');
+    expect(plain(aheadWithin('2026-11-21T07:05:00Z', NOW))).toBe('in 23 min');
+    const [zone, there] = ['Asia/Kathmandu', '2026-11-23T03:00:00Z'];
+    expect(aheadWithin(there, NOW, zone)).toBe(aheadIn(zone, there, NOW));
   });
 
   test('by the clocks of both zones, where they differ', () => {

@@ -4,13 +4,12 @@ import InstanceMenu from '$/app/InstanceMenu.svelte';
 import { keyList } from '$/app/keyList.svelte';
 import Shortcuts from '$/app/Shortcuts.svelte';
 import { preferences } from '$/app/theme.svelte';
-import { clear, drawn, lookingAs, settled, textOf } from './drawn';
+import { drawn, lookingAs, settled, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   preferences.singleKeys = true;
   keyList.close();
-  await clear();
 });
 
 test('the list of keys opens from the menu, also where single keys are off', async () => {

@@ -8,12 +8,11 @@ import { rows } from '$/pages/fleet/rows';
 import Head from '$/pages/machine/Head.svelte';
 import PlansTable from '$/pages/machine/PlansTable.svelte';
 import { create } from '@bufbuild/protobuf';
-import { clear, drawn, lookingAs, settled, textOf } from './drawn';
+import { clear, drawn, lookingAs, settled, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   vi.unstubAllGlobals();
-  await clear();
 });
 
 const web2 = () => home().machines.find(({ instance }) => instance === 'web-2')!;

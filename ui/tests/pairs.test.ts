@@ -1,13 +1,12 @@
 // Shared repos as pairs: who sends, who takes, and where one half is missing.
 import { create } from '@bufbuild/protobuf';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { pairs } from '$/components/pairs';
 import { PeerSchema, RepoSchema } from '$/gen/holdfast/api/v1/api_pb';
 import Grants from '$/pages/machine/Grants.svelte';
-import { clear, drawn, lookingAs, textOf } from './drawn';
+import { drawn, lookingAs, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(clear);
 
 const vault = { permission: 'receive-shared-repos', scopes: ['repo:vault'] };
 const sends = { permission: 'send-shared-repos', scopes: [] };

@@ -1,10 +1,9 @@
 // The tree of folders: what only may be looked at is not ticked.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import PathTree from '$/components/PathTree.svelte';
-import { clear, drawn, lookingAs, settled } from './drawn';
+import { drawn, lookingAs, settled } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(clear);
 
 async function tree(disabled: boolean) {
   const onchange = vi.fn();

@@ -36,3 +36,8 @@ test('nothing waits: nothing is drawn', async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(page.querySelector('section')).toBeNull();
 });
+
+test('what could not be read is said', async () => {
+  const page = await mounted('broken', Queued, { all });
+  await reads(page, 'What waits for peers could not be read.');
+});

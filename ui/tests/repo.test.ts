@@ -9,12 +9,11 @@ import { due } from '$/pages/repo/due';
 import { hindrance } from '$/pages/repo/standing';
 import Size from '$/pages/repo/Size.svelte';
 import Upkeep from '$/pages/repo/Upkeep.svelte';
-import { clear, drawn, lookingAs, settled, textOf } from './drawn';
+import { drawn, lookingAs, settled, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await clear();
 });
 
 const HOUR = 3_600_000;

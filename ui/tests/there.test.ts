@@ -47,6 +47,11 @@ test('the upkeep of a repo is for who may run everything, or that repo', () => {
   expect(runsThere(run('plan:home', 'repo:vault'), 'vault')).toBe('all');
   expect(runsThere(run('plan:home'), 'vault')).toBe('some');
   expect(runsThere(run(), 'vault')).toBe('none');
+  expect(runsThere(run('!plan:home'), 'vault')).toBe('none');
+  expect(runsThere(run('*', '!repo:vault'), 'vault')).toBe('some');
+  expect(runsThere(run('*', '!repo:vault'), 'attic')).toBe('perhaps');
+  const untold = run('*').map((grant) => ({ ...grant, withExceptions: true }));
+  expect(runsThere(untold, 'vault')).toBe('perhaps');
   expect(runsThere([{ permission: 'read-operations', scopes: ['*'] }], 'vault')).toBe('none');
 });
 
@@ -57,13 +62,13 @@ describe('asked for', () => {
 
   test('it runs, and is opened from the toast', async () => {
     await keep({ keyId: keyOf('desktop'), name: 'desktop' }, { kind: 'check', repo: 'scratch' });
-    expect(newest()?.text).toBe('desktop / scratch: check runs.');
+    expect(newest()?.text).toBe('check of desktop / scratch runs.');
     expect(newest()?.action?.word).toBe('Open operation');
   });
 
   test('of a machine that is away it waits, and is taken back from the toast', async () => {
     await keep({ keyId: keyOf('cabin'), name: 'cabin' }, { kind: 'forget', plan: 'cameras' });
-    expect(newest()?.text).toBe('cabin / cameras: forget runs once cabin is back.');
+    expect(newest()?.text).toBe('forget of cabin / cameras runs once cabin is back.');
     expect(newest()?.action?.word).toBe('Undo');
   });
 });

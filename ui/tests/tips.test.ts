@@ -7,12 +7,11 @@ import Strip from '$/components/Strip.svelte';
 import Time from '$/components/Time.svelte';
 import { hush } from '$/components/tips';
 import { dayBefore, NBSP } from '$/format';
-import { clear, drawn, lookingAs, textOf } from './drawn';
+import { drawn, lookingAs, textOf } from './mounted';
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   hush();
-  await clear();
 });
 
 const told = () => textOf(document.querySelector('.tip'));
@@ -71,6 +70,27 @@ test('what is locked says why, and Escape puts that away and closes nothing else
   button.dispatchEvent(escape);
   expect([told(), escape.defaultPrevented]).toEqual(['', true]);
   expect(outside).not.toHaveBeenCalled();
+});
+
+test('of what was pressed with a mouse nothing stays, and Escape takes what is pointed at', () => {
+  const children = createRawSnippet(() => ({ render: () => '<span>Prune</span>' }));
+  const button = drawn(Locked, { why: 'needs the role operator', children }).querySelector(
+    'button',
+  )!;
+  const focusVisible = vi.spyOn(button, 'matches').mockReturnValue(false);
+  point(button, 'pointerenter');
+  button.focus();
+  button.click();
+  expect(told()).toBe('needs the role operator');
+  point(button, 'pointerleave');
+  expect(told()).toBe('');
+  focusVisible.mockReturnValue(true);
+  point(button, 'pointerenter');
+  point(button, 'pointerleave');
+  expect(told()).toBe('needs the role operator');
+  const escape = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+  document.body.dispatchEvent(escape);
+  expect(told()).toBe('');
 });
 
 test('days before today are those of the calendar', () => {

@@ -3,13 +3,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Failure } from '$/api';
 import Toasts from '$/components/Toasts.svelte';
 import { toasts } from '$/components/toasts.svelte';
-import { clear, drawn, press, textOf } from './drawn';
+import { drawn, press, textOf } from './mounted';
 
 beforeEach(() => void vi.useFakeTimers());
-afterEach(async () => {
+afterEach(() => {
   for (const { id } of toasts.shown) toasts.dismiss(id);
   vi.useRealTimers();
-  await clear();
 });
 
 const soon = () => vi.advanceTimersByTimeAsync(0);
@@ -46,6 +45,24 @@ test('one that fails stays, says why, and is tried again', async () => {
   await soon();
   expect(run).toHaveBeenCalledTimes(3);
   expect(textOf(page)).not.toContain('did not work');
+});
+
+test('one whose Undo is under way, and the newest, stay beside those that failed', async () => {
+  const page = drawn(Toasts, {});
+  for (let i = 0; i < 2; i += 1)
+    toasts.show({ text: 'x', action: { word: 'Undo', run: () => Promise.reject(lost()) } });
+  await Promise.all(toasts.shown.map(({ id }) => toasts.act(id)));
+  let reject = (_: Failure) => {};
+  const promise = new Promise<void>((_, no) => (reject = no));
+  toasts.show({ text: 'slow', action: { word: 'Undo', run: () => promise } });
+  void toasts.act(toasts.shown.at(-1)?.id ?? 0);
+  toasts.show({ text: 'newest' });
+  await soon();
+  expect(textOf(page)).toContain('slow');
+  expect(textOf(page)).toContain('newest');
+  reject(lost());
+  await soon();
+  expect(toasts.shown.filter(({ failed }) => failed)).toHaveLength(3);
 });
 
 test('a failure can be put away', async () => {

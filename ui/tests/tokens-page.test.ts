@@ -1,8 +1,9 @@
 // Pairing tokens: how long, where to, and in whose place.
 import { create } from '@bufbuild/protobuf';
 import { flushSync } from 'svelte';
-import { expect, test, vi } from 'vitest';
-import { PeerListSchema, TokenSchema } from '$/gen/holdfast/api/v1/api_pb';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { router } from '$/app/router.svelte';
+import { PeerListSchema, PeerSchema, TokenSchema, type Peer } from '$/gen/holdfast/api/v1/api_pb';
 import { nameOfKey } from '$/pages/peers/names';
 import TokenForm from '$/pages/peers/TokenForm.svelte';
 import TokenRows from '$/pages/peers/TokenRows.svelte';
@@ -45,9 +46,9 @@ test('a token says whose place it gives, beside what else it gives, and its id',
   expect(third?.textContent).toContain('gives: nothing;');
 });
 
-async function form() {
+async function form(peers: Peer[] = []) {
   const oncreated = vi.fn();
-  const props = { here: 'nas', peers: [], oncreated, onclose: () => {} };
+  const props = { here: 'nas', peers, oncreated, onclose: () => {} };
   const page = await mounted('home', TokenForm, props);
   const act = button(page, 'Create token');
   const press = async () => {
@@ -78,6 +79,26 @@ test('any length of time and several addresses', async () => {
     ttlS: 3_888_000n,
     urls: ['https://nas.lan', 'http://192.0.2.7:9898'],
   });
+});
+
+test('how many is written; nothing is not without a limit', async () => {
+  const { page, act, press } = await form();
+  type(field(page, 'How many machines'), '');
+  flushSync();
+  await reads(page, 'Write a whole number from 1 to 1000000');
+  expect(act.disabled).toBe(true);
+  type(field(page, 'How many machines'), '0');
+  expect(await press()).toMatchObject({ maxUses: 0 });
+});
+
+test('whoever takes a place is one', async () => {
+  const peers = [create(PeerSchema, { instance: 'attic', keyId: 'ed25519.A' })];
+  router.set({ replaces: 'ed25519.A' });
+  onTestFinished(() => router.set({ replaces: undefined }));
+  const { page, press } = await form(peers);
+  const { value, disabled } = field(page, 'How many machines');
+  expect([value, disabled]).toEqual(['1', true]);
+  expect(await press()).toMatchObject({ maxUses: 1, replaces: 'ed25519.A' });
 });
 
 test('what is no address is said before anything is asked', async () => {

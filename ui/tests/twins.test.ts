@@ -11,7 +11,7 @@ import { rows } from '$/pages/fleet/rows';
 import WithoutSnapshot from '$/pages/restore/WithoutSnapshot.svelte';
 import Members from '$/pages/repo/Members.svelte';
 import { overview } from '$/live';
-import { clear, drawn, lookingAs, press, settled, textOf } from './drawn';
+import { clear, drawn, lookingAs, press, settled, textOf } from './mounted';
 
 const OTHER = 'ed25519.other00000000';
 
@@ -25,9 +25,8 @@ function twins() {
 }
 
 beforeEach(() => lookingAs('home'));
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await clear();
 });
 
 test('a plan of the twin is not run here, and one of this machine is', async () => {

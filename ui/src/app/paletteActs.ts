@@ -19,7 +19,6 @@ import { paramHere, urls } from './urls';
 type May = (role: Role) => boolean;
 
 const says = words.palette;
-/** Repos that are there to be worked on. */
 
 function act(id: string, word: string, icon: IconName, does: Partial<Found>): Found {
   return { id, word, kind: says.action, icon, ...does };

@@ -7,7 +7,7 @@ export interface Given {
 }
 
 /** As the other machine tells what it gives: what it leaves out it may keep to itself. */
-type Received = Given & { withExceptions?: boolean };
+export type Received = Given & { withExceptions?: boolean };
 
 /** In the order in which they are shown. */
 export const PERMISSIONS = Object.keys(permissionWords);
@@ -29,7 +29,8 @@ export function showsPlans(received: Received[]) {
   return sees.scopes.includes('*') && !excepts(sees) ? 'all' : 'some';
 }
 
-function excepts({ withExceptions, scopes }: Received): boolean {
+/** Whether something is left out, told or not. */
+export function excepts({ withExceptions, scopes }: Received): boolean {
   return withExceptions === true || scopes.some((scope) => scope.startsWith('!'));
 }
 

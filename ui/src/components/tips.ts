@@ -34,6 +34,7 @@ export function hush(element = about): void {
   window.removeEventListener('scroll', place, { capture: true });
   window.removeEventListener('resize', place);
   document.removeEventListener('pointerdown', elsewhere, { capture: true });
+  document.removeEventListener('keydown', escaped, { capture: true });
 }
 
 /** For an element that has more to say: to a pointer, to a finger, and where it or what it stands in
@@ -45,7 +46,7 @@ export function tip(text: () => string): Attachment<HTMLElement> {
     const forget = listening(host, element, show);
     const pointed = (event: PointerEvent) => event.pointerType !== 'touch' && show();
     const left = (event: PointerEvent) => {
-      if (event.pointerType !== 'touch' && document.activeElement !== host) hush(element);
+      if (event.pointerType !== 'touch' && !host.matches(':focus-visible')) hush(element);
     };
     element.addEventListener('pointerenter', pointed);
     element.addEventListener('pointerleave', left);
@@ -61,23 +62,15 @@ export function tip(text: () => string): Attachment<HTMLElement> {
   };
 }
 
-/** To keys: focus shows it, Escape puts it away and closes nothing else. */
+/** To keys: focus shows it. */
 function listening(host: HTMLElement, element: HTMLElement, show: () => void): () => void {
   const hide = () => hush(element);
-  const pressed = (key: KeyboardEvent) => {
-    if (key.key !== 'Escape' || about !== element) return;
-    key.preventDefault();
-    key.stopPropagation();
-    hide();
-  };
   const focused = () => host.matches(':focus-visible') && show();
   host.addEventListener('focus', focused);
   host.addEventListener('blur', hide);
-  host.addEventListener('keydown', pressed);
   return () => {
     host.removeEventListener('focus', focused);
     host.removeEventListener('blur', hide);
-    host.removeEventListener('keydown', pressed);
   };
 }
 
@@ -94,10 +87,19 @@ function follow(): void {
   window.addEventListener('scroll', place, { capture: true });
   window.addEventListener('resize', place);
   document.addEventListener('pointerdown', elsewhere, { capture: true });
+  document.addEventListener('keydown', escaped, { capture: true });
 }
 
 function elsewhere({ target }: Event): void {
   if (!about?.contains(target as Node)) hush();
+}
+
+/** Wherever the focus is: it puts away what is told, and closes nothing else. */
+function escaped(key: KeyboardEvent): void {
+  if (key.key !== 'Escape') return;
+  key.preventDefault();
+  key.stopPropagation();
+  hush();
 }
 
 /** Above, where a finger does not cover it; below where no room is. */

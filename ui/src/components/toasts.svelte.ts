@@ -44,8 +44,8 @@ export const toasts = {
     const id = nextId;
     nextId += 1;
     shown = [...shown, { ...toast, id }];
-    const passing = shown.filter(({ failed }) => !failed);
-    if (shown.length > AT_MOST && passing[0]) toasts.dismiss(passing[0].id);
+    const passing = shown.find((each) => !each.failed && !each.busy && each.id !== id);
+    if (shown.length > AT_MOST && passing) toasts.dismiss(passing.id);
     start(id, toast.action ? WITH_ACTION_MS : SHORT_MS);
   },
   dismiss(id: number): void {

@@ -4,7 +4,7 @@
 const WHOLE = /^[1-9]\d{3}-\d\d-\d\d$/;
 
 /** When a day of the browser's zone begins, or one so many days later; undefined: it is no day. */
-export function dayBegins(day: string | undefined, later = 0): string | undefined {
+function dayBegins(day: string | undefined, later = 0): string | undefined {
   if (!day || !WHOLE.test(day)) return undefined;
   const at = new Date(`${day}T00:00:00`);
   if (Number.isNaN(at.getTime())) return undefined;

@@ -3,6 +3,7 @@ export { between } from './days';
 export {
   ahead,
   aheadIn,
+  aheadWithin,
   day,
   dayBefore,
   exact,

@@ -131,6 +131,12 @@ export function ahead(at: string | Date, now: number, zone?: string): string {
   return moment(at, now, zone);
 }
 
+/** `today 23:42`, and all others alike: within a sentence. With a zone, by the clocks of both. */
+export function aheadWithin(at: string, now: number, zone?: string): string {
+  const said = zone ? aheadIn(zone, at, now) : ahead(at, now);
+  return said.replace(/^Today/, 'today');
+}
+
 /** `Sun 01:00 Berlin, 19:00 here`: by the clocks of both, where they differ then. How long it is until
  *  then is the same for both. */
 export function aheadIn(zone: string, at: string, now: number): string {

@@ -147,6 +147,8 @@ fn forget_of_plan(form: &mut AddPlanRequest, field: &str) {
         "paths" => form.paths = vec!["/".to_owned()],
         "max-age" => form.max_age_s = None,
         "grace" => form.grace_s = None,
+        "exclude" => form.exclude.clear(),
+        "iexclude" => form.iexclude.clear(),
         "retention" => form.retention = None,
         "schedule" => form.schedule = None,
         "time-zone" => form.time_zone = None,

@@ -1,7 +1,10 @@
 //! What a plan would save, and what each of its exclusions leaves out, by looking at every file.
 //!
-//! 1. Looking changes nothing, follows no link and opens no file but those that mark a folder.
-//! 2. It ends with whoever asked, after [`LONGEST`], or after [`MOST`] files; it then says so.
+//! 1. Looking changes nothing, follows no link and opens no file but those that mark a folder or have
+//!    patterns in them, of which nothing is told.
+//! 2. It ends with whoever asked, after [`LONGEST`], or after [`MOST`] files; it then says so. Where a disk does
+//!    not answer at all, whoever asked is told after that time; what hangs there keeps its turn, so that no
+//!    more than [`TURNS`] threads ever do.
 //! 3. What is left out is looked at too: it is what the exclusion saves.
 
 use super::{plans, refuse};
@@ -9,10 +12,12 @@ use crate::api::{Amount, Measured, MeasuredPattern};
 use crate::config::Plan;
 use crate::daemon::ports::exclusions;
 use crate::daemon::services::stream::{Outlet, Stop};
-use crate::restic::{FileSystems, Sieve};
-use std::path::Path;
+use crate::restic::{FileSystems, Sieve, SieveError, clean};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::{sleep, timeout};
 use tonic::Status;
 use walkdir::{DirEntry, WalkDir};
 
@@ -26,8 +31,13 @@ const TOLD_EVERY: Duration = Duration::from_millis(250);
 const STEP: u64 = 256;
 /// Folders that are held open at a time.
 const OPEN: usize = 16;
-/// Others wait: a disk is not faster for more of them.
-static TURN: Semaphore = Semaphore::const_new(2);
+/// How many look at a time: a disk is not faster for more of them.
+const TURNS: usize = 2;
+static TURN: Semaphore = Semaphore::const_new(TURNS);
+/// So long another one is waited for.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+/// Of one plan.
+const MOST_PATHS: usize = 1_000;
 
 pub(super) fn drafted(request: crate::api::MeasureRequest) -> Result<Plan, Status> {
     let form = request.plan.unwrap_or_default();
@@ -49,29 +59,58 @@ pub(super) fn drafted(request: crate::api::MeasureRequest) -> Result<Plan, Statu
 }
 
 pub(super) async fn measure(plan: Plan, outlet: Outlet<Measured>) -> Result<(), Stop> {
-    let _turn = TURN.acquire().await.map_err(|_| Stop::Unheard)?;
-    let sieve = super::super::blocking({
-        let exclusions = exclusions(&plan);
-        move || Sieve::of(&exclusions).map_err(|error| unread(&error))
-    })
-    .await?;
-    let (told, mut known) = watch::channel(Measured::default());
-    let looking = tokio::task::spawn_blocking(move || Look::new(&plan, sieve, told).all());
-    while known.changed().await.is_ok() {
-        let now = known.borrow_and_update().clone();
-        outlet.send(now).await?;
-        tokio::time::sleep(TOLD_EVERY).await;
+    if plan.paths.len() > MOST_PATHS {
+        let message =
+            format!("paths: there are {}; at most {MOST_PATHS} are counted", plan.paths.len());
+        return Err(refuse::invalid(message, "name the folder that they are in").into());
     }
-    // It ends with an error only where it panicked; what was told stands.
-    let end = looking.await.map_err(|_| Stop::Unheard)?;
-    outlet.send(end).await
+    let turn = turn().await?;
+    let (told, mut known) = watch::channel(Measured::default());
+    let looking = tokio::task::spawn_blocking(move || look(&plan, told, turn));
+    let told = async {
+        while known.changed().await.is_ok() {
+            let now = known.borrow_and_update().clone();
+            outlet.send(now).await?;
+            sleep(TOLD_EVERY).await;
+        }
+        Ok::<_, Stop>(())
+    };
+    match timeout(LONGEST + TURN_WAIT, told).await {
+        Ok(told) => told?,
+        Err(_) => {
+            let so_far = known.borrow().clone();
+            return outlet.send(Measured { done: true, cut: true, ..so_far }).await;
+        }
+    }
+    let end = looking.await.map_err(|error| Status::internal(error.to_string()))?;
+    outlet.send(end.map_err(|error| unusable(&error))?).await
 }
 
-fn unread(error: &std::io::Error) -> Status {
-    refuse::invalid(
-        format!("exclude-file: it cannot be read: {error}"),
-        "name a file that the daemon's user may read",
-    )
+async fn turn() -> Result<SemaphorePermit<'static>, Stop> {
+    match timeout(TURN_WAIT, TURN.acquire()).await {
+        Ok(turn) => turn.map_err(|_| Stop::Unheard),
+        Err(_) => {
+            let message = "other plans are being counted, or a disk does not answer";
+            Err(refuse::not_now("busy", message, "try it again later; a run is not held up").into())
+        }
+    }
+}
+
+/// The turn is over when this is, whoever still listens.
+fn look(
+    plan: &Plan,
+    told: watch::Sender<Measured>,
+    _turn: SemaphorePermit<'static>,
+) -> Result<Measured, SieveError> {
+    Ok(Look::new(plan, Sieve::of(&exclusions(plan))?, told).all())
+}
+
+fn unusable(error: &SieveError) -> Status {
+    let remedy = match error {
+        SieveError::Unread { .. } => "name a file that the daemon's user may read",
+        SieveError::Malformed { .. } | SieveError::TooMany(_) => "correct it",
+    };
+    refuse::invalid(error.to_string(), remedy)
 }
 
 /// One look at everything below the paths of a plan.
@@ -81,17 +120,27 @@ struct Look {
     sieve: Sieve,
     found: Measured,
     told: watch::Sender<Measured>,
+    cache: Option<PathBuf>,
     began: Instant,
     seen: u64,
 }
 
 /// Below it everything is left out.
 struct LeftOut {
-    depth: usize,
-    /// Of the patterns; none: by a file that marks the folder.
-    by: Option<usize>,
-    /// The file that marks it, which is saved.
-    tag: Option<String>,
+    /// Of the folder, below the path; none: of one above it.
+    depth: Option<usize>,
+    by: By,
+}
+
+/// What leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Pattern(usize),
+    /// A file that marks the folder, and is itself saved.
+    Tag,
+    Size,
+    /// restic's own cache never is saved.
+    Cache,
 }
 
 impl Look {
@@ -109,8 +158,18 @@ impl Look {
             ..Measured::default()
         };
         let one_file_system = exclusions(plan).file_systems == FileSystems::One;
-        let paths = outermost(&plan.paths);
-        Self { paths, one_file_system, sieve, found, told, began: Instant::now(), seen: 0 }
+        let paths = plan.paths.iter().map(|path| clean(path)).collect();
+        let paths = outermost(paths, &sieve, one_file_system);
+        Self {
+            paths,
+            one_file_system,
+            sieve,
+            found,
+            told,
+            cache: cache(),
+            began: Instant::now(),
+            seen: 0,
+        }
     }
 
     fn all(mut self) -> Measured {
@@ -126,63 +185,68 @@ impl Look {
 
     /// False where it has to end before its end.
     fn below(&mut self, path: &Path) -> bool {
-        let walk = WalkDir::new(path).max_open(OPEN).same_file_system(self.one_file_system);
-        let mut out: Option<LeftOut> = None;
+        let walk = WalkDir::new(path)
+            .follow_root_links(false)
+            .max_open(OPEN)
+            .same_file_system(self.one_file_system);
+        let is_tagged = path.parent().is_some_and(|above| self.sieve.is_tagged(above));
+        let mut out = is_tagged.then_some(LeftOut { depth: None, by: By::Tag });
         for entry in walk {
             if !self.goes_on() {
                 return false;
             }
+            let depth = entry.as_ref().map_or_else(walkdir::Error::depth, DirEntry::depth);
+            out = out.filter(|out| out.depth.is_none_or(|above| depth > above));
             match entry {
-                Ok(entry) => {
-                    out = out.filter(|out| entry.depth() > out.depth);
-                    self.take(&entry, &mut out);
-                }
-                Err(_) => self.found.unreadable += 1,
+                Ok(entry) => self.take(&entry, &mut out),
+                // What is left out need not be read.
+                Err(_) => self.found.unreadable += u64::from(out.is_none()),
             }
         }
         true
     }
 
     fn take(&mut self, entry: &DirEntry, out: &mut Option<LeftOut>) {
-        let is_folder = entry.file_type().is_dir();
-        let bytes = match entry.file_type().is_file() {
-            true => entry.metadata().map_or(0, |file| file.len()),
-            false => 0,
+        let is_file = entry.file_type().is_file();
+        let bytes = match entry.metadata() {
+            Ok(about) if is_file => about.len(),
+            Ok(_) => 0,
+            Err(_) => return self.found.unreadable += u64::from(out.is_none()),
         };
-        let by_above = out.as_ref().filter(|out| !is_tag(entry, out)).map(|out| out.by);
-        let left_out = by_above.or_else(|| {
-            let by = self.matched(entry);
-            if is_folder {
-                *out = self.folder_out(entry, by);
-            }
-            by.map(Some).or_else(|| self.sieve.is_too_large(bytes).then_some(None))
-        });
+        let above = out.as_ref().filter(|out| !self.is_its_tag(entry, out)).map(|out| out.by);
+        let left_out = above.or_else(|| self.left_out(entry, bytes));
+        if entry.file_type().is_dir() && out.is_none() {
+            let by = left_out.or_else(|| self.sieve.is_tagged(entry.path()).then_some(By::Tag));
+            *out = by.map(|by| LeftOut { depth: Some(entry.depth()), by });
+        }
         // As restic counts: links and pipes are no files.
-        if entry.file_type().is_file() {
+        if is_file {
             self.count(left_out, bytes);
         }
     }
 
-    /// The pattern that leaves it out.
-    fn matched(&mut self, entry: &DirEntry) -> Option<usize> {
-        let path = entry.path().to_string_lossy();
-        let by = self.sieve.left_out_by(&path)?;
-        let pattern = self.found.patterns.get_mut(by)?;
-        pattern.matches += 1;
-        pattern.example.get_or_insert_with(|| path.into_owned());
-        Some(by)
-    }
-
-    fn folder_out(&self, folder: &DirEntry, by: Option<usize>) -> Option<LeftOut> {
-        let depth = folder.depth();
-        if by.is_some() {
-            return Some(LeftOut { depth, by, tag: None });
+    fn left_out(&mut self, entry: &DirEntry, bytes: u64) -> Option<By> {
+        if self.cache.as_deref() == Some(entry.path()) {
+            return Some(By::Cache);
         }
-        let tag = self.sieve.tag_in(folder.path())?.to_owned();
-        Some(LeftOut { depth, by: None, tag: Some(tag) })
+        let path = entry.path().to_string_lossy();
+        let Some(by) = self.sieve.left_out_by(&path) else {
+            return self.sieve.is_too_large(bytes).then_some(By::Size);
+        };
+        if let Some(pattern) = self.found.patterns.get_mut(by) {
+            pattern.matches += 1;
+            pattern.example.get_or_insert_with(|| path.into_owned());
+        }
+        Some(By::Pattern(by))
     }
 
-    fn count(&mut self, left_out: Option<Option<usize>>, bytes: u64) {
+    /// Whether it is a file that marks the folder in which everything else is left out.
+    fn is_its_tag(&self, entry: &DirEntry, out: &LeftOut) -> bool {
+        let in_it = out.depth.map_or(0, |depth| depth + 1);
+        out.by == By::Tag && entry.depth() == in_it && self.sieve.is_tag(entry.file_name())
+    }
+
+    fn count(&mut self, left_out: Option<By>, bytes: u64) {
         let add = |amount: &mut Option<Amount>| {
             let amount = amount.get_or_insert_default();
             amount.files += 1;
@@ -190,7 +254,9 @@ impl Look {
         };
         let Some(by) = left_out else { return add(&mut self.found.saved) };
         add(&mut self.found.left_out);
-        if let Some(pattern) = by.and_then(|by| self.found.patterns.get_mut(by)) {
+        if let By::Pattern(by) = by
+            && let Some(pattern) = self.found.patterns.get_mut(by)
+        {
             add(&mut pattern.amount);
         }
     }
@@ -207,33 +273,63 @@ impl Look {
     }
 }
 
-fn is_tag(entry: &DirEntry, out: &LeftOut) -> bool {
-    entry.depth() == out.depth + 1 && out.tag.as_deref().is_some_and(|tag| entry.file_name() == tag)
-}
-
-/// What is in another one is looked at with that.
-fn outermost(paths: &[String]) -> Vec<String> {
-    let mut sorted = paths.to_vec();
+/// What is in another one is looked at with that; by itself where that would not come to it: on another
+/// file system, or in a folder that is left out while the path is not.
+fn outermost(paths: Vec<String>, sieve: &Sieve, one_file_system: bool) -> Vec<String> {
+    let mut sorted = paths;
     sorted.sort();
+    sorted.dedup();
     let mut outer: Vec<String> = Vec::new();
     for path in sorted {
-        if !outer.iter().any(|above| Path::new(&path).starts_with(above)) {
+        let above = outer.iter().rev().find(|above| Path::new(&path).starts_with(above));
+        let comes = |above: &String| {
+            let between = Path::new(&path).ancestors().skip(1);
+            let mut between = between.take_while(|folder| folder.starts_with(above));
+            let is_out = |folder: &str| sieve.left_out_by(folder).is_some();
+            let is_stopped = !is_out(&path) && between.any(|one| is_out(&one.to_string_lossy()));
+            !is_stopped && !(one_file_system && device(above) != device(&path))
+        };
+        if !above.is_some_and(comes) {
             outer.push(path);
         }
     }
     outer
 }
 
+fn device(path: &str) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().map(|about| about.dev())
+}
+
+/// Where restic keeps its cache, by the environment that it gets from this process.
+fn cache() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let below = |name: &str, rest: &str| named(name).map(|base| PathBuf::from(base).join(rest));
+    named("RESTIC_CACHE_DIR")
+        .map(PathBuf::from)
+        .or_else(|| below("XDG_CACHE_HOME", "restic"))
+        .or_else(|| below("HOME", ".cache/restic"))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::restic::Exclusions;
     use std::fs;
 
     #[test]
     fn a_path_within_another_is_looked_at_once() {
-        let said = ["/home", "/home/ada", "/homes", "/srv/x", "/srv"].map(str::to_owned);
-        assert_eq!(outermost(&said), ["/home", "/homes", "/srv"]);
+        let outermost = |exclude: &[&str]| {
+            let said = ["/home", "/home/ada/keep", "/homes", "/srv/x", "/srv"];
+            let exclude = exclude.iter().map(|&text| text.to_owned()).collect();
+            let sieve = Sieve::of(&Exclusions { exclude, ..Exclusions::default() }).unwrap();
+            super::outermost(said.map(str::to_owned).to_vec(), &sieve, false)
+        };
+        assert_eq!(outermost(&[]), ["/home", "/homes", "/srv"]);
+        assert_eq!(outermost(&["keep"]), ["/home", "/homes", "/srv"]);
+        // As restic does: what is named is taken in again, though its folder is not looked into.
+        let kept = ["/home", "/home/ada/keep", "/homes", "/srv"];
+        assert_eq!(outermost(&["ada", "!ada/keep"]), kept);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::timed;
 use crate::api;
 use crate::config::{ByteSize, Plan, Retention, Span, Stdin};
 use crate::model::{RepoId, Tuning};
+use crate::restic::pattern_fault;
 use crate::schedule::{Load, OnlyWhen, Retry, Schedule, WindowError};
 use std::time::Duration;
 use tonic::Status;
@@ -29,8 +30,8 @@ pub(in crate::daemon::services) fn added(request: api::AddPlanRequest) -> Result
         read_concurrency: request.read_concurrency.map(concurrency).transpose()?.flatten(),
         host: request.host,
         tuning: tuned(&Tuning::NONE, &request.tuning)?,
-        exclude: request.exclude,
-        iexclude: request.iexclude,
+        exclude: patterns("exclude", request.exclude)?,
+        iexclude: patterns("iexclude", request.iexclude)?,
         exclude_if_present: request.exclude_if_present,
         one_file_system: request.one_file_system,
         max_age: request.max_age_s.map(max_age).transpose()?.flatten(),
@@ -47,6 +48,16 @@ pub(in crate::daemon::services) fn added(request: api::AddPlanRequest) -> Result
         enabled: request.enabled.unwrap_or(true),
         ..Plan::new(id, repo, paths)
     })
+}
+
+/// What restic can read: it would give up in the middle of a backup.
+fn patterns(field: &str, given: Vec<String>) -> Result<Vec<String>, Status> {
+    for pattern in &given {
+        if let Some(fault) = pattern_fault(pattern) {
+            return Err(refuse::invalid(format!("{field}: {pattern:?}: {fault}"), "correct it"));
+        }
+    }
+    Ok(given)
 }
 
 /// What is absent stays.
@@ -72,6 +83,8 @@ pub(in crate::daemon::services) fn edited(
             *list = given.items;
         }
     }
+    plan.exclude = patterns("exclude", plan.exclude)?;
+    plan.iexclude = patterns("iexclude", plan.iexclude)?;
     plan.one_file_system = request.one_file_system.unwrap_or(plan.one_file_system);
     if let Some(text) = &request.retention {
         plan.retention = retention(text)?;

@@ -8,7 +8,7 @@ use crate::api::{RehearsalRecord, RehearsalTotals, RehearsedChange, RestoreReque
 use crate::daemon::Node;
 use crate::job::{Place, RestoreRequest as Wish};
 use crate::restic::{Extra, Planned, PlannedAct, Verify, pattern_fault};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use tonic::{Response, Status};
 
@@ -24,7 +24,7 @@ pub(super) async fn wish(node: &Arc<Node>, request: RestoreRequest) -> Result<Wi
             return Err(refuse::invalid(format!("include {pattern:?}: {fault}"), ""));
         }
     }
-    if delete && place == Place::Original && !stays_below(&paths, &include) {
+    if delete && is_everywhere(&place) && !stays_below(&paths, &include) {
         return Err(refuse::invalid(
             "delete: in place it would delete files of the whole machine that are not in the snapshot",
             "name the folder with --path",
@@ -48,11 +48,25 @@ pub(super) async fn wish(node: &Arc<Node>, request: RestoreRequest) -> Result<Wi
     })
 }
 
-/// Whether what is restored is within folders that are named.
+/// `/` is where everything was, however it is written; what leads up may lead there.
+fn is_everywhere(place: &Place) -> bool {
+    match place {
+        Place::Original => true,
+        Place::Folder(folder) => {
+            let mut parts = folder.components();
+            let leads_up = parts.clone().any(|part| part == Component::ParentDir);
+            leads_up || !parts.any(|part| matches!(part, Component::Normal(_)))
+        }
+    }
+}
+
+/// Whether what is restored is within folders that are named. restic takes `.` and `..` out of a pattern
+/// before it looks: with them none says where it is.
 fn stays_below(paths: &[String], include: &[String]) -> bool {
     let is_named = |pattern: &String| {
         let first = pattern.strip_prefix('/').and_then(|rest| rest.split('/').next());
-        first.is_some_and(|name| !name.is_empty() && !name.contains(['*', '?', '[']))
+        let is_plain = !pattern.split('/').any(|name| matches!(name, "." | ".."));
+        is_plain && first.is_some_and(|name| !name.is_empty() && !name.contains(['*', '?', '[']))
     };
     !(paths.is_empty() && include.is_empty())
         && paths.iter().all(|path| path != "/")
@@ -183,9 +197,22 @@ mod tests {
             (&[], &["/*/x"]),
             (&[], &["/**"]),
             (&[], &["/"]),
+            (&[], &["/./**"]),
+            (&[], &["/../**"]),
+            (&[], &["/home/../**"]),
+            (&[], &["/home/./../*"]),
+            (&[], &["/home/**/../.."]),
         ] {
             assert!(!below(paths, include), "{paths:?} {include:?}");
         }
+    }
+
+    #[test]
+    fn the_root_is_everywhere_however_it_is_written() {
+        for root in ["/", "//", "/.", "/x/.."] {
+            assert!(is_everywhere(&Place::Folder(root.into())), "{root}");
+        }
+        assert!(is_everywhere(&Place::Original) && !is_everywhere(&Place::Folder("/x".into())));
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn place(target: &Path) -> Result<RestoreRoom, Status> {
     Ok(RestoreRoom {
         folder: folder.to_string_lossy().into_owned(),
         is_there: folder == target,
-        writable: access(folder, Access::WRITE_OK).is_ok(),
+        writable: folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
         free: about.f_bavail.saturating_mul(about.f_frsize),
         ..RestoreRoom::default()
     })
@@ -62,21 +62,41 @@ async fn whole_size(node: &Node, wish: &Wish) -> Result<Option<u64>, Status> {
     Ok(named::find(node, &name).await?.snapshot.size)
 }
 
-/// What matches a pattern is known to restic only: all below the paths is the most that it can be.
+/// What has to be listed: the paths, and the folders that the patterns begin with. What matches in them is
+/// known to restic only: all of it is the most that it can be.
+fn reach(wish: &Wish) -> Vec<String> {
+    let named = wish.paths.iter().cloned();
+    let mut all: Vec<String> = named.chain(wish.include.iter().map(|one| begin(one))).collect();
+    if all.is_empty() || all.iter().any(|path| path == "/") {
+        return vec!["/".to_owned()];
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The path that everything begins with that a pattern matches.
+fn begin(pattern: &str) -> String {
+    let names = pattern.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/'));
+    let plain = names.take_while(|name| !name.contains(['*', '?', '[', '\\']));
+    let path: String = plain.filter(|name| !name.is_empty()).flat_map(|name| ["/", name]).collect();
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
 async fn add_up(
     node: &Node,
     wish: &Wish,
     place: RestoreRoom,
     outlet: &Outlet<RestoreRoom>,
 ) -> Result<(), Stop> {
-    let paths = if wish.paths.is_empty() { vec!["/".to_owned()] } else { wish.paths.clone() };
-    let listing = Listing { snapshot: wish.snapshot.clone(), paths, depth: Depth::All };
+    let reach = reach(wish);
+    let (snapshot, depth) = (wish.snapshot.clone(), Depth::All);
+    let listing = Listing { snapshot, paths: reach.clone(), depth };
     let mut entries = node.engine.ls(&wish.repo, listing).await.map_err(refuse::job)?;
     let (mut files, mut bytes, mut told) = (0_u64, 0_u64, Instant::now());
     while let Some(entry) = entries.next().await {
         let entry = entry.map_err(refuse::job)?;
-        let is_wanted =
-            wish.paths.is_empty() || wish.paths.iter().any(|path| paths::is_in(&entry.path, path));
+        let is_wanted = reach.iter().any(|path| paths::is_in(&entry.path, path));
         if is_wanted && entry.kind == EntryKind::File {
             files += 1;
             bytes = bytes.saturating_add(entry.size.unwrap_or(0));
@@ -93,6 +113,20 @@ async fn add_up(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_looked_for_below_the_folder_that_it_begins_with() {
+        for (pattern, path) in [
+            ("/home/ada/**/*.odt", "/home/ada"),
+            ("/home/ada/letter.odt", "/home/ada/letter.odt"),
+            ("/*/x", "/"),
+            (r"/srv/a\[1]", "/srv"),
+            ("*.odt", "/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(begin(pattern), path, "{pattern}");
+        }
+    }
 
     #[test]
     fn what_is_not_there_yet_has_the_room_of_what_is_above_it() {

@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { exact } from '$/format';
 import type { Row } from './listing.svelte';
-import { inFolder, nameOf, parentOf } from './paths';
+import { inFolder, parentOf } from './paths';
 
 export type Where = 'folder' | 'place' | 'browser';
 /** `refuse`: a folder that is not empty is an error. */
@@ -114,9 +114,4 @@ export function newFolder(paths: string[], shortId: string, now: number): string
   const base = beside === '/' ? '' : beside;
   const time = exact(new Date(now)).slice(0, 19).replaceAll(':', '').replace(' ', '-');
   return `${base}/restored-${shortId}-${time}`;
-}
-
-/** `photos` or `3 items`: what is named on the buttons. */
-export function singleName(paths: string[]): string | undefined {
-  return paths.length === 1 && paths[0] ? nameOf(paths[0]) : undefined;
 }

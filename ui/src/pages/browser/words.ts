@@ -63,7 +63,6 @@ export const browser = {
 
   find: {
     title: 'Found',
-    inAll: 'in all snapshots',
     of: (pattern: string) => `“${pattern}”`,
     searching: 'Searching, newest snapshot first',
     count: (n: number) => plural(n, { one: 'name', other: 'names' }),
@@ -90,7 +89,6 @@ export const browser = {
     showVersions: 'Find other versions',
     version: 'Version',
     searching: 'Looking through all snapshots',
-    noVersions: 'No other snapshot has it.',
     changed: 'Changed',
     saved: 'Saved',
     inSnapshotOf: 'in the snapshot of',

@@ -2,7 +2,7 @@
 import { api } from '$/api';
 import { urls } from '$/app/urls';
 import { toasts } from '$/components/toasts.svelte';
-import { moment } from '$/format';
+import { momentWithin } from '$/format';
 import { clock, overview, type Role } from '$/live';
 import { words as common } from '$/messages';
 import { fullName, type Row } from './rows';
@@ -98,7 +98,7 @@ async function unlock(rows: Row[]): Promise<void> {
 export async function snooze(rows: Row[], until: string): Promise<void> {
   await setSnooze(rows, until);
   toasts.show({
-    text: fleet.needs.snoozed(what(rows), moment(until, clock.now).replace(/^Today/, 'today')),
+    text: fleet.needs.snoozed(what(rows), momentWithin(until, clock.now)),
     icon: 'pause',
     tone: 'off',
     action: { word: common.toast.undo, run: () => setSnooze(rows, undefined) },

@@ -1,5 +1,5 @@
 // What the column "Next run" says.
-import { ahead, NBSP } from '$/format';
+import { ahead, aheadWithin, NBSP } from '$/format';
 import type { Row } from './rows';
 import { fleet } from './words';
 
@@ -25,7 +25,5 @@ export function soonest(all: Row[], now: number): Row | undefined {
 
 /** `in 18 min` within a sentence, else as it is. */
 export function when(at: string, now: number): string {
-  return ahead(at, now)
-    .replace(/^Today/, 'today')
-    .replaceAll(' ', NBSP);
+  return aheadWithin(at, now).replaceAll(' ', NBSP);
 }

@@ -42,11 +42,14 @@ export async function keep(
   { keyId, name }: { keyId: string; name: string },
   what: { kind: string; repo?: string; plan?: string },
 ): Promise<void> {
-  const of = words.upkeep(name, what.repo ?? what.plan ?? '', what.kind);
+  // Not part of the first page.
+  const { whatOf } = await import('../operations/words');
+  const of = whatOf(what.kind, words.upkeep(name, what.repo ?? what.plan ?? ''));
   tell(of, name, await beginThere(keyId, what));
 }
 
-function tell(name: string, machine: string, { operation, queued }: Begun): void {
+/** Of one that waits: until when, and Undo where it was not sent yet. */
+export function tell(name: string, machine: string, { operation, queued }: Begun): void {
   if (queued) tellQueued(name, machine, queued);
   else
     toasts.show({

@@ -1,5 +1,5 @@
 // A repo of a peer that was removed here, or that plans are not led to by themselves: taken on request.
-import { api, failure } from '$/api';
+import { api } from '$/api';
 import { toasts, type Toast } from '$/components/toasts.svelte';
 import { sentence } from '$/format';
 import { overview } from '$/live';
@@ -31,16 +31,7 @@ export async function take({ repo, peer }: Offered): Promise<void> {
   await overview().refresh();
 }
 
-/** For the toast of a removal. */
+/** For the toast of a removal, which stays and says why where it fails. */
 export function takingBack(offered: Offered): Toast['action'] {
-  return { word: common.toast.undo, run: () => takeOrTell(offered) };
-}
-
-async function takeOrTell(offered: Offered): Promise<void> {
-  try {
-    await take(offered);
-  } catch (thrown) {
-    const text = words.notTaken(offered.repo, failure(thrown).message);
-    toasts.show({ text, icon: 'warn', tone: 'warn' });
-  }
+  return { word: common.toast.undo, run: () => take(offered) };
 }

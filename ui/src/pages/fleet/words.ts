@@ -63,7 +63,7 @@ export const fleet = {
   },
   running: {
     runs: (name: string) => `${name} runs.`,
-    upkeep: (machine: string, what: string, kind: string) => `${machine} / ${what}: ${kind}`,
+    upkeep: (machine: string, what: string) => `${machine} / ${what}`,
     queued: (name: string, machine: string) => `${name} runs once ${machine} is back.`,
     sent: (name: string, machine: string) =>
       `${machine} was asked to run ${name}, and has not answered yet.`,
@@ -126,7 +126,6 @@ export const fleet = {
     act: (repo: string, peer: string) => `Take ${repo} of ${peer}`,
     taken: (repo: string) => `${repo} is taken again.`,
     takenBut: (repo: string, why: string) => `${repo} is wanted again. ${why}`,
-    notTaken: (repo: string, why: string) => `${repo} is not taken again: ${why}`,
   },
   table: {
     title: 'All plans',
@@ -173,7 +172,6 @@ export const fleet = {
     oldest: 'Oldest, of allowed',
     more: (n: number) => `${plural(n, { one: 'more machine', other: 'more machines' })}, all fresh`,
     summary: (n: number, m: number) => `${plans(n)} on ${machines(m)}`,
-    allFresh: 'All of them are fresh.',
   },
   empty: {
     lede: 'This machine is ready. Choose what to back up, or join a machine that already runs holdfast.',

@@ -50,7 +50,6 @@ export const joinWords = {
   sendsWhy: (name: string) => `given by ${name} in the token`,
   takes: (here: string, name: string) => `${here} takes repos from ${name}`,
   takesWhy: 'yours to give, for all it shares',
-  youSend: (here: string, what: string) => `${here} sends ${what}`,
   members: (what: string) =>
     `Every member can read everything in ${what}. Forget and prune stay with its owner.`,
   paths: 'Folders it may use here',
@@ -77,5 +76,4 @@ export const joinWords = {
   syncDone: (n: string) => `${n} operations, nothing missing`,
   openPeer: (name: string) => `Open ${name}`,
   toFleet: 'See all machines',
-  testIt: 'Test the connection',
 };

@@ -1,7 +1,7 @@
 // The repos of another machine, as its plans and operations name them, and what is done with them from
 // here.
 import type { Operation, Repo } from '$/gen/holdfast/api/v1/api_pb';
-import type { Given } from '$/components/grants';
+import { excepts, givesNothing, type Received } from '$/components/grants';
 import type { Row } from '../fleet/rows';
 import { UPKEEP } from '../operations/explain';
 
@@ -36,9 +36,12 @@ function ours(of: Operation[], repos: Repo[]): string | undefined {
   return repos.find((repo) => guid && repo.guid === guid && repo.origin === undefined)?.id;
 }
 
-/** What it lets this machine start: `all` of it, `some` but not this repo, or `none`. */
-export function runsThere(received: Given[], repo: string): 'all' | 'some' | 'none' {
+/** What it lets this machine start: `all` of it, `some` but not this repo, or `none`; `perhaps` where
+ *  what is left out is not told. */
+export function runsThere(received: Received[], repo: string): 'all' | 'perhaps' | 'some' | 'none' {
   const runs = received.find(({ permission }) => permission === 'run-operations');
-  if (!runs || runs.scopes.length === 0) return 'none';
-  return runs.scopes.some((scope) => scope === '*' || scope === `repo:${repo}`) ? 'all' : 'some';
+  if (!runs || givesNothing(runs)) return 'none';
+  const names = (...scopes: string[]) => scopes.some((scope) => runs.scopes.includes(scope));
+  if (names(`!repo:${repo}`) || !names('*', `repo:${repo}`)) return 'some';
+  return excepts(runs) ? 'perhaps' : 'all';
 }

@@ -130,11 +130,12 @@ export const machine = {
     noLast: 'no upkeep seen',
     ours: (here: string) => `kept by ${here}`,
     upkeep: (repo: string) => `Upkeep of ${repo}`,
-    prune: 'Prune…',
+    prune: 'Prune …',
     notGranted: (peer: string, here: string, what: string) =>
       `${here} needs run-operations=${what === '*' ? what : `repo:${what}`} on ${peer}`,
+    perhaps: (peer: string) =>
+      `${peer} grants this with exceptions that are not told: what touches them it refuses.`,
     full: (repo: string, peer: string) => `${repo} on ${peer}`,
-    unlockWhat: 'Locks whose process is known to be gone are removed.',
     unlockAll: (peer: string) =>
       `A lock whose holder may still be working stays: only on ${peer} all of them can be removed.`,
     forgetTitle: (repo: string) => `Forget snapshots in ${repo}?`,

@@ -128,7 +128,9 @@ function same(list: Operation[], before: Operation[]): Operation[] {
   const old = new Map(before.map((one) => [keyOf(one), one]));
   return list.map((one) => {
     const was = old.get(keyOf(one));
-    return was && equals(OperationSchema, was, one) ? was : one;
+    // It was asked for before what was heard since.
+    const isOld = was && (was.revision > one.revision || equals(OperationSchema, was, one));
+    return isOld ? was : one;
   });
 }
 

@@ -104,7 +104,6 @@ export const ops = {
   none: 'Nothing has run yet',
   noneWhat: 'Every backup, check and restore will be listed here, of all machines you see.',
   gone: (machine: string) => `no longer on ${machine}`,
-  noRepo: 'no repo',
   detail: {
     one: 'Operation',
     all: 'All operations',
@@ -117,7 +116,6 @@ export const ops = {
     moreErrors: (n: number) => `and ${n} more`,
     output: 'restic output',
     noOutput: 'There is no output of this one.',
-    outputGone: 'The output could not be read.',
     facts: 'Facts',
     id: 'Id',
     began: 'Began',
@@ -140,7 +138,6 @@ export const ops = {
     },
     again: 'Run again',
     unlockAgain: 'Unlock and run again',
-    started: (what: string) => `${what} runs.`,
     elsewhere: (machine: string) => `It can be run again on ${machine}.`,
     lockHint: 'Only locks whose process is gone are removed; a living one keeps its own.',
     plan: 'Open plan',

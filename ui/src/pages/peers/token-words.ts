@@ -38,6 +38,8 @@ export const tokenWords = {
   ttlWrong: 'Write a whole number from 1 to 99999.',
   uses: 'How many machines',
   usesHint: '0 means no limit.',
+  usesOne: 'One machine takes the place of one.',
+  usesWrong: 'Write a whole number from 1 to 1000000, or 0 for no limit.',
   url: 'How they reach this machine',
   urlHint: 'One a line, for the join line. Empty: the URLs in Settings, Addresses.',
   urlMissing:

@@ -38,7 +38,6 @@ export const peerWords = {
   clock: (age: string, fast: boolean) => `clock ${age} ${fast ? 'fast' : 'slow'}`,
   actionsFor: (peer: string) => `Actions for ${peer}`,
   since: 'since',
-  whatToDo: 'What to do',
 
   open: (peer: string) => `Open ${peer}`,
   test: 'Test connection',
@@ -90,6 +89,8 @@ export const peerWords = {
   queued: {
     title: (name: string) => `Waiting for ${name}`,
     titleAll: 'Waiting for peers',
+    unread: (name: string) => `What waits for ${name}`,
+    unreadAll: 'What waits for peers',
     whatAll: 'what was asked of machines that are away',
     on: (name: string) => `on ${name}`,
     what: (kind: string, of: string) => `${kind} of ${of}`,
@@ -136,7 +137,6 @@ export const onePeer = {
   itMayWhat: 'decided here; takes effect at once',
   weMay: (here: string) => `${here} may, there`,
   weMayWhat: (peer: string) => `decided on ${peer}`,
-  askMore: (here: string) => `More is granted there, with this line: holdfast peer grant ${here}`,
   pair: 'Shared repos',
   pairWhat: 'need both sides',
   connection: 'Connection',

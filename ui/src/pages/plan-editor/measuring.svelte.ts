@@ -2,6 +2,7 @@
 import { failure } from '$/api';
 import { editing } from '$/api/editing';
 import type { Measured, MeasuredPattern } from '$/gen/holdfast/api/v1/draft_pb';
+import { live } from '$/live';
 import { formOf } from './draft';
 import type { PlanEdit } from './editing.svelte';
 
@@ -32,12 +33,21 @@ export class Measuring {
 
   constructor(edit: PlanEdit) {
     this.#edit = edit;
-    $effect(() => this.#begin(this.#asked));
+    $effect(() => {
+      // Once somebody answers again, it is counted again.
+      void live.link.state;
+      return this.#begin(this.#asked);
+    });
+  }
+
+  /** Whether everything was looked at: else there may be more of all that is told. */
+  get isWhole(): boolean {
+    return this.told !== undefined && this.told.done && !this.told.cut;
   }
 
   /** What one pattern leaves out; undefined before it was looked for. */
   of(pattern: string): MeasuredPattern | undefined {
-    return this.told?.patterns.find((each) => each.pattern === pattern && !each.anyCase);
+    return this.told?.patterns.findLast((each) => each.pattern === pattern && !each.anyCase);
   }
 
   #begin(_asked: string): () => void {
@@ -64,8 +74,11 @@ export class Measuring {
       }
     } catch (thrown) {
       if (signal.aborted) return;
+      const { kind, message } = failure(thrown);
+      // That nobody answers is told above the page.
+      if (kind === 'unreachable') return;
       this.told = undefined;
-      this.failed = failure(thrown).message;
+      this.failed = message;
     }
   }
 }

@@ -35,8 +35,8 @@ export const editor = {
       `${plural(n, { one: 'folder or file', other: 'folders or files' })} may not be read`,
     cut: 'There is more than was counted.',
     nothing: 'leaves out nothing now',
-    pattern: (bytes: string, files: number) =>
-      `${bytes} in ${plural(files, { one: 'file', other: 'files' })}`,
+    pattern: (bytes: string, files: number, whole: boolean) =>
+      `${whole ? '' : 'at least '}${bytes} in ${plural(files, { one: 'file', other: 'files' })}`,
     example: (path: string) => `Such as ${path}`,
   },
   ignoreCase: 'in any case',

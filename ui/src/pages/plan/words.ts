@@ -92,7 +92,6 @@ export const plan = {
     due: 'Due',
     runs: 'Runs',
     runsText: (good: number, all: number) => (all === 0 ? 'none' : `${good} of ${all} good`),
-    notKnown: 'not known',
   },
   snaps: {
     title: 'Snapshots',

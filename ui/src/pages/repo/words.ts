@@ -90,7 +90,6 @@ export const repoWords = {
     allWhat:
       'If a holder is still working, the repository can be damaged: make sure that nothing writes to it, on any machine.',
     allAct: 'Remove all locks',
-    keep: 'Keep them',
     typedFor: 'remove all locks',
   },
 

@@ -52,7 +52,6 @@ export const notifyWords = {
   removeRule: 'Remove rule',
   removeRuleAsk: 'Remove this rule?',
   removeRuleWhat: (summary: string) => `Nobody is told any more: ${summary}.`,
-  ruleTitle: 'Rule',
   ruleOf: 'Of what',
   ruleTo: 'Tell',
   ruleOn: 'When this happens',

@@ -57,7 +57,6 @@ export const userWords = {
   end: 'Sign out',
   endOf: (agent: string, address: string) => `Sign out ${agent} at ${address}`,
   endOthers: 'Sign out all others',
-  sessionsNone: 'Nobody is signed in.',
   ago: 'ago',
 
   keys: 'API keys',

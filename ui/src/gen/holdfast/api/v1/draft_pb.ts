@@ -556,7 +556,7 @@ export type Measured = Message<"holdfast.api.v1.Measured"> & {
   patterns: MeasuredPattern[];
 
   /**
-   * folders and files that the daemon's user may not look at
+   * folders, and files in them, that could not be looked at
    *
    * @generated from field: uint64 unreadable = 4;
    */
@@ -611,6 +611,8 @@ export const AmountSchema: GenMessage<Amount> = /*@__PURE__*/
  */
 export type MeasuredPattern = Message<"holdfast.api.v1.MeasuredPattern"> & {
   /**
+   * as written; of an exclude-file FILE:LINE, never what it says
+   *
    * @generated from field: string pattern = 1;
    */
   pattern: string;
