@@ -287,7 +287,7 @@ fn outermost(paths: Vec<String>, sieve: &Sieve, one_file_system: bool) -> Vec<St
             let mut between = between.take_while(|folder| folder.starts_with(above));
             let is_out = |folder: &str| sieve.left_out_by(folder).is_some();
             let is_stopped = !is_out(&path) && between.any(|one| is_out(&one.to_string_lossy()));
-            !is_stopped && !(one_file_system && device(above) != device(&path))
+            !(is_stopped || one_file_system && device(above) != device(&path))
         };
         if !above.is_some_and(comes) {
             outer.push(path);
@@ -323,7 +323,7 @@ mod tests {
             let said = ["/home", "/home/ada/keep", "/homes", "/srv/x", "/srv"];
             let exclude = exclude.iter().map(|&text| text.to_owned()).collect();
             let sieve = Sieve::of(&Exclusions { exclude, ..Exclusions::default() }).unwrap();
-            super::outermost(said.map(str::to_owned).to_vec(), &sieve, false)
+            outermost(said.map(str::to_owned).to_vec(), &sieve, false)
         };
         assert_eq!(outermost(&[]), ["/home", "/homes", "/srv"]);
         assert_eq!(outermost(&["keep"]), ["/home", "/homes", "/srv"]);
