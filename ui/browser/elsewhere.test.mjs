@@ -64,7 +64,7 @@ for (const screen of SCREENS) {
       const { tab } = onNas;
       await onNas.open('/m/laptop');
       await choose(tab, 'Check now', 'Upkeep of vault');
-      await told(tab, 'laptop / vault: check runs');
+      await told(tab, 'check of laptop / vault runs');
       const done = (kind) => async () =>
         (await laptop.list('ops')).some((op) => op.kind === kind && op.status === 'succeeded');
       await until('it is checked', done('check'));
