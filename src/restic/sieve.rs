@@ -26,6 +26,11 @@ const MOST_PATTERNS: usize = 2_000;
 /// What begins a `CACHEDIR.TAG` (Cache Directory Tagging Specification).
 const CACHE_TAG: (&str, &str) = ("CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
 
+/// Where a path begins.
+const ROOT: [char; 1] = ['/'];
+/// Of names, also none.
+const ANY_NUMBER: [char; 2] = ['*', '*'];
+
 /// The exclusions of a plan, made ready.
 #[derive(Debug)]
 pub struct Sieve {
@@ -71,7 +76,8 @@ pub struct Pattern {
     /// Whether it was given as one that does not mind the case.
     pub any_case: bool,
     takes_in: bool,
-    parts: Vec<String>,
+    /// Each as its characters: it is compared with every file of a machine.
+    parts: Vec<Vec<char>>,
 }
 
 impl Sieve {
@@ -113,7 +119,6 @@ impl Sieve {
     /// Which pattern leaves out what has this absolute path.
     #[must_use]
     pub fn left_out_by(&self, path: &str) -> Option<usize> {
-        let lower = path.to_lowercase();
         let decided = |any_case: bool, path: &str| {
             let names = names(path);
             let list = self.patterns.iter().enumerate();
@@ -121,7 +126,9 @@ impl Sieve {
             let last = own.rev().find(|(_, pattern)| is_match(&pattern.parts, &names));
             last.filter(|(_, pattern)| !pattern.takes_in).map(|(at, _)| at)
         };
-        decided(false, path).or_else(|| decided(true, &lower))
+        let minds_no_case = || self.patterns.iter().any(|pattern| pattern.any_case);
+        decided(false, path)
+            .or_else(|| minds_no_case().then(|| decided(true, &path.to_lowercase())).flatten())
     }
 
     /// Whether a file of so many bytes is left out for its size.
@@ -156,8 +163,7 @@ impl Pattern {
         let (takes_in, rest) = said.strip_prefix('!').map_or((false, said), |rest| (true, rest));
         let lower = any_case.then(|| rest.to_lowercase());
         let cleaned = clean(lower.as_deref().unwrap_or(rest));
-        let parts = names(&cleaned).into_iter().map(str::to_owned).collect();
-        Ok(Self { text, any_case, takes_in, parts })
+        Ok(Self { text, any_case, takes_in, parts: names(&cleaned) })
     }
 }
 
@@ -228,29 +234,29 @@ pub fn clean(path: &str) -> String {
 }
 
 /// `/` first where it is absolute, then each name; of a clean path.
-fn names(path: &str) -> Vec<&str> {
+fn names(path: &str) -> Vec<Vec<char>> {
     let root = path.starts_with('/').then_some("/");
-    root.into_iter().chain(path.split('/').filter(|name| !name.is_empty())).collect()
+    let names = root.into_iter().chain(path.split('/').filter(|name| !name.is_empty()));
+    names.map(|name| name.chars().collect()).collect()
 }
 
 /// Whether the pattern is a run of the names: from the first where it is absolute, else anywhere.
-fn is_match<P: AsRef<str>>(pattern: &[P], names: &[&str]) -> bool {
-    match pattern.first().map(AsRef::as_ref) {
-        None => false,
-        Some("/") => begins(pattern, names, None),
-        Some(_) => {
-            begins(pattern, &names[usize::from(names.first() == Some(&"/"))..], Some((0, 0)))
-        }
+fn is_match(pattern: &[Vec<char>], names: &[Vec<char>]) -> bool {
+    match (pattern.first(), names.split_first()) {
+        (None, _) => false,
+        (Some(first), _) if *first == ROOT => begins(pattern, names, None),
+        (Some(_), Some((first, rest))) if *first == ROOT => begins(pattern, rest, Some((0, 0))),
+        (Some(_), _) => begins(pattern, names, Some((0, 0))),
     }
 }
 
 /// Whether the names begin with what the pattern says. After a `**` one more name is passed over whenever
 /// it fails, from where the last one stands: that takes no more steps than pattern times names. `again`:
 /// where in the pattern and in the names that is.
-fn begins<P: AsRef<str>>(pattern: &[P], names: &[&str], mut again: Option<(usize, usize)>) -> bool {
+fn begins(pattern: &[Vec<char>], names: &[Vec<char>], mut again: Option<(usize, usize)>) -> bool {
     let (mut at, mut name) = (0, 0);
-    while let Some(part) = pattern.get(at).map(AsRef::as_ref) {
-        if part == "**" {
+    while let Some(part) = pattern.get(at) {
+        if *part == ANY_NUMBER {
             at += 1;
             again = Some((at, name));
         } else if names.get(name).is_some_and(|name| is_name(part, name)) {
@@ -267,9 +273,8 @@ fn begins<P: AsRef<str>>(pattern: &[P], names: &[&str], mut again: Option<(usize
 }
 
 /// Whether one part of a pattern is one whole name; `*` goes as `**` does.
-fn is_name(part: &str, name: &str) -> bool {
-    let (part, name): (Vec<char>, Vec<char>) = (part.chars().collect(), name.chars().collect());
-    let (mut rest, mut left) = (part.as_slice(), name.as_slice());
+fn is_name(part: &[char], name: &[char]) -> bool {
+    let (mut rest, mut left) = (part, name);
     let mut again: Option<(&[char], &[char])> = None;
     while !(rest.is_empty() && left.is_empty()) {
         if let ['*', after @ ..] = rest {

@@ -102,7 +102,9 @@ fn look(
     told: watch::Sender<Measured>,
     _turn: SemaphorePermit<'static>,
 ) -> Result<Measured, SieveError> {
-    Ok(Look::new(plan, Sieve::of(&exclusions(plan))?, told).all())
+    let exclusions = exclusions(plan);
+    let sieve = Sieve::of(&exclusions)?;
+    Ok(Look::new(&plan.paths, sieve, exclusions.file_systems, told).all())
 }
 
 fn unusable(error: &SieveError) -> Status {
@@ -144,7 +146,12 @@ enum By {
 }
 
 impl Look {
-    fn new(plan: &Plan, sieve: Sieve, told: watch::Sender<Measured>) -> Self {
+    fn new(
+        paths: &[String],
+        sieve: Sieve,
+        file_systems: FileSystems,
+        told: watch::Sender<Measured>,
+    ) -> Self {
         let patterns = sieve.patterns().iter().map(|pattern| MeasuredPattern {
             pattern: pattern.text.clone(),
             any_case: pattern.any_case,
@@ -157,8 +164,8 @@ impl Look {
             patterns: patterns.collect(),
             ..Measured::default()
         };
-        let one_file_system = exclusions(plan).file_systems == FileSystems::One;
-        let paths = plan.paths.iter().map(|path| clean(path)).collect();
+        let one_file_system = file_systems == FileSystems::One;
+        let paths = paths.iter().map(|path| clean(path)).collect();
         let paths = outermost(paths, &sieve, one_file_system);
         Self {
             paths,
@@ -343,13 +350,13 @@ mod tests {
         let plan = drafted(crate::api::MeasureRequest { plan: Some(form) }).unwrap();
         let sieve = || Sieve::of(&exclusions(&plan)).unwrap();
         let (told, known) = watch::channel(Measured::default());
-        let found = Look::new(&plan, sieve(), told).all();
+        let found = Look::new(&plan.paths, sieve(), FileSystems::All, told).all();
         assert!(found.done && !found.cut);
         assert_eq!(found.saved.unwrap().files, 2 * STEP);
         drop(known);
         let (told, gone) = watch::channel(Measured::default());
         drop(gone);
-        let found = Look::new(&plan, sieve(), told).all();
+        let found = Look::new(&plan.paths, sieve(), FileSystems::All, told).all();
         assert!(found.cut && found.saved.unwrap().files < STEP);
     }
 }

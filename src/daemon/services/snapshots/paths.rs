@@ -29,12 +29,6 @@ pub(super) fn path(text: &str) -> Result<String, Status> {
     Ok(format!("/{}", parts.join("/")))
 }
 
-/// Whether a path is this one or below it.
-pub(super) fn is_in(path: &str, folder: &str) -> bool {
-    let rest = path.strip_prefix(folder.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// All of them, no more than fit.
 pub(super) fn paths(given: &[String]) -> Result<Vec<String>, Status> {
     let bytes: usize = given.iter().map(String::len).sum();
@@ -91,12 +85,6 @@ pub(super) fn absent(snapshot: &SnapshotId, paths: &[String]) -> Status {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_in_a_folder_begins_with_all_of_its_name() {
-        assert!(is_in("/a/b", "/a") && is_in("/a", "/a") && is_in("/a", "/"));
-        assert!(!is_in("/ab", "/a") && !is_in("/", "/a"));
-    }
 
     #[test]
     fn a_path_is_what_ls_shows_and_nothing_else() {

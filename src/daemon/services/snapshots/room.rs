@@ -4,7 +4,8 @@
 
 use super::super::stream::{Answers, Outlet, Stop, streamed};
 use super::super::{blocking, refuse};
-use super::{named, paths, restoring};
+use super::selection::is_within;
+use super::{named, restoring};
 use crate::api::{RestoreRequest, RestoreRoom};
 use crate::daemon::Node;
 use crate::job::RestoreRequest as Wish;
@@ -96,7 +97,7 @@ async fn add_up(
     let (mut files, mut bytes, mut told) = (0_u64, 0_u64, Instant::now());
     while let Some(entry) = entries.next().await {
         let entry = entry.map_err(refuse::job)?;
-        let is_wanted = reach.iter().any(|path| paths::is_in(&entry.path, path));
+        let is_wanted = reach.iter().any(|path| is_within(&entry.path, path));
         if is_wanted && entry.kind == EntryKind::File {
             files += 1;
             bytes = bytes.saturating_add(entry.size.unwrap_or(0));

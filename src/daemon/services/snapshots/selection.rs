@@ -166,6 +166,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_a_folder_begins_with_all_of_its_name() {
+        assert!(is_within("/a/b", "/a") && is_within("/a", "/a") && is_within("/a", "/"));
+        assert!(!is_within("/ab", "/a") && !is_within("/", "/a"));
+    }
+
+    #[test]
     fn an_earlier_name_counts_and_another_does_not() {
         let makers = Makers(vec!["nas".to_owned(), "MyHost".to_owned()]);
         assert_eq!(taken(&Selection { makers: Some(makers), ..Default::default() }), "123");
