@@ -18,7 +18,7 @@ function one(id: string, revision = 1, status = 'pending') {
 }
 
 /** A daemon that has one operation, and after a moment another and a new revision of the first. */
-function daemon() {
+function daemon(says = true) {
   useTransport(
     createRouterTransport((router) => {
       router.rpc(OperationService.method.page, ({ after }) =>
@@ -29,6 +29,8 @@ function daemon() {
       );
       router.rpc(FleetService.method.watch, async function* () {
         await new Promise((resolve) => setTimeout(resolve, 50));
+        if (!says) yield create(EventSchema, { cursor: '2', changed: ['plans'] });
+        if (!says) return;
         yield create(EventSchema, { cursor: '1', operation: one('2') });
         yield create(EventSchema, { cursor: '2', operation: one('1', 2, 'succeeded') });
         await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -61,6 +63,17 @@ describe('the feed of operations', () => {
 
   it('shows new ones at once where nobody is disturbed', async () => {
     daemon();
+    const feed = new Feed(
+      'everything',
+      () => ({}),
+      () => true,
+    );
+    await vi.waitFor(() => expect(feed.operations).toHaveLength(2), 2_000);
+    feed.close();
+  });
+
+  it('finds what came before anybody followed', async () => {
+    daemon(false);
     const feed = new Feed(
       'everything',
       () => ({}),

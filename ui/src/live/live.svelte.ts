@@ -6,7 +6,10 @@ import type { Event, RunningProgress } from '$/gen/holdfast/api/v1/fleet_pb';
 import { share, type Shared } from './shared';
 import type { Link } from './watching';
 
-/** What can change; `all` is told where events were lost and everything must be asked again. */
+/**
+ * What can change; `all` is told where events were lost and everything must be asked again, `operations`
+ * without an operation where it is not known which.
+ */
 export type Changed =
   'plans' | 'repos' | 'peers' | 'tokens' | 'config' | 'users' | 'attention' | 'operations' | 'all';
 
@@ -54,6 +57,8 @@ function setLink(next: Link): void {
   const was = link.state;
   if (was === 'up' && next.state === 'up') return;
   link = next;
+  // What ended between the first questions of a page and the first event is in neither.
+  if (was === 'connecting' && next.state === 'up') tell(['operations']);
   if (next.state === 'down') wasDown = true;
   // The cursor brings back what was missed; ages and "offline since" are asked for again all the same.
   if (next.state === 'up' && wasDown) {

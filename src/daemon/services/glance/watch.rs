@@ -3,7 +3,8 @@
 //! 1. Operations come in the order of the log of changes, each revision that comes once; what a slow
 //!    reader missed is read when it asks, so nothing waits for it in memory.
 //! 2. Progress is what it is now: at most twice a second for each operation, and only where it moved.
-//! 3. An area is told after it changed, however often it did.
+//! 3. An area is told after it changed, however often it did. The cursor knows nothing of areas, so each
+//!    stream begins with all of them: whatever a reader asked before it may be old.
 
 use super::super::describe::{self, Names};
 use super::super::refuse;
@@ -79,7 +80,8 @@ pub(super) async fn watch(
     if lost {
         teller.lost().await?;
     } else {
-        teller.beat().await?;
+        // The ears are open: from here on nothing is missed.
+        teller.changed(BTreeSet::from(Area::ALL)).await?;
     }
     teller.run(ears).await
 }

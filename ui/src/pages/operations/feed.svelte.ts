@@ -43,6 +43,7 @@ export class Feed {
     this.#unlisten = live.onChange((changed, operation) => {
       if (changed.includes('all')) void this.load();
       else if (operation) this.#told(operation);
+      else if (changed.includes('operations')) this.#soon();
     });
     void this.load();
   }
@@ -99,7 +100,11 @@ export class Feed {
     const isIt = (one: Operation) => keyOf(one) === key;
     if (this.operations.some(isIt)) this.operations = replaced(this.operations, operation);
     else if (this.waiting.some(isIt)) this.waiting = replaced(this.waiting, operation);
-    else this.#timer ??= setTimeout(() => void this.#look(), TOGETHER_MS);
+    else this.#soon();
+  }
+
+  #soon(): void {
+    this.#timer ??= setTimeout(() => void this.#look(), TOGETHER_MS);
   }
 
   async #look(): Promise<void> {
