@@ -415,7 +415,11 @@ fn a_snoozed_channel_is_told_at_the_end_of_its_silence() {
         url = service.url
     );
     let nas = machine("nas", &top, "");
-    nas.ask(&["hook", "snooze", "--for", "20s"]);
+    assert!(nas.ask(&["hook", "list"])["silent_until"].is_null());
+    let until = nas.ask(&["hook", "snooze", "--for", "20s"])["until"].clone();
+    let listed = nas.ask(&["hook", "list"]);
+    assert_eq!(listed["silent_until"], until);
+    assert_eq!(listed["channels"][0]["snoozed_until"], until);
     nas.ask(&["plan", "backup", "home"]);
     nas.ask(&["plan", "backup", "home"]);
     assert!(service.heard().is_empty());

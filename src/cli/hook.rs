@@ -2,7 +2,7 @@
 
 use super::{Context, Exit, Failure, Output, parse, words};
 use crate::api::{
-    Channel, GetSettingsRequest, Hook, HookTest, SnoozeRequest, Snoozed, TestHookRequest,
+    self, Channel, GetSettingsRequest, Hook, HookTest, SnoozeRequest, Snoozed, TestHookRequest,
 };
 use crate::clock;
 use crate::model::Timestamp;
@@ -61,6 +61,8 @@ pub(crate) struct Snooze {
 struct Listed {
     channels: Vec<Channel>,
     hooks: Vec<Hook>,
+    /// Nobody is told anything until then.
+    silent_until: Option<String>,
 }
 
 fn listed(output: Output, list: &Listed, now: Timestamp) -> String {
@@ -84,7 +86,13 @@ fn listed(output: Output, list: &Listed, now: Timestamp) -> String {
     let header = ["channel", "action", "tells", "last message", "when"];
     let channels = output.table(header, list.channels.iter().map(channel));
     let hooks = output.table(["hears of", "events", "tells"], list.hooks.iter().map(hook));
-    format!("{channels}\n\n{hooks}")
+    let silence = list.silent_until.as_deref().map(|until| {
+        format!(
+            "nobody is told anything, again {}; `holdfast hook snooze --end` ends it\n\n",
+            words::relative(until, now)
+        )
+    });
+    format!("{}{channels}\n\n{hooks}", silence.unwrap_or_default())
 }
 
 fn event(text: &str) -> Result<Event, String> {
@@ -99,7 +107,8 @@ impl Command {
         match self {
             Self::List => {
                 let settings = client.settings().get(GetSettingsRequest {}).await?.into_inner();
-                let list = Listed { channels: settings.channels, hooks: settings.hooks };
+                let api::Settings { channels, hooks, silent_until, .. } = settings;
+                let list = Listed { channels, hooks, silent_until };
                 output.show(&list, || listed(output, &list, clock::now()))?;
                 Ok(Exit::Done)
             }

@@ -4,7 +4,7 @@ mod printed;
 mod storage;
 
 pub(crate) use printed::listed;
-use printed::{added, kept_safe, parted, shown};
+use printed::{added, kept_safe, parted, removed_here, shown};
 
 use super::tuning::{self, Tuning};
 use super::user::{same, twice};
@@ -12,7 +12,7 @@ use super::{Context, Exit, Failure, Output, parse, upkeep, watch};
 use crate::api::repo_service_client::RepoServiceClient;
 use crate::api::{
     AddRepoRequest, EditRepoRequest, Grant, GrantRequest, ListReposRequest, PasswordSource,
-    PeerRequest, Repo, RepoRequest, ShareRepoRequest, TakeRepoRequest,
+    PeerRequest, Repo, RepoList, RepoRequest, ShareRepoRequest, TakeRepoRequest,
 };
 use crate::clock;
 use crate::model::{OperationKind, RepoId};
@@ -408,8 +408,13 @@ impl Command {
         let output = context.output;
         let repo = match self {
             Self::List => {
-                let list = repos.list(ListReposRequest {}).await?.into_inner().repos;
-                output.show(&list, || listed(output, &list, clock::now()))?;
+                let RepoList { repos: list, removed: gone } =
+                    repos.list(ListReposRequest {}).await?.into_inner();
+                output.show(&list, || {
+                    let gone = gone.iter().map(removed_here);
+                    let table = std::iter::once(listed(output, &list, clock::now()));
+                    table.chain(gone).collect::<Vec<_>>().join("\n")
+                })?;
                 return Ok(Exit::Done);
             }
             Self::Init { named, wait } => {

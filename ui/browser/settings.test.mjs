@@ -122,6 +122,28 @@ test('a channel is added, tried, kept quiet at night, and told by a rule', async
   await tab.keyboard.press('Escape');
 });
 
+test('everybody is silenced, which the fleet says, until somebody ends it', async () => {
+  const { tab } = here;
+  await here.open('/settings/notifications');
+  await choose(tab, 'Silence for 8 h', 'Silence everybody');
+  await tab.getByText('Nobody is told anything until').waitFor();
+  await clear(tab, 'everybody silent');
+  await choose(tab, 'Silence until…', 'Actions for desk');
+  await tab.getByRole('dialog').getByRole('button', { name: 'Silence desk' }).click();
+  await tab.getByRole('dialog').waitFor({ state: 'detached' });
+  const { silent_until: until, channels } = await nas.cli('hook', 'list');
+  assert.ok(until && channels[0].snoozed_until >= until);
+  await here.open('/');
+  await tab.getByText('This machine tells nobody anything until').waitFor();
+  await clear(tab, 'fleet that tells nobody');
+  await tab.getByRole('main').getByRole('link', { name: 'Notifications' }).click();
+  await tab.getByRole('button', { name: 'End the silence' }).click();
+  await tab.getByText('Nobody is told anything until').waitFor({ state: 'detached' });
+  assert.equal((await nas.cli('hook', 'list')).silent_until, null);
+  await choose(tab, 'End the silence', 'Actions for desk');
+  await tab.getByText('Silent until').waitFor({ state: 'detached' });
+});
+
 test('a rule of a plan is made where the plan is edited', async () => {
   const { tab } = here;
   await here.open('/m/nas/plan/home/edit');

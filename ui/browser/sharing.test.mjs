@@ -143,7 +143,7 @@ for (const screen of SCREENS) {
       await told(there, 'photos runs');
     });
 
-    test('removed on the member it is taken again, from the toast and from its plan', async () => {
+    test('removed on the member it is taken again, from the toast, from its plan and from its machine', async () => {
       const { tab } = onLaptop;
       const remove = async () => {
         await onLaptop.open(`${MEMBER}?do=remove`);
@@ -161,6 +161,16 @@ for (const screen of SCREENS) {
       await tab.getByRole('button', { name: 'Take vault of nas' }).click();
       await told(tab, 'vault is taken again');
       await tab.getByText('It does not run.').waitFor({ state: 'detached' });
+      await remove();
+      await told(tab, 'vault was removed');
+      await onLaptop.open('/m/laptop');
+      await clear(tab, 'machine with a removed repo');
+      await part(tab, 'Removed repos of peers')
+        .getByRole('button', { name: 'Take vault of nas again' })
+        .click();
+      await told(tab, 'vault is taken again');
+      await part(tab, 'Removed repos of peers').waitFor({ state: 'detached' });
+      await part(tab, 'Repos').getByRole('link', { name: 'vault' }).waitFor();
     });
 
     test('shared anew, a tick lets a peer take it that may not', async () => {

@@ -68,6 +68,7 @@ const machine = [
   page('machine-offline', 'home:/m/cabin'),
   page('machine-refused', 'limited:/m/web-2'),
   page('machine-hidden', 'limited:/m/attic'),
+  page('machine-removed-repo', 'limited:/m/nas', 'see Removed repos of peers'),
   page('machine-empty', 'empty:/m/nas'),
   page('machine-viewer', 'viewer:/m/nas'),
   page('machine-viewer-why', 'viewer:/m/nas', 'focus New plan'),
@@ -376,6 +377,12 @@ const settings = [
   main('home-settings-notifications', 'home:/settings/notifications'),
   page('settings-notifications-empty', 'empty:/settings/notifications'),
   page('settings-channel', 'home:/settings/notifications', 'press Add a channel'),
+  page(
+    'settings-silent',
+    'home:/settings/notifications',
+    'menu Silence everybody > Silence for 8 h',
+    'see Nobody is told anything',
+  ),
   page('settings-rule', 'home:/settings/notifications', 'press Add a rule'),
   page(
     'settings-rule-try',

@@ -2,7 +2,7 @@
 
 use super::super::{Output, words};
 use super::Added;
-use crate::api::{RemovedRepo, Repo, RepoMember, UpkeepSettings};
+use crate::api::{RemovedReceived, RemovedRepo, Repo, RepoMember, UpkeepSettings};
 use crate::clock;
 use crate::model::Timestamp;
 
@@ -35,6 +35,14 @@ pub(super) fn parted(removed: &RemovedRepo, owner: Option<&str>) -> String {
     let again = |peer| format!("take it again: holdfast repo add {} --from {peer}", removed.repo);
     lines.extend(owner.map(again));
     lines.join("\n")
+}
+
+/// One of a peer that can be taken again.
+pub(super) fn removed_here(removed: &RemovedReceived) -> String {
+    let RemovedReceived { repo, origin_instance: owner, .. } = removed;
+    format!(
+        "- {repo} of {owner}: removed here, taken again by holdfast repo add {repo} --from {owner}"
+    )
 }
 
 pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {

@@ -6,12 +6,14 @@ use crate::api::{Attention, HookTest, HookTests, SnoozeRequest, Snoozed, TestHoo
 use crate::clock;
 use crate::config::{Config, Listener};
 use crate::daemon::Node;
+use crate::daemon::areas::Area;
 use crate::daemon::hooks::{Delivered, deliver_now, test_context};
 use crate::daemon::roster::Roster;
 use crate::model::{PlanId, Timestamp};
 use crate::notify::{Context, Event};
 use crate::store::Trust;
 use crate::store::trust::MOST_WAITING;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -51,7 +53,32 @@ impl HookService for Service {
         let name = channel.clone().unwrap_or_default();
         let kept = self.node.with_trust(move |trust, _| trust.snooze(&name, until));
         kept.await.map_err(refuse::store)?;
+        for area in [Area::Config, Area::Attention] {
+            self.node.areas.changed(area);
+        }
         Ok(Response::new(Snoozed { channel, until: until.map(|at| at.to_string()) }))
+    }
+}
+
+/// Who is told nothing, and until when.
+pub(super) struct Silence(HashMap<String, Timestamp>);
+
+impl Silence {
+    /// As it is now. What cannot be read is not known, and said so by the status.
+    pub(super) async fn read(node: &Node) -> Self {
+        let read = node.with_trust(|trust, _| trust.snoozes()).await.unwrap_or_default();
+        let now = clock::now();
+        Self(read.into_iter().filter(|(_, until)| *until > now).collect())
+    }
+
+    /// Until when nobody is told anything.
+    pub(super) fn of_everybody(&self) -> Option<Timestamp> {
+        self.0.get("").copied()
+    }
+
+    /// Until when a channel is told nothing, by its own silence or everybody's.
+    pub(super) fn of(&self, channel: &str) -> Option<Timestamp> {
+        self.0.get(channel).copied().max(self.of_everybody())
     }
 }
 
@@ -212,6 +239,19 @@ slack = { url = "https://s.example" }
             let refused = chosen_by(channel, plan, event).unwrap_err();
             assert!(refused.contains(said), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_longer_silence_of_a_channel_and_of_everybody_counts() {
+        let at = |hour| Timestamp::parse(&format!("2026-03-10T{hour:02}:00:00Z"));
+        let silence = |all: &[(&str, u32)]| {
+            Silence(all.iter().map(|(who, hour)| ((*who).to_owned(), at(*hour).unwrap())).collect())
+        };
+        let both = silence(&[("", 12), ("phone", 10), ("desk", 14)]);
+        assert_eq!((both.of("phone"), both.of("desk"), both.of("mail")), (at(12), at(14), at(12)));
+        assert_eq!(both.of_everybody(), at(12));
+        let one = silence(&[("phone", 10)]);
+        assert_eq!((one.of("phone"), one.of("mail"), one.of_everybody()), (at(10), None, None));
     }
 
     #[test]

@@ -45,7 +45,8 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl RepoService for Service {
     async fn list(&self, _: Request<api::ListReposRequest>) -> Answer<RepoList> {
-        Ok(Response::new(RepoList { repos: documents(&self.node).await? }))
+        let known = Known::read(&self.node).await?;
+        Ok(Response::new(RepoList { repos: known.documents(), removed: known.removed() }))
     }
 
     async fn show(&self, request: Request<api::RepoRequest>) -> Answer<api::Repo> {

@@ -1,5 +1,6 @@
 //! Every machine, every plan, and how safe what they save is.
 
+use super::super::hooks::Silence;
 use super::super::{refuse, repos, status};
 use super::advice::{Around, advice};
 use super::strips::{Leaders, Strip};
@@ -77,6 +78,7 @@ pub(super) async fn overview(
         attention: glance.attention,
         running: sight.running(),
         plans,
+        silent_until: Silence::read(node).await.of_everybody().map(|until| until.to_string()),
     })
 }
 

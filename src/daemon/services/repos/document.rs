@@ -39,6 +39,8 @@ pub(super) struct Known {
     agenda: Agenda,
     /// Received ones that their connected owner says nothing of.
     unconfirmed: BTreeSet<(KeyId, RepoId)>,
+    /// Who is a peer now.
+    peers: BTreeSet<KeyId>,
 }
 
 /// A member of a repo of ours, or one that was; `own` is what this instance is called.
@@ -83,10 +85,11 @@ impl Known {
     pub(super) async fn read(node: &Node) -> Result<Self, tonic::Status> {
         let config = node.config.current();
         let of_trust = Arc::clone(&config);
-        let stored = node.with_trust(move |trust, _| {
-            Ok((guids(&of_trust, trust)?, Repos::read(of_trust, trust)?))
+        let stored = node.with_trust(move |trust, roster| {
+            let peers = roster.peers()?.iter().map(|peer| peer.key).collect();
+            Ok((guids(&of_trust, trust)?, Repos::read(of_trust, trust)?, peers))
         });
-        let (guids, repos) = stored.await.map_err(refuse::store)?;
+        let (guids, repos, peers) = stored.await.map_err(refuse::store)?;
         let ids = config.repos.iter().map(|repo| repo.id.clone());
         let ids: Vec<_> = ids.chain(repos.received().iter().map(|repo| repo.id.clone())).collect();
         let locked = ids.iter().filter_map(|id| Some((id.clone(), node.engine.locked(id)?.by)));
@@ -99,7 +102,7 @@ impl Known {
         let unconfirmed = repos.received().iter().filter(|repo| node.sharing.is_unconfirmed(repo));
         let unconfirmed = unconfirmed.map(|repo| (repo.origin, repo.id.clone())).collect();
         let agenda = node.scheduler.agenda();
-        Ok(Self { config, repos, guids, troubles, locked, kept, agenda, unconfirmed })
+        Ok(Self { config, repos, guids, troubles, locked, kept, agenda, unconfirmed, peers })
     }
 
     /// This machine's in the order of its file, then the received ones; not what was removed here.
@@ -108,7 +111,24 @@ impl Known {
         own.chain(self.repos.received().iter().filter_map(|repo| self.received(repo))).collect()
     }
 
-    /// The same, each with the upkeep that failed.
+    /// Those that were removed here and that a peer may share still, the newest first.
+    pub(super) fn removed(&self) -> Vec<api::RemovedReceived> {
+        let is_removed = |repo: &&ReceivedRepo| {
+            let is_there = self.peers.contains(&repo.origin);
+            is_there && self.repos.obstacle(repo) == Some(Obstacle::Removed)
+        };
+        let mut removed: Vec<_> = self.repos.received().iter().filter(is_removed).collect();
+        removed.sort_by_key(|repo| std::cmp::Reverse(repo.changed_at));
+        let document = |repo: &ReceivedRepo| api::RemovedReceived {
+            repo: repo.id.to_string(),
+            origin: repo.origin.to_string(),
+            origin_instance: self.repos.origin_name(&repo.origin),
+            removed_at: repo.changed_at.to_string(),
+        };
+        removed.into_iter().map(document).collect()
+    }
+
+    /// Every repo that is there, each with the upkeep that failed.
     pub(super) fn with_failing(&self) -> Vec<(api::Repo, Vec<Failing>)> {
         let own = self.config.repos.iter().map(|repo| (self.own(repo), self.failing(&repo.id)));
         let received = self.repos.received().iter().filter_map(|repo| self.received(repo));

@@ -1,5 +1,6 @@
 //! The settings as a person sees them.
 
+use super::super::hooks::Silence;
 use crate::api::{Channel as ChannelDocument, Hook as HookDocument, Settings};
 use crate::clock;
 use crate::config::{Channel, Config, Hook, Level, Recipient, Tls};
@@ -26,6 +27,7 @@ pub(super) async fn settings(node: &Node) -> Settings {
     };
     let texts = |items: &[std::net::SocketAddr]| items.iter().map(ToString::to_string).collect();
     let beyond_loopback = config.listen.iter().any(|address| !address.ip().is_loopback());
+    let silence = Silence::read(node).await;
     Settings {
         instance: config.instance.to_string(),
         class: config.class.to_string(),
@@ -40,12 +42,13 @@ pub(super) async fn settings(node: &Node) -> Settings {
         trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect(),
         tls: tls(&config.tls).to_owned(),
         beyond_loopback,
-        channels: channels(node, &config).await,
+        channels: channels(node, &config, &silence).await,
         hooks: hooks(&config),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_dir: node.data.path().display().to_string(),
         licences: LICENCES.map(str::to_owned).to_vec(),
         notes: notes(node, &config, beyond_loopback),
+        silent_until: silence.of_everybody().map(|until| until.to_string()),
     }
 }
 
@@ -113,16 +116,9 @@ struct Told {
     at: Timestamp,
 }
 
-async fn channels(node: &Node, config: &Config) -> Vec<ChannelDocument> {
+async fn channels(node: &Node, config: &Config, silence: &Silence) -> Vec<ChannelDocument> {
     // What cannot be read is not known, and said so by the status.
     let told = told(node, config).await;
-    let snoozes: HashMap<String, Timestamp> = node
-        .with_trust(|trust, _| trust.snoozes())
-        .await
-        .map(|all| all.into_iter().collect())
-        .unwrap_or_default();
-    let until =
-        |id: &str| snoozes.get(id).or_else(|| snoozes.get("")).filter(|at| **at > clock::now());
     let one = |channel: &Channel| {
         let (fields, secrets_set) = channel.fields();
         let last = told.get(&channel.id);
@@ -134,7 +130,7 @@ async fn channels(node: &Node, config: &Config) -> Vec<ChannelDocument> {
             last_result: last.map(|last| last.result.to_owned()),
             last_error: last.and_then(|last| last.error.clone()),
             last_at: last.map(|last| last.at.to_string()),
-            snoozed_until: until(&channel.id).map(ToString::to_string),
+            snoozed_until: silence.of(&channel.id).map(|until| until.to_string()),
         }
     };
     config.channels.iter().map(one).collect()

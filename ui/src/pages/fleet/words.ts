@@ -37,6 +37,8 @@ export const fleet = {
     allConnected: (all: number) => `All ${all} machines are connected.`,
     snoozed: (n: number) => `${n} snoozed`,
   },
+  silent: 'This machine tells nobody anything until',
+  silentWhere: 'Notifications',
   chips: {
     label: 'Show only',
     never: (n: number) => `${n} never`,

@@ -69,6 +69,13 @@ export const machine = {
     back: 'Bring it back',
     backOne: (plan: string) => `Bring back ${plan}`,
   },
+  removedRepos: {
+    title: 'Removed repos of peers',
+    of: (repo: string, owner: string) => `${repo} of ${owner}`,
+    removed: 'removed here',
+    take: 'Take it again',
+    takeOne: (repo: string, owner: string) => `Take ${repo} of ${owner} again`,
+  },
   plans: {
     title: 'Plans',
     next: (plan: string, when: string) => `next: ${plan} ${when}`,
