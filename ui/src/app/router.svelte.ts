@@ -44,9 +44,10 @@ export const router = {
     else history.pushState(null, '', url);
     // An effect that goes somewhere does not depend on where it is: it would run again and again.
     const before = untrack(() => place.path);
+    const next = here();
     returned = false;
-    place = here();
-    if (place.path !== before && !going.stay) window.scrollTo(0, 0);
+    place = next;
+    if (next.path !== before && !going.stay) window.scrollTo(0, 0);
   },
   /** Sets values of the query, and removes those that are empty. */
   set(values: Record<string, string | undefined>, going: Going = {}): void {
