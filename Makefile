@@ -3,7 +3,7 @@ SEEDS ?= 1000
 KILLS ?= 50
 # Each of them is ten years of one machine.
 DECADES ?= 8
-.PHONY: build screenshots ui ui-check demo test lint browser sim faults bench bench-ui
+.PHONY: build screenshots ui ui-check demo test lint browser reach sim faults bench bench-ui
 
 build: ui ## target/release/holdfast, with the web interface where Node.js is there
 	cargo build --release --locked
@@ -26,6 +26,7 @@ test: ## what CI runs: format, lints, unit tests, stories with real parts, simul
 	cargo test --locked --doc
 	$(MAKE) sim
 	$(MAKE) browser
+	$(MAKE) reach
 
 ui-check: ## the web interface by itself: types, format, unit tests; then ui/dist
 	cd ui && npm run check && npm run format:check && npm test && npm run build
@@ -33,6 +34,9 @@ ui-check: ## the web interface by itself: types, format, unit tests; then ui/dis
 
 browser: ## the web interface in a real Chromium, with real daemons
 	cd ui && npm run browser
+
+reach: ## every page at every width, by keyboard, with forced colours and without motion; from made-up data
+	cd ui && npm run build:fixtures && npm run reach
 
 lint:
 	cargo fmt --check

@@ -55,10 +55,14 @@ pub(crate) fn listed(output: Output, repos: &[Repo], now: Timestamp) -> String {
             words::marked(&repo.state, &repo.state),
             sharing(repo),
             whereabouts(repo).to_owned(),
+            repo.size
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |size| words::bytes(size.stored_bytes)),
             words::maybe_relative(repo.last_check.as_deref(), now),
         ]
     };
-    output.table(["repo", "state", "sharing", "where", "last check"], repos.iter().map(row))
+    let header = ["repo", "state", "sharing", "where", "size", "last check"];
+    output.table(header, repos.iter().map(row))
 }
 
 /// What may not be used as it came has no location here.
@@ -83,6 +87,10 @@ pub(super) fn shown(repo: &Repo, now: Timestamp) -> String {
     ];
     lines.extend(repo.kind.as_ref().map(|kind| format!("kind        {kind}")));
     lines.extend(repo.place.as_ref().map(|place| format!("place       {place}")));
+    lines.extend(repo.size.as_ref().map(|size| {
+        let (stored, at) = (words::bytes(size.stored_bytes), words::relative(&size.at, now));
+        format!("size        {stored} stored, measured {at}")
+    }));
     let read_only =
         repo.read_only.then_some("read-only here: its owner prunes, checks and forgets");
     lines.extend(read_only.map(ToOwned::to_owned));

@@ -71,7 +71,7 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
     has_fields::<api::Repo>(
         "id, guid, uri, shared, origin, origin_instance, read_only, state, conflict, locked_by, \
          last_check, last_prune",
-        "dropped, reason, upkeep, next_forget, next_prune, next_check, next_stats, kind, place, members",
+        "dropped, reason, upkeep, next_forget, next_prune, next_check, next_stats, kind, place, members, size",
     );
     has_fields::<api::Plan>(
         "id, instance, failures, waiting_for, paused_until, as_of, repo, paths, schedule, \

@@ -46,7 +46,9 @@ type Answer<T> = Result<Response<T>, Status>;
 impl RepoService for Service {
     async fn list(&self, _: Request<api::ListReposRequest>) -> Answer<RepoList> {
         let known = Known::read(&self.node).await?;
-        Ok(Response::new(RepoList { repos: known.documents(), removed: known.removed() }))
+        let mut repos = known.documents();
+        sizes::newest(&self.node, &mut repos).await?;
+        Ok(Response::new(RepoList { repos, removed: known.removed() }))
     }
 
     async fn show(&self, request: Request<api::RepoRequest>) -> Answer<api::Repo> {
@@ -266,7 +268,9 @@ impl Service {
             Named::Received(repo) | Named::Unusable(repo, _) => known.received(repo),
             Named::Unknown => None,
         };
-        document.map(Response::new).ok_or_else(|| unknown(id))
+        let mut document = document.ok_or_else(|| unknown(id))?;
+        sizes::newest(&self.node, std::slice::from_mut(&mut document)).await?;
+        Ok(Response::new(document))
     }
 
     async fn members(&self, repo: &Repo) -> Result<Vec<api::RepoMember>, Status> {

@@ -105,10 +105,11 @@ function prepare() {
       const isPast = element.matches('.past');
       return { id: ids.get(element), name: name(element), isPast, problems };
     },
-    // A long list draws a row anew when it comes back into view: it is known by its name.
+    // A long list draws a row anew when it comes back into view: it is known by its name. Names of what
+    // tells an age change.
     missed: () =>
       controls()
-        .filter((one) => !one.closest('.past + [role=list]'))
+        .filter((one) => !visited.has(one) && !one.closest('.past + [role=list]'))
         .map(name)
         .filter((one) => !names.has(one)),
   };

@@ -1,9 +1,10 @@
 //! How large a repository was at each measurement that this instance has made of it.
 
 use super::super::refuse;
-use crate::api::{RepoSize, RepoSizes};
+use crate::api::{self, RepoSize, RepoSizes};
 use crate::daemon::Node;
 use crate::model::{OperationKind, RepoId, Status as How};
+use crate::reconcile::Shard;
 use crate::store::StoreError;
 use crate::store::history::{HistoryReader, PageFilter, Recorded, Turn};
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use tonic::Status;
 
 /// The newest so many.
 const MOST: usize = 200;
+/// How many are looked at for the newest that ended well.
+const LOOKED_AT: usize = 8;
 /// A log that measured is a few lines; its last one is the document.
 const READ: usize = 16 << 10;
 
@@ -41,6 +44,40 @@ pub(super) async fn sizes(node: &Node, repo: &RepoId) -> Result<RepoSizes, Statu
         Ok::<_, StoreError>(sizes)
     });
     Ok(RepoSizes { repo: repo.to_string(), sizes: read.await.map_err(refuse::store)? })
+}
+
+/// The newest measurement of each that is the same repository as now, as far as its log is kept.
+pub(super) async fn newest(node: &Node, repos: &mut [api::Repo]) -> Result<(), Status> {
+    let wanted: Vec<_> = repos.iter().map(|repo| (repo.id.clone(), repo.guid.clone())).collect();
+    let read = node.history.read(move |reader| {
+        let all = wanted.iter().map(|(id, guid)| newest_of(reader, id, guid.as_deref()));
+        all.collect::<Result<Vec<_>, StoreError>>()
+    });
+    for (repo, size) in repos.iter_mut().zip(read.await.map_err(refuse::store)?) {
+        repo.size = size;
+    }
+    Ok(())
+}
+
+fn newest_of(
+    reader: &HistoryReader<'_>,
+    id: &str,
+    guid: Option<&str>,
+) -> Result<Option<RepoSize>, StoreError> {
+    let shard = Shard { repo: id.to_owned(), plan: String::new() };
+    let newest = reader.newest(reader.owner(), &shard, Some(OperationKind::Stats), LOOKED_AT)?;
+    let is_of_it = |recorded: &&Recorded| {
+        recorded.state.as_ref().is_some_and(|one| {
+            let of = one.repo_guid.as_ref().map(ToString::to_string);
+            one.status == How::Succeeded && of.as_deref() == guid
+        })
+    };
+    for recorded in newest.iter().filter(is_of_it) {
+        if let Some(size) = size(reader, recorded)? {
+            return Ok(Some(size));
+        }
+    }
+    Ok(None)
 }
 
 fn size(reader: &HistoryReader<'_>, recorded: &Recorded) -> Result<Option<RepoSize>, StoreError> {

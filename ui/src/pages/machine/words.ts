@@ -105,6 +105,7 @@ export const machine = {
     check: 'Last check',
     prune: 'Last prune',
     acts: 'Actions',
+    size: 'Size',
     own: 'its own',
     shared: 'its own, shared',
     received: (name: string) => `shared by ${name}`,
