@@ -98,8 +98,9 @@ fn a_plan_is_paused_resumed_and_shown_with_its_next_runs() {
     assert!(paused["paused_until"].is_string());
     let paused = nas.ask(&["plan", "pause", "home"]);
     assert_eq!((&paused["state"], &paused["paused_until"]), (&"paused".into(), &Value::Null));
+    assert!(paused["paused_since"].is_string());
     let resumed = nas.ask(&["plan", "resume", "home"]);
-    assert_eq!(resumed["state"], "not-yet");
+    assert_eq!((&resumed["state"], &resumed["paused_since"]), (&"not-yet".into(), &Value::Null));
     assert_eq!(
         nas.cli(&["plan", "pause", "home", "--until", "2020-01-01T00:00:00Z"]).refused(),
         "invalid"

@@ -359,6 +359,28 @@ fn a_key_shows_its_use_and_ends() {
 }
 
 #[test]
+fn who_paused_a_plan_is_told() {
+    let mut machine = Machine::start("nas");
+    machine.write_config(&format!(
+        "instance = \"nas\"\nlisten = [\"127.0.0.1:{}\"]\n[[repo]]\nid = \"vault\"\nuri = \"/vault\"\n\
+         password = \"x\"\n[[plan]]\nid = \"home\"\nrepo = \"vault\"\npaths = [\"/home\"]\n",
+        machine.port
+    ));
+    machine.restart();
+    add(&machine, "anna", &[]);
+    add(&machine, "bert", &["--role", "operator"]);
+    let paused = |by: &mut Browser| by.call("PlanService/Pause", &json!({ "plan": "home" })).ok();
+    let by_bert = paused(&mut signed_in(&machine, "bert"));
+    assert_eq!(by_bert["paused_by"], "bert");
+    assert!(by_bert["paused_since"].is_string());
+    let by_key = paused(&mut key(&machine, "operator"));
+    let id = machine.ask(&["user", "key", "list"])[0]["id"].clone();
+    assert_eq!(by_key["paused_by"], format!("API key {}", id.as_str().unwrap()));
+    let here = machine.ask(&["plan", "pause", "home"]);
+    assert!(here["paused_since"].is_string() && here["paused_by"].is_null());
+}
+
+#[test]
 fn the_command_line_says_what_it_needs() {
     let machine = Machine::start("nas");
     assert_eq!(machine.cli(&["user", "add", "anna"]).code, 2, "nobody is there to be asked");

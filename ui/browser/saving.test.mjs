@@ -266,6 +266,7 @@ test('paused and resumed, each taken back by Undo; snoozed when it fails', async
   await pill('Fresh');
   await choose(tab, 'Pause until resumed');
   await pill('Paused');
+  await tab.getByText('Paused on nas, today').waitFor();
   await tab.getByRole('button', { name: 'Resume' }).click();
   await pill('Fresh');
   assert.equal((await daemon.cli('plan', 'list'))[0].state, 'fresh');

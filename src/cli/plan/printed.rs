@@ -47,7 +47,12 @@ pub(super) fn none_in_sight(peer: &str) -> String {
 pub(super) fn shown(output: Output, (plan, written): (&Plan, &str), now: Timestamp) -> String {
     let table = listed(output, std::slice::from_ref(plan), now);
     let zone = plan.time_zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
-    let mut lines = vec![table, format!("\nschedule: {}{zone}", plan.schedule)];
+    let mut lines = vec![table];
+    lines.extend(plan.paused_since.as_ref().map(|since| {
+        let by = plan.paused_by.as_deref().unwrap_or("somebody on this machine");
+        format!("\npaused {} by {by}", words::relative(since, now))
+    }));
+    lines.push(format!("\nschedule: {}{zone}", plan.schedule));
     let runs = plan.next_runs.iter().map(|at| format!("  {at}  {}", words::due(at, now)));
     lines.extend(runs);
     lines.push(format!("\nin the config file:\n{}", indented(written)));

@@ -78,7 +78,7 @@ fn repos_and_plans_have_the_fields_of_the_contract() {
          retention, enabled, disabled_reason, state, next_run, last_run, last_success, \
          last_status, allowed_age_s, age_s, fresh_until",
         "time_zone, grace_s, jitter_s, next_runs, retention_inactive, attempt, retry_at, \
-         failing_since, needs_someone, paused, snoozed_until",
+         failing_since, needs_someone, paused, snoozed_until, paused_since, paused_by",
     );
 }
 

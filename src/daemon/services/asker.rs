@@ -23,6 +23,13 @@ impl Asker {
         }
     }
 
+    /// The user or API key; `None` on the machine itself, without a login.
+    pub(super) fn name(&self) -> Option<String> {
+        let Self::Web(identity) = self else { return None };
+        let user = identity.user.as_ref().map(ToString::to_string);
+        user.or_else(|| Some(format!("API key {}", identity.key.as_ref()?)))
+    }
+
     /// Where a method's least role is not enough for all that it can be asked.
     pub(super) fn must_be(&self, role: Role) -> Result<(), Status> {
         match self {

@@ -15,6 +15,7 @@ use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
 use crate::model::{PlanId, RepoId};
 use crate::schedule::TaskKey;
+use crate::store::trust::Pausing;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -103,12 +104,14 @@ impl PlanService for Service {
     }
 
     async fn pause(&self, request: Request<api::PausePlanRequest>) -> Answer<api::Plan> {
+        let by = Asker::of(&request).name();
         let request = request.into_inner();
         let id: PlanId = refuse::field("plan", &request.plan)?;
         self.known(&id)?;
         let pause = timed::pause(request.until.as_deref(), clock::now())?;
         let paused = self.node.scheduler.pause(&TaskKey::Plan(id.clone()), pause).await;
         paused.map_err(refuse::store)?;
+        self.note_pausing(&id, Some(Pausing { since: clock::now(), by })).await?;
         super::expectations_changed(&self.node).await;
         self.shown(&id).await
     }
@@ -118,6 +121,7 @@ impl PlanService for Service {
         self.known(&id)?;
         let resumed = self.node.scheduler.resume(&TaskKey::Plan(id.clone())).await;
         resumed.map_err(refuse::store)?;
+        self.note_pausing(&id, None).await?;
         super::expectations_changed(&self.node).await;
         self.shown(&id).await
     }
@@ -140,6 +144,14 @@ impl Service {
         let config = self.node.config.current();
         let unknown = || refuse::not_found(format!("there is no plan {id}"), "holdfast plan list");
         config.plan(id).cloned().ok_or_else(unknown)
+    }
+
+    async fn note_pausing(&self, id: &PlanId, pausing: Option<Pausing>) -> Result<(), Status> {
+        let (id, config) = (id.clone(), self.node.config.current());
+        let noted = self.node.with_trust(move |trust, _| {
+            trust.note_pausing(id, pausing, |plan| config.plan(plan).is_some())
+        });
+        noted.await.map_err(refuse::store)
     }
 
     async fn write(&self, edits: Vec<Edit>) -> Result<(), Status> {

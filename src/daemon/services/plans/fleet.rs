@@ -23,7 +23,7 @@ use crate::model::{
 use crate::reconcile::Shard;
 use crate::store::StoreError;
 use crate::store::history::{Backup, PlanRecord, Recorded, Whose};
-use crate::store::trust::{self, PlanSnoozes};
+use crate::store::trust::{self, Pausing, PlanSnoozes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ struct Facts<'a> {
     retry: Option<(Attempt, Option<Timestamp>)>,
     /// Until when somebody wants not to be reminded of it.
     snoozed_until: Option<Timestamp>,
+    /// Who paused it last; of this instance's.
+    pausing: Option<Pausing>,
 }
 
 /// From when a plan is looked at.
@@ -155,6 +157,7 @@ fn of_peer(
         last_run: None,
         retry: None,
         snoozed_until,
+        pausing: None,
     };
     Some(facts.seen(view))
 }
@@ -218,9 +221,9 @@ pub(in crate::daemon) async fn own_with(
             Ok((plan.repo.clone(), home))
         });
         let homes = homes.collect::<Result<_, StoreError>>()?;
-        Ok((repos, homes, trust.plan_runs()?, trust.plan_snoozes()?))
+        Ok((repos, homes, trust.plan_runs()?, (trust.plan_snoozes()?, trust.pausings()?)))
     });
-    let (repos, homes, runs, snoozes) = kept.await.map_err(refuse::store)?;
+    let (repos, homes, runs, (snoozes, pausings)) = kept.await.map_err(refuse::store)?;
     let moved = moved(node, config, &homes).await?;
     let view = View::here(clock::now());
     let seen = |plan: &Plan| {
@@ -251,6 +254,7 @@ pub(in crate::daemon) async fn own_with(
             last_run: run.map(|run| run.started_at),
             retry: agenda.retry(plan),
             snoozed_until: snoozed(&snoozes, (node.key(), &plan.id), view.now),
+            pausing: pausings.get(&plan.id).cloned(),
         };
         let mut seen = facts.seen(view);
         if moved.is_some() {
@@ -409,6 +413,7 @@ impl Facts<'_> {
             self.expectation;
         let Timing { time_zone, next_due, grace, paused, paused_until, waiting_for, .. } =
             self.expectation.timing;
+        let pausing = self.pausing.filter(|_| paused);
         api::Plan {
             id: plan.to_string(),
             instance: self.instance.to_string(),
@@ -440,6 +445,8 @@ impl Facts<'_> {
             retry_at: retry.and_then(|(_, at)| at).filter(|_| enabled).map(text),
             snoozed_until: self.snoozed_until.map(text),
             paused,
+            paused_since: pausing.as_ref().map(|pausing| text(pausing.since)),
+            paused_by: pausing.and_then(|pausing| pausing.by),
             needs_someone,
             ..api::Plan::default()
         }
@@ -502,6 +509,7 @@ mod tests {
             last_run: None,
             retry: None,
             snoozed_until: None,
+            pausing: None,
         }
     }
 

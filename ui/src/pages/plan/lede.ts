@@ -39,13 +39,26 @@ function first(row: Row, now: number): string {
     case 'waiting':
       return says.waiting(plan.waitingFor ?? '');
     case 'paused':
-      return plan.pausedUntil ? says.pausedUntil(momentWithin(plan.pausedUntil, now)) : says.paused;
+      return [
+        plan.pausedUntil ? says.pausedUntil(momentWithin(plan.pausedUntil, now)) : says.paused,
+        pausedBy(row, now),
+      ]
+        .filter(Boolean)
+        .join(' ');
     case 'not-yet':
       return plan.nextRun ? says.notYet(momentWithin(plan.nextRun, now)) : says.notYetByHand;
     case 'fresh':
     case 'unseen':
       return row.age === undefined ? says.none : says.ago(age(row.age));
   }
+}
+
+function pausedBy({ plan }: Row, now: number): string {
+  if (!plan.pausedSince) return '';
+  const since = momentWithin(plan.pausedSince, now);
+  return plan.pausedBy
+    ? words.lede.pausedBy(plan.pausedBy, since)
+    : words.lede.pausedOn(plan.instance, since);
 }
 
 function second(row: Row, now: number): string {

@@ -27,6 +27,8 @@ export const plan = {
     waiting: (what: string) => `A run is due and waits for ${what}.`,
     paused: 'Its schedule does not run it.',
     pausedUntil: (when: string) => `Its schedule does not run it until ${when}.`,
+    pausedBy: (who: string, when: string) => `Paused by ${who}, ${when}.`,
+    pausedOn: (machine: string, when: string) => `Paused on ${machine}, ${when}.`,
     off: 'It is switched off.',
     disabled: 'It does not run.',
     notYet: (when: string) => `No backup yet. First run ${when}.`,
