@@ -376,6 +376,11 @@ fn who_paused_a_plan_is_told() {
     let by_key = paused(&mut key(&machine, "operator"));
     let id = machine.ask(&["user", "key", "list"])[0]["id"].clone();
     assert_eq!(by_key["paused_by"], format!("API key {}", id.as_str().unwrap()));
+    let more = ["--role", "operator", "--label", "cron"];
+    let labelled = machine.ask(&[&["user", "key", "create"][..], &more].concat());
+    let bearer = format!("Bearer {}", labelled["secret"].as_str().unwrap());
+    let by_label = paused(&mut Browser::of(&machine).with("authorization", &bearer));
+    assert_eq!(by_label["paused_by"], "API key cron");
     let here = machine.ask(&["plan", "pause", "home"]);
     assert!(here["paused_since"].is_string() && here["paused_by"].is_null());
 }

@@ -147,6 +147,7 @@ const repo = [
   page('repo-own', 'home:/m/nas/repo/private'),
   page('repo-received', 'home:/m/nas/repo/offsite-web'),
   page('repo-conflict', 'home:/m/nas/repo/archive'),
+  page('repo-conflict-name', 'limited:/m/nas/repo/private', 'see Their guids differ'),
   page('repo-meant-another', 'limited:/m/nas/repo/mirror'),
   page('repo-uninitialised', 'home:/m/nas/repo/usb'),
   page('repo-wrong-password', 'limited:/m/nas/repo/usb'),

@@ -8,6 +8,7 @@
 // axe looks at the same pages when they are drawn (scripts/shots.mjs).
 //
 //   npm run build:fixtures && npm run reach [NAME … | modes]
+import { availableParallelism } from 'node:os';
 import { SCREENS, launch } from './chromium.mjs';
 import { PAGES, open } from './pages.mjs';
 import { serve } from './serve.mjs';
@@ -18,7 +19,8 @@ import { cutOff } from './reach/narrow.mjs';
 import { MODES, failing } from './reach/modes.mjs';
 import { moving } from './reach/still.mjs';
 
-const WORKERS = 6;
+/** Most of the time a page waits for what it draws. */
+const WORKERS = 3 * availableParallelism();
 const DESKTOP = SCREENS[0].viewport;
 const asked = process.argv.slice(2);
 const pages = PAGES.filter(
@@ -29,10 +31,10 @@ const server = await serve('dist-fixtures');
 const browser = await launch();
 let wrong = 0;
 
-async function look(page) {
-  const found = await wrongOn(page);
-  // What a busy machine drew too late is well when it is looked at again.
-  const stands = found.length > 0 ? await wrongOn(page) : [];
+/** What a busy machine drew too late is well when it is looked at again. */
+async function look(page, wrong = wrongOn) {
+  const found = await wrong(page);
+  const stands = found.length > 0 ? await wrong(page) : [];
   for (const one of stands) complain(page, one);
 }
 
@@ -65,11 +67,15 @@ async function opened(page, examines) {
   }
 }
 
-async function visit(mode) {
+async function wrongIn({ mode }) {
   const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB' });
-  for (const one of await failing(await context.newPage(), server.url, mode))
-    complain({ name: 'modes' }, one);
-  await context.close();
+  try {
+    return await failing(await context.newPage(), server.url, mode);
+  } catch (error) {
+    return [`${mode}: ${error.message.split('\n')[0]}`];
+  } finally {
+    await context.close();
+  }
 }
 
 function complain(page, text) {
@@ -79,7 +85,7 @@ function complain(page, text) {
 
 const isModes = asked.length === 0 || asked.includes('modes');
 const todo = [
-  ...(isModes ? MODES.map((mode) => () => visit(mode)) : []),
+  ...(isModes ? MODES.map((mode) => () => look({ name: 'modes', mode }, wrongIn)) : []),
   ...pages.map((page) => () => look(page)),
 ];
 async function work() {

@@ -18,7 +18,7 @@ function one(id: string, revision = 1, status = 'pending') {
 }
 
 /** A daemon that has one operation, and after a moment another and a new revision of the first. */
-function daemon(says = true) {
+function daemon() {
   useTransport(
     createRouterTransport((router) => {
       router.rpc(OperationService.method.page, ({ after }) =>
@@ -29,8 +29,6 @@ function daemon(says = true) {
       );
       router.rpc(FleetService.method.watch, async function* () {
         await new Promise((resolve) => setTimeout(resolve, 50));
-        if (!says) yield create(EventSchema, { cursor: '2', changed: ['plans'] });
-        if (!says) return;
         yield create(EventSchema, { cursor: '1', operation: one('2') });
         yield create(EventSchema, { cursor: '2', operation: one('1', 2, 'succeeded') });
         await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -72,14 +70,35 @@ describe('the feed of operations', () => {
     feed.close();
   });
 
-  it('finds what came before anybody followed', async () => {
-    daemon(false);
+  it('asks anew for what came and what ended before anybody followed', async () => {
+    const pages = [[one('1')], [one('2'), one('1', 2, 'succeeded')]];
+    useTransport(
+      createRouterTransport((router) => {
+        router.rpc(OperationService.method.page, () =>
+          create(OperationPageSchema, { operations: pages.shift(), newer: 'k' }),
+        );
+        router.rpc(FleetService.method.watch, async function* () {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          yield create(EventSchema, { cursor: '2', changed: ['plans'] });
+          await new Promise((resolve) => setTimeout(resolve, 3_000));
+        });
+      }),
+    );
+    live.start();
     const feed = new Feed(
       'everything',
       () => ({}),
       () => true,
     );
-    await vi.waitFor(() => expect(feed.operations).toHaveLength(2), 2_000);
+    const shown = () => feed.operations.map(({ id, status }) => [id, status]);
+    await vi.waitFor(
+      () =>
+        expect(shown()).toEqual([
+          ['2', 'pending'],
+          ['1', 'succeeded'],
+        ]),
+      2_000,
+    );
     feed.close();
   });
 

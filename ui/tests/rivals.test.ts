@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { RepoSchema } from '$/gen/holdfast/api/v1/api_pb';
-import { rivalOf, sameness } from '$/pages/repo/rivals';
+import { isReadable, rivalOf, sameness } from '$/pages/repo/rivals';
 
 const repo = (id: string, guid?: string, origin?: string, state = 'ready') =>
   create(RepoSchema, { id, guid, origin, state });
@@ -11,10 +11,13 @@ test('the other side of a conflict has its name or its guid, and its place first
   const copy = repo('archive', 'aa', 'web', 'conflict');
   const twin = repo('vault', 'bb', 'pi', 'conflict');
   const unknown = repo('usb');
-  const all = [unknown, copy, twin, own];
+  const gone = repo('vault', 'cc', 'old', 'disabled');
+  const all = [unknown, gone, copy, twin, own];
   expect(rivalOf(copy, all)).toBe(own);
   expect(rivalOf(twin, all)).toBe(own);
-  expect(rivalOf(own, all)).toBe(copy);
+  expect(rivalOf(own, all)).toBe(twin);
+  expect(rivalOf(own, [own, copy])).toBeUndefined();
+  expect(all.filter(isReadable)).toEqual([unknown, own]);
   expect(rivalOf(unknown, all)).toBeUndefined();
   expect(rivalOf(repo('tape', undefined, 'pi', 'conflict'), all)).toBeUndefined();
 });

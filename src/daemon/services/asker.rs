@@ -1,6 +1,7 @@
 //! Who asks: what the HTTP surface says, or whoever can open the socket.
 
 use super::refuse;
+use crate::daemon::Node;
 use crate::model::Role;
 use crate::web::access::Identity;
 use tonic::{Request, Status};
@@ -23,11 +24,17 @@ impl Asker {
         }
     }
 
-    /// The user or API key; `None` on the machine itself, without a login.
-    pub(super) fn name(&self) -> Option<String> {
+    /// The user, or the label of the API key; `None` on the machine itself, without a login.
+    pub(super) async fn name(&self, node: &Node) -> Option<String> {
         let Self::Web(identity) = self else { return None };
-        let user = identity.user.as_ref().map(ToString::to_string);
-        user.or_else(|| Some(format!("API key {}", identity.key.as_ref()?)))
+        if let Some(user) = &identity.user {
+            return Some(user.to_string());
+        }
+        let id = identity.key?;
+        let keys = node.with_trust(|trust, _| trust.api_keys()).await.unwrap_or_default();
+        let label = keys.into_iter().find(|key| key.id == id).map(|key| key.label);
+        let label = label.filter(|label| !label.is_empty()).unwrap_or_else(|| id.to_string());
+        Some(format!("API key {label}"))
     }
 
     /// Where a method's least role is not enough for all that it can be asked.

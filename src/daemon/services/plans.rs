@@ -104,7 +104,7 @@ impl PlanService for Service {
     }
 
     async fn pause(&self, request: Request<api::PausePlanRequest>) -> Answer<api::Plan> {
-        let by = Asker::of(&request).name();
+        let by = Asker::of(&request).name(&self.node).await;
         let request = request.into_inner();
         let id: PlanId = refuse::field("plan", &request.plan)?;
         self.known(&id)?;

@@ -161,7 +161,10 @@ pub(super) async fn documents(node: &Node) -> Result<Vec<api::Repo>, Status> {
 
 /// The same, each with the upkeep that failed.
 pub(super) async fn with_failing(node: &Node) -> Result<Vec<(api::Repo, Vec<Failing>)>, Status> {
-    Ok(Known::read(node).await?.with_failing())
+    let (mut repos, failing): (Vec<_>, Vec<_>) =
+        Known::read(node).await?.with_failing().into_iter().unzip();
+    sizes::newest(node, &mut repos).await?;
+    Ok(repos.into_iter().zip(failing).collect())
 }
 
 fn id(text: &str) -> Result<RepoId, Status> {

@@ -3,8 +3,7 @@
 use super::super::refuse;
 use crate::api::{self, RepoSize, RepoSizes};
 use crate::daemon::Node;
-use crate::model::{OperationKind, RepoId, Status as How};
-use crate::reconcile::Shard;
+use crate::model::{KeyId, OperationKind, RepoId, Status as How};
 use crate::store::StoreError;
 use crate::store::history::{HistoryReader, PageFilter, Recorded, Turn};
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use tonic::Status;
 
 /// The newest so many.
 const MOST: usize = 200;
-/// How many are looked at for the newest that ended well.
+/// How many are looked at for the newest whose log is kept.
 const LOOKED_AT: usize = 8;
 /// A log that measured is a few lines; its last one is the document.
 const READ: usize = 16 << 10;
@@ -28,13 +27,7 @@ struct Measurement {
 
 /// Every measurement whose log is still kept, oldest first.
 pub(super) async fn sizes(node: &Node, repo: &RepoId) -> Result<RepoSizes, Status> {
-    let filter = PageFilter {
-        origins: vec![node.key()],
-        repos: vec![repo.to_string()],
-        kinds: vec![OperationKind::Stats],
-        statuses: vec![How::Succeeded],
-        ..PageFilter::default()
-    };
+    let filter = measured(node.key(), repo.as_str());
     let read = node.history.read(move |reader| {
         let newest = reader.page(&filter, Turn::Newest, MOST)?.operations;
         let mut sizes = Vec::new();
@@ -44,6 +37,16 @@ pub(super) async fn sizes(node: &Node, repo: &RepoId) -> Result<RepoSizes, Statu
         Ok::<_, StoreError>(sizes)
     });
     Ok(RepoSizes { repo: repo.to_string(), sizes: read.await.map_err(refuse::store)? })
+}
+
+fn measured(own: KeyId, repo: &str) -> PageFilter {
+    PageFilter {
+        origins: vec![own],
+        repos: vec![repo.to_owned()],
+        kinds: vec![OperationKind::Stats],
+        statuses: vec![How::Succeeded],
+        ..PageFilter::default()
+    }
 }
 
 /// The newest measurement of each that is the same repository as now, as far as its log is kept.
@@ -64,13 +67,10 @@ fn newest_of(
     id: &str,
     guid: Option<&str>,
 ) -> Result<Option<RepoSize>, StoreError> {
-    let shard = Shard { repo: id.to_owned(), plan: String::new() };
-    let newest = reader.newest(reader.owner(), &shard, Some(OperationKind::Stats), LOOKED_AT)?;
+    let newest = reader.page(&measured(reader.owner(), id), Turn::Newest, LOOKED_AT)?.operations;
     let is_of_it = |recorded: &&Recorded| {
-        recorded.state.as_ref().is_some_and(|one| {
-            let of = one.repo_guid.as_ref().map(ToString::to_string);
-            one.status == How::Succeeded && of.as_deref() == guid
-        })
+        let of = recorded.state.as_ref().and_then(|one| one.repo_guid.as_ref());
+        of.map(ToString::to_string).as_deref() == guid
     };
     for recorded in newest.iter().filter(is_of_it) {
         if let Some(size) = size(reader, recorded)? {

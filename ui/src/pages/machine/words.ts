@@ -74,7 +74,6 @@ export const machine = {
     of: (repo: string, owner: string) => `${repo} of ${owner}`,
     removed: 'removed here',
     take: 'Take it again',
-    takeOne: (repo: string, owner: string) => `Take ${repo} of ${owner} again`,
   },
   plans: {
     title: 'Plans',

@@ -41,9 +41,8 @@ export class Feed {
     this.#question = question;
     this.#isCalm = isCalm;
     this.#unlisten = live.onChange((changed, operation) => {
-      if (changed.includes('all')) void this.load();
-      else if (operation) this.#told(operation);
-      else if (changed.includes('operations')) this.#soon();
+      if (operation) this.#told(operation);
+      else if (changed.includes('all') || changed.includes('operations')) void this.load();
     });
     void this.load();
   }
@@ -100,11 +99,7 @@ export class Feed {
     const isIt = (one: Operation) => keyOf(one) === key;
     if (this.operations.some(isIt)) this.operations = replaced(this.operations, operation);
     else if (this.waiting.some(isIt)) this.waiting = replaced(this.waiting, operation);
-    else this.#soon();
-  }
-
-  #soon(): void {
-    this.#timer ??= setTimeout(() => void this.#look(), TOGETHER_MS);
+    else this.#timer ??= setTimeout(() => void this.#look(), TOGETHER_MS);
   }
 
   async #look(): Promise<void> {

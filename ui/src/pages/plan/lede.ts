@@ -4,7 +4,7 @@ import type { Row } from '../fleet/rows';
 import { plan as words } from './words';
 
 export function lede(row: Row, now: number): string {
-  const said = [first(row, now), second(row, now)].filter(Boolean);
+  const said = [first(row, now), pausedBy(row, now), second(row, now)].filter(Boolean);
   return said.join(' ');
 }
 
@@ -39,12 +39,7 @@ function first(row: Row, now: number): string {
     case 'waiting':
       return says.waiting(plan.waitingFor ?? '');
     case 'paused':
-      return [
-        plan.pausedUntil ? says.pausedUntil(momentWithin(plan.pausedUntil, now)) : says.paused,
-        pausedBy(row, now),
-      ]
-        .filter(Boolean)
-        .join(' ');
+      return plan.pausedUntil ? says.pausedUntil(momentWithin(plan.pausedUntil, now)) : says.paused;
     case 'not-yet':
       return plan.nextRun ? says.notYet(momentWithin(plan.nextRun, now)) : says.notYetByHand;
     case 'fresh':
@@ -53,8 +48,9 @@ function first(row: Row, now: number): string {
   }
 }
 
-function pausedBy({ plan }: Row, now: number): string {
-  if (!plan.pausedSince) return '';
+/** Also of one that is stale by now. */
+function pausedBy({ plan, paused }: Row, now: number): string {
+  if (!paused || !plan.pausedSince) return '';
   const since = momentWithin(plan.pausedSince, now);
   return plan.pausedBy
     ? words.lede.pausedBy(plan.pausedBy, since)

@@ -3,12 +3,24 @@ import type { Repo } from '$/gen/holdfast/api/v1/api_pb';
 
 const isIt = (one: Repo, another: Repo) => one.id === another.id && one.origin === another.origin;
 
-/** The other one of a conflict: a repo with its name or of its guid; one that has its place first. */
+/** Whether plans here are led to it by its name, or would be. */
+const hasPlace = ({ state }: Repo) => state !== 'conflict' && state !== 'disabled';
+
+/**
+ * The other one of a conflict: first one with its name, then, of one that a peer shares, one of its guid;
+ * what its owner took back is in nobody's way.
+ */
 export function rivalOf(repo: Repo, all: Repo[]): Repo | undefined {
-  const isRival = (one: Repo) =>
-    !isIt(one, repo) && (one.id === repo.id || (!!one.guid && one.guid === repo.guid));
-  const rivals = all.filter(isRival);
-  return rivals.find(({ state }) => state !== 'conflict') ?? rivals[0];
+  const others = all.filter((one) => !isIt(one, repo) && one.state !== 'disabled');
+  const named = others.filter((one) => one.id === repo.id);
+  const same = repo.origin && repo.guid ? others.filter((one) => one.guid === repo.guid) : [];
+  const rivals = named.length > 0 ? named : same;
+  return rivals.find(hasPlace) ?? rivals[0];
+}
+
+/** Whether its snapshots can be looked at. */
+export function isReadable(repo: Repo): boolean {
+  return hasPlace(repo) && repo.state !== 'uninitialised';
 }
 
 /** Whether they are one repository, as far as both guids are known. */

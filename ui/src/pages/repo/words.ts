@@ -72,6 +72,8 @@ export const repoWords = {
 
   conflict: {
     title: 'Two repos are the same or have the same name',
+    offered: 'Plans here may mean another repo',
+    neither: 'Neither is used until one of them is given up.',
     kept: 'Nothing was overwritten: the one of this machine works as before.',
     here: (repo: string) => `${repo}, of this machine`,
     from: (repo: string, peer: string) => `${repo}, from ${peer}`,
@@ -82,7 +84,8 @@ export const repoWords = {
     same: 'Their guids are equal: they are one repository, or one is a copy of the other.',
     different: 'Their guids differ: they are two repositories with one name.',
     notKnown: 'Whether they are one repository is not known until both were opened.',
-    refuse: (repo: string) => `Keep the one here, refuse ${repo}`,
+    keepOwn: (repo: string) => `Keep the one here, refuse ${repo}`,
+    refuse: (repo: string) => `Refuse ${repo}`,
     snapshots: (repo: string) => `Look at the snapshots of ${repo}`,
   },
 

@@ -21,6 +21,7 @@ export const notifyWords = {
   snoozeDay: 'Silence for 1 day',
   snoozeUntil: 'Silence until…',
   unsnooze: 'End the silence',
+  unsnoozed: 'The silence is over. What it held back still comes at the time that was set.',
   silenceAct: (id: string) => `Silence ${id}`,
   silenceTitle: (id: string) => `Silence ${id} until`,
   silenceAll: 'Silence everybody',

@@ -1374,7 +1374,7 @@ export type RepoList = Message<"holdfast.api.v1.RepoList"> & {
   repos: Repo[];
 
   /**
-   * repos of peers that were removed here: those that Take brings back
+   * of peers, removed here: Take brings them back, if they are shared still
    *
    * @generated from field: repeated holdfast.api.v1.RemovedReceived removed = 2;
    */
@@ -2365,7 +2365,7 @@ export type Plan = Message<"holdfast.api.v1.Plan"> & {
   needsSomeone: boolean;
 
   /**
-   * of this instance's plans
+   * of this instance's plans: paused last, or with another end
    *
    * @generated from field: optional string paused_since = 47;
    */

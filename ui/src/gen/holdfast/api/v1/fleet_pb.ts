@@ -631,8 +631,8 @@ export const FleetService: GenService<{
    * What changes from now on, or since a cursor, also one from before a restart. Between two calls that
    * pass the cursor on nothing is lost, and no revision comes twice; of an operation that changed
    * several times meanwhile the newest state comes. A reader that is slow slows its own stream only.
-   * The first event comes at once and names everything that can change: what was asked before it may be
-   * old. A beat comes at least every two seconds: the daemon is there.
+   * The first event comes at once and names every area, or says `lost`: what was asked before it may be
+   * old, and without a cursor operations too. A beat comes at least every two seconds: the daemon is there.
    *
    * @generated from rpc holdfast.api.v1.FleetService.Watch
    */
