@@ -5,7 +5,7 @@
 mod machine;
 
 use machine::Machine;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
@@ -99,6 +99,36 @@ fn a_repo_is_created_once_and_a_plan_backs_up_into_it() {
     assert!(text.contains("class = \"laptop\" # and so is this"), "{text}");
     nas.ask(&["plan", "remove", "home"]);
     assert_eq!(nas.ask(&["fleet"]), Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_dry_run_says_what_a_backup_would_do_and_does_nothing() {
+    let nas = machine("nas");
+    let (uri, pass, home) = (at(&nas, "vault"), at(&nas, "pass"), at(&nas, "home"));
+    nas.ask(&add_repo("vault", &uri, &pass, &[]));
+    nas.ask(&["plan", "add", "home", "--repo", "vault", "--path", &home]);
+    nas.ask(&["plan", "backup", "home"]);
+    fs::write(nas.folder().join("home/new.txt"), "something new").unwrap();
+    fs::write(nas.folder().join("home/letter.txt"), "dear reader, more").unwrap();
+    let before = (nas.cli(&["ops"]).lines().len(), nas.cli(&["snapshots"]).lines().len());
+    let trial = nas.ask(&["plan", "backup", "home", "--dry-run"]);
+    let counts = |stats: &Value| {
+        ["files_new", "files_changed", "files_unmodified", "bytes_processed", "item_errors"]
+            .map(|field| stats[field].as_u64().unwrap())
+    };
+    assert_eq!(counts(&trial["stats"]), [1, 1, 0, 30, 0]);
+    assert!(trial["stats"]["bytes_added"].as_u64().unwrap() > 0 && trial["unread"] == json!([]));
+    let after = (nas.cli(&["ops"]).lines().len(), nas.cli(&["snapshots"]).lines().len());
+    assert_eq!(before, after, "neither an operation nor a snapshot");
+    let done = nas.ask(&["plan", "backup", "home"]);
+    assert_eq!(counts(&done["stats"]), counts(&trial["stats"]));
+    assert_eq!(nas.cli(&["plan", "backup", "nothing", "--dry-run"]).refused(), "not-found");
+
+    let printed = "\n[[plan]]\nid = \"dump\"\nrepo = \"vault\"\nstdin-command = [\"date\"]\n";
+    fs::write(nas.config(), config(&nas) + printed).unwrap();
+    nas.until(&["plan", "list"], |plans| plans.as_array().unwrap().len() == 2);
+    let refused = nas.cli(&["plan", "backup", "dump", "--dry-run"]);
+    assert!(refused.error()["message"].as_str().unwrap().contains("what a command prints"));
 }
 
 #[test]

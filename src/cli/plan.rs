@@ -4,7 +4,7 @@ mod conditions;
 pub(super) mod printed;
 
 pub(crate) use printed::listed;
-use printed::{none_in_sight, removed, shown};
+use printed::{none_in_sight, removed, shown, tried};
 
 use super::elsewhere::{Elsewhere, Of};
 use super::tuning::{self, Tuning};
@@ -90,6 +90,9 @@ pub(crate) enum Command {
     Backup {
         #[command(flatten)]
         named: Named,
+        /// Say what it would save, and save nothing
+        #[arg(long, conflicts_with_all = ["peer", "queue", "no_wait"])]
+        dry_run: bool,
         #[command(flatten)]
         at: Elsewhere,
         #[command(flatten)]
@@ -468,7 +471,11 @@ impl Command {
                 at.must_be_here("what a forget would do")?;
                 return upkeep::forget_plan(&client, output, plan, (dry_run, wait)).await;
             }
-            Self::Backup { named, at, wait } if !at.is_here() => {
+            Self::Backup { named, dry_run: true, .. } => {
+                let trial = plans.dry_run(PlanRequest::from(named)).await?.into_inner();
+                output.show(&trial, || tried(&trial))?;
+            }
+            Self::Backup { named, at, wait, .. } if !at.is_here() => {
                 let what = (OperationKind::Backup, Of::Plan(named.plan.to_string()));
                 return at.start(&client, output, what, wait).await;
             }

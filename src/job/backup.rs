@@ -13,9 +13,7 @@ use crate::model::{
     FlowId, InstanceId, Operation, OperationId, OperationKind, PlanId, RepoGuid, RepoId, Stats,
     Status,
 };
-use crate::restic::{
-    Backup, Command, Completeness, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId,
-};
+use crate::restic::{Command, Completeness, Outcome, Restic, Snapshot, SnapshotFilter, SnapshotId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -113,14 +111,7 @@ impl Engine {
         cancel.run(self.sweep_repo(&restic, &repo)).await.ok_or(JobError::Cancelled)?;
         let guid = self.ensure(&restic, &repo, Some(flow), &mut cancel).await?;
         active.amend_silently(|op| op.repo_guid = Some(guid));
-        let command = Command::Backup(Backup {
-            plan: plan.id.clone(),
-            instance: active.operation().instance,
-            paths: plan.paths.clone(),
-            exclusions: plan.exclusions.clone(),
-            stdin: plan.dump.as_ref().map(|dump| dump.name.clone()),
-            manner: plan.manner.clone(),
-        });
+        let command = Command::Backup(plan.backup(active.operation().instance));
         let turn = Some(&repo_turn);
         let site = Site { restic: &restic, repo: &repo, keeping: &keeping, turn };
         let (journal, outcome) = match &plan.dump {

@@ -30,6 +30,12 @@ pub enum JobError {
         "the stdin-command ended well and printed nothing, so nothing was saved. Run it by hand as the daemon's user to see what it prints; what is to be saved goes to its standard output"
     )]
     DumpEmpty,
+    /// What a command prints is not known before it ran.
+    #[error("plan {plan} saves what a command prints, which is known only when it runs")]
+    NotTried {
+        /// The plan.
+        plan: PlanId,
+    },
     /// It was stopped before restic ran.
     #[error("cancelled before it began")]
     Cancelled,
@@ -155,6 +161,7 @@ impl JobError {
             | Self::NotInitialised { .. }
             | Self::NothingToAdopt { .. }
             | Self::OwnersWork { .. }
+            | Self::NotTried { .. }
             | Self::KeepsAll { .. }
             | Self::NoRetention { .. }
             | Self::TargetInUse { .. }

@@ -17,6 +17,8 @@ pub enum Command {
     CatConfig,
     /// Saves files.
     Backup(Backup),
+    /// Says what a backup would save; saves nothing.
+    Try(Backup),
     /// Lists snapshots.
     Snapshots(SnapshotFilter),
     /// Writes files of a snapshot into a folder.
@@ -162,6 +164,7 @@ impl Command {
             Self::Init => words(&["init", "--json"]),
             Self::CatConfig => words(&["cat", "config", "--no-lock", "--json"]),
             Self::Backup(backup) => backup.arguments(),
+            Self::Try(backup) => backup.trial(),
             Self::Snapshots(filter) => filter.arguments(),
             Self::Restore(restore) => restore.arguments(),
             Self::Rehearse(restore) => restore.rehearsal(),
@@ -192,7 +195,7 @@ impl Command {
     /// What it needs of restic beyond the oldest version.
     pub(super) fn needs(&self) -> Vec<Feature> {
         match self {
-            Self::Backup(backup) => backup.needs(),
+            Self::Backup(backup) | Self::Try(backup) => backup.needs(),
             Self::Version
             | Self::Init
             | Self::CatConfig
@@ -220,7 +223,8 @@ impl Command {
     pub(super) const fn only_looks(&self) -> bool {
         matches!(
             self,
-            Self::Rehearse(_)
+            Self::Try(_)
+                | Self::Rehearse(_)
                 | Self::Ls(_)
                 | Self::Find(_)
                 | Self::Diff(_)
@@ -232,6 +236,7 @@ impl Command {
     pub(super) const fn reading(&self) -> Reading {
         match self {
             Self::Backup(_)
+            | Self::Try(_)
             | Self::Restore(_)
             | Self::Init
             | Self::Unlock
@@ -274,6 +279,13 @@ impl Backup {
         }
         arguments.push("--".to_owned());
         arguments.extend_from_slice(&self.paths);
+        arguments
+    }
+
+    /// It writes nothing, so it needs no lock either.
+    fn trial(&self) -> Vec<String> {
+        let mut arguments = self.arguments();
+        arguments.splice(1..1, words(&["--dry-run", "--no-lock"]));
         arguments
     }
 
@@ -461,6 +473,15 @@ mod tests {
         let dump = Backup { stdin: Some("--x".to_owned()), paths: Vec::new(), ..backup() };
         let arguments = Command::Backup(dump).arguments();
         assert_eq!(arguments[arguments.len() - 2..], ["--stdin", "--stdin-filename=--x"]);
+    }
+
+    #[test]
+    fn a_backup_is_tried_as_it_is_made_without_a_lock() {
+        let (mut made, tried) =
+            (Command::Backup(backup()).arguments(), Command::Try(backup()).arguments());
+        made.splice(1..1, ["--dry-run".to_owned(), "--no-lock".to_owned()]);
+        assert_eq!(tried, made);
+        assert_eq!(Command::Try(backup()).needs(), Command::Backup(backup()).needs());
     }
 
     #[test]

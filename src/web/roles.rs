@@ -69,6 +69,7 @@ pub const METHODS: &[(&str, &[(&str, Needs)])] = &[
             ("Fleet", VIEWER),
             ("Show", VIEWER),
             ("Backup", OPERATOR),
+            ("DryRun", OPERATOR),
             ("Pause", OPERATOR),
             ("Resume", OPERATOR),
             ("Add", ADMIN),

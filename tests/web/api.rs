@@ -74,7 +74,11 @@ async fn documents_are_those_of_the_command_line() {
             json!({}),
             json!({ "plans": nas.ask(&["plan", "list"]), "removed": [] }),
         ),
-        ("RepoService/List", json!({}), json!({ "repos": nas.ask(&["repo", "list"]) })),
+        (
+            "RepoService/List",
+            json!({}),
+            json!({ "repos": nas.ask(&["repo", "list"]), "removed": [] }),
+        ),
         ("PlanService/Show", json!({ "plan": "home" }), nas.ask(&["plan", "show", "home"])),
         ("ConfigService/Show", json!({}), nas.ask(&["config", "show"])),
     ];

@@ -248,6 +248,11 @@ test('paused and resumed, each taken back by Undo; snoozed when it fails', async
   const { tab } = here;
   await here.open('/m/nas/plan/home');
   const pill = (word) => tab.locator('h1', { hasText: word }).waitFor();
+  await choose(tab, 'Dry run');
+  const trial = tab.getByRole('dialog', { name: 'Dry run of nas / home' });
+  await trial.getByText('Would be added to the repo').waitFor();
+  await clear(tab, 'dry run');
+  await trial.getByRole('button', { name: 'Close' }).last().click();
   await choose(tab, 'Pause for a day');
   await tab.locator('.toast', { hasText: 'is paused until' }).hover();
   await pill('Paused');

@@ -166,7 +166,7 @@ for (const screen of SCREENS) {
       await onLaptop.open('/m/laptop');
       await clear(tab, 'machine with a removed repo');
       await part(tab, 'Removed repos of peers')
-        .getByRole('button', { name: 'Take it again: vault of nas' })
+        .getByRole('button', { name: 'Take it again vault of nas' })
         .click();
       await told(tab, 'vault is taken again');
       await part(tab, 'Removed repos of peers').waitFor({ state: 'detached' });

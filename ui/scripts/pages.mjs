@@ -105,6 +105,7 @@ const plan = [
   page('plan-viewer', 'viewer:/m/nas/plan/photos'),
   page('plan-menu', 'home:/m/nas/plan/photos', 'menu More actions'),
   page('plan-pause-until', 'home:/m/nas/plan/photos?do=pause', 'type Day = 2026-11-20'),
+  page('plan-dry-run', 'home:/m/nas/plan/photos?do=try', 'see Would be added'),
   page('plan-forget', 'home:/m/nas/plan/photos', 'menu More actions > Forget snapshots …'),
   page('plan-forget-there', 'home:/m/desktop/plan/home?do=forget'),
   page('plan-duplicate', 'home:/m/nas/plan/photos', 'menu More actions > Duplicate …'),

@@ -1,7 +1,7 @@
 //! What is printed of plans.
 
 use super::super::{Output, words};
-use crate::api::{Plan, RemovedPlan};
+use crate::api::{BackupTrial, Plan, RemovedPlan, Stats};
 use crate::model::Timestamp;
 use std::time::Duration;
 
@@ -33,6 +33,24 @@ pub(super) fn removed(removed: &RemovedPlan) -> String {
     let until = removed.restorable_until.as_deref().and_then(|at| at.get(..10));
     let until = until.map(|day| format!("kept until {day}, ")).unwrap_or_default();
     format!("- {plan}: removed, {until}brought back by holdfast plan restore {plan}")
+}
+
+/// What a backup would do.
+pub(super) fn tried(trial: &BackupTrial) -> String {
+    let stats = trial.stats.unwrap_or_default();
+    let Stats { files_new, files_changed, files_unmodified, bytes_processed, .. } = stats;
+    let mut lines = vec![
+        format!("{} would save {}; nothing was written", trial.plan, words::bytes(bytes_processed)),
+        format!(
+            "files       {files_new} new, {files_changed} changed, {files_unmodified} unchanged"
+        ),
+        format!("would add   {} to the repository", words::bytes(stats.bytes_added)),
+    ];
+    if stats.item_errors > 0 {
+        lines.push(format!("unread      {}", stats.item_errors));
+    }
+    lines.extend(trial.unread.iter().map(|one| format!("  {}: {}", one.path, one.message)));
+    lines.join("\n")
 }
 
 /// What is not told cannot be known to be there.

@@ -61,6 +61,10 @@ impl PlanService for Scripted {
         not_asked()
     }
 
+    async fn dry_run(&self, _: Request<PlanRequest>) -> Answer<BackupTrial> {
+        not_asked()
+    }
+
     async fn show(&self, _: Request<PlanRequest>) -> Answer<Plan> {
         not_asked()
     }

@@ -1,7 +1,7 @@
 //! Which repo an id names, and why a received one may not be used: decided here and nowhere else.
 
 use crate::config::{Config, Repo};
-use crate::model::{KeyId, RepoId};
+use crate::model::{KeyId, RepoId, Timestamp};
 use crate::store::trust::{ReceivedRepo, ReceivedState, RecordReason};
 use crate::store::{Result, Trust};
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ pub struct Repos {
 #[derive(Default)]
 struct Origin {
     name: Option<String>,
-    /// What it said last of each repo that it took back.
-    records: BTreeMap<RepoId, RecordReason>,
+    /// What it said last of each repo that it took back, and when by its own clock.
+    records: BTreeMap<RepoId, (RecordReason, Timestamp)>,
 }
 
 /// What an id names.
@@ -136,10 +136,19 @@ impl Repos {
             ReceivedState::Refused => Some(Obstacle::Refused),
             ReceivedState::Disabled => {
                 let origin = self.origins.get(&repo.origin);
-                let reason = origin.and_then(|origin| origin.records.get(&repo.id).copied());
+                let record = origin.and_then(|origin| origin.records.get(&repo.id));
+                let reason = record.map(|(reason, _)| *reason);
                 Some(Obstacle::Withdrawn { reason })
             }
         }
+    }
+
+    /// Whether its owner took it back after the last change here.
+    #[must_use]
+    pub fn was_taken_back_since(&self, repo: &ReceivedRepo) -> bool {
+        let origin = self.origins.get(&repo.origin);
+        let record = origin.and_then(|origin| origin.records.get(&repo.id));
+        record.is_some_and(|(_, at)| *at > repo.changed_at)
     }
 
     fn rivalry(&self, repo: &ReceivedRepo) -> Option<Obstacle> {
@@ -273,7 +282,8 @@ impl Origin {
         };
         // Oldest first: the newest record of a repo stays.
         let records = trust.incoming_records(key)?;
-        let records = records.into_iter().map(|record| (record.repo, record.reason)).collect();
+        let records =
+            records.into_iter().map(|record| (record.repo, (record.reason, record.at))).collect();
         Ok(Self { name, records })
     }
 }

@@ -96,7 +96,7 @@ pub(super) const fn attempt(attempt: model::Attempt) -> Attempt {
     Attempt { number: attempt.number, of: attempt.of }
 }
 
-const fn stats(stats: &model::Stats) -> Stats {
+pub(super) const fn stats(stats: &model::Stats) -> Stats {
     Stats {
         files_new: stats.files_new,
         files_changed: stats.files_changed,
@@ -108,12 +108,12 @@ const fn stats(stats: &model::Stats) -> Stats {
 }
 
 /// The files that could not be read, as far as they are kept.
-pub(super) fn item_errors(operation: &Operation) -> Vec<ItemError> {
+pub(super) fn item_errors(errors: &model::ItemErrors) -> Vec<ItemError> {
     let one = |error: &model::ItemError| ItemError {
         path: error.path.clone(),
         message: error.message.clone(),
     };
-    operation.item_errors.first.iter().map(one).collect()
+    errors.first.iter().map(one).collect()
 }
 
 /// How far a run is.

@@ -116,7 +116,9 @@ impl OperationService for Service {
         let state = named.state();
         Ok(Response::new(OperationDetail {
             operation: Some(named.document(&names)),
-            item_errors: state.map(describe::item_errors).unwrap_or_default(),
+            item_errors: state
+                .map(|state| describe::item_errors(&state.item_errors))
+                .unwrap_or_default(),
             item_errors_total: state.map_or(0, |state| state.item_errors.total),
             has_log: self.has_log(&named).await?,
         }))

@@ -6,13 +6,14 @@ pub(super) mod timed;
 
 use super::asker::Asker;
 use super::removed::{self, Removed};
-use super::{peers, refuse, revision};
+use super::{describe, peers, refuse, revision};
 use crate::api::plan_service_server::PlanService;
 use crate::api::{self, PlanList, RemovedPlan};
 use crate::clock;
 use crate::config::{Edit, Plan, Same};
 use crate::daemon::Node;
 use crate::daemon::ports::{Named, Repos};
+use crate::job::Trial;
 use crate::model::{PlanId, RepoId};
 use crate::schedule::TaskKey;
 use crate::store::trust::Pausing;
@@ -93,6 +94,18 @@ impl PlanService for Service {
         self.known(&id)?;
         let operation = self.node.engine.backup(&id).await.map_err(refuse::job)?;
         super::started(&self.node, operation).await.map(Response::new)
+    }
+
+    async fn dry_run(&self, request: Request<api::PlanRequest>) -> Answer<api::BackupTrial> {
+        let id: PlanId = refuse::field("plan", &request.into_inner().plan)?;
+        self.known(&id)?;
+        let Trial { stats, unread } =
+            self.node.engine.try_backup(&id).await.map_err(refuse::job)?;
+        Ok(Response::new(api::BackupTrial {
+            plan: id.to_string(),
+            stats: Some(describe::stats(&stats)),
+            unread: describe::item_errors(&unread),
+        }))
     }
 
     async fn show(&self, request: Request<api::PlanRequest>) -> Answer<api::Plan> {

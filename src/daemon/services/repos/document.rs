@@ -114,10 +114,8 @@ impl Known {
     /// Those that were removed here and that a peer may share still, the newest first.
     pub(super) fn removed(&self) -> Vec<api::RemovedReceived> {
         let is_removed = |repo: &&ReceivedRepo| {
-            let whose = (repo.origin, repo.id.clone());
-            // Whether one that is away shares it still is not known.
             let may_be_had =
-                self.peers.contains(&repo.origin) && !self.unconfirmed.contains(&whose);
+                self.peers.contains(&repo.origin) && !self.repos.was_taken_back_since(repo);
             may_be_had && self.repos.obstacle(repo) == Some(Obstacle::Removed)
         };
         let mut removed: Vec<_> = self.repos.received().iter().filter(is_removed).collect();

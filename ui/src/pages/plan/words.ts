@@ -135,6 +135,7 @@ export const plan = {
       plural(n, { one: 'run without a backup', other: 'runs without a backup' }),
   },
   menu: {
+    dryRun: 'Dry run',
     pauseDay: 'Pause for a day',
     pauseWeek: 'Pause for a week',
     pauseUntil: 'Pause until …',
@@ -163,6 +164,21 @@ export const plan = {
     restored: (name: string) => `${name} is back, as it was written.`,
     duplicated: (name: string) => `${name} is there, and switched off until you look at it.`,
     forgets: (name: string) => `Snapshots of ${name} are being forgotten.`,
+  },
+  dryRun: {
+    title: (name: string) => `Dry run of ${name}`,
+    what: 'What a backup would do now. All that it would save is read, which can take as long as a backup; nothing is written.',
+    region: 'Dry run',
+    saved: 'Would be saved',
+    added: 'Would be added to the repo',
+    filesNew: 'New files',
+    filesChanged: 'Changed files',
+    filesSame: 'Unchanged files',
+    unread: (n: number) =>
+      plural(n, {
+        one: 'file or folder could not be read',
+        other: 'files or folders could not be read',
+      }),
   },
   forget: {
     title: (name: string) => `Forget snapshots of ${name}`,
