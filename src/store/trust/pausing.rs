@@ -1,9 +1,8 @@
 //! Who paused a plan of this machine, and when. Whether it is paused is in its task.
 
-use super::{Trust, unreadable};
+use super::{Trust, keep_list, kept_list, unreadable};
 use crate::model::{PlanId, Timestamp};
-use crate::store::error::{Result, StoreError};
-use rusqlite::OptionalExtension as _;
+use crate::store::error::Result;
 use std::collections::BTreeMap;
 
 /// Under which key they are kept.
@@ -24,7 +23,7 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn pausings(&self) -> Result<BTreeMap<PlanId, Pausing>> {
-        self.meta(KEY)?.map_or_else(|| Ok(BTreeMap::new()), |value| read(&value))
+        read(kept_list(&self.lock(), KEY)?)
     }
 
     /// Notes who paused a plan; `None`: it is resumed. Those of plans that are no more are forgotten.
@@ -38,26 +37,20 @@ impl Trust {
         is_there: impl Fn(&PlanId) -> bool,
     ) -> Result<()> {
         self.transact(|tx| {
-            let sql = "SELECT value FROM meta WHERE key = ?1";
-            let stored: Option<Vec<u8>> = tx.query_row(sql, [KEY], |row| row.get(0)).optional()?;
-            let mut all = stored.map_or_else(|| Ok(BTreeMap::new()), |value| read(&value))?;
+            let mut all = read(kept_list(tx, KEY)?)?;
             all.retain(|plan, _| is_there(plan));
             match pausing {
                 Some(pausing) => drop(all.insert(plan, pausing)),
                 None => drop(all.remove(&plan)),
             }
-            let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-            tx.execute(sql, (KEY, written(&all)?))?;
-            Ok(())
+            keep_list(tx, KEY, &written(&all))
         })
     }
 }
 
 type Row = (String, i64, Option<String>);
 
-fn read(value: &[u8]) -> Result<BTreeMap<PlanId, Pausing>> {
-    let rows: Vec<Row> =
-        serde_json::from_slice(value).map_err(|error| StoreError::bad("a list", error))?;
+fn read(rows: Vec<Row>) -> Result<BTreeMap<PlanId, Pausing>> {
     let one = |(plan, since, by): Row| {
         let since = Timestamp::from_millis(since);
         Ok((plan.parse().map_err(unreadable)?, Pausing { since, by }))
@@ -65,12 +58,11 @@ fn read(value: &[u8]) -> Result<BTreeMap<PlanId, Pausing>> {
     rows.into_iter().map(one).collect()
 }
 
-fn written(all: &BTreeMap<PlanId, Pausing>) -> Result<Vec<u8>> {
-    let row = |(plan, pausing): (&PlanId, &Pausing)| -> Row {
+fn written(all: &BTreeMap<PlanId, Pausing>) -> Vec<Row> {
+    let row = |(plan, pausing): (&PlanId, &Pausing)| {
         (plan.to_string(), pausing.since.as_millis(), pausing.by.clone())
     };
-    let rows: Vec<Row> = all.iter().map(row).collect();
-    serde_json::to_vec(&rows).map_err(|error| StoreError::bad("a list", error))
+    all.iter().map(row).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Plans that somebody does not want to be reminded of for a while.
 
-use super::{Trust, unreadable};
+use super::{Trust, keep_list, kept_list, unreadable};
 use crate::model::{KeyId, PlanId, Timestamp};
 use crate::store::error::{Result, StoreError};
-use rusqlite::OptionalExtension as _;
 use std::collections::BTreeMap;
 
 /// Under which key they are kept.
@@ -20,7 +19,7 @@ impl Trust {
     /// # Errors
     /// The database cannot be read.
     pub fn plan_snoozes(&self) -> Result<PlanSnoozes> {
-        self.meta(KEY)?.map_or_else(|| Ok(PlanSnoozes::new()), |value| read(&value))
+        read(kept_list(&self.lock(), KEY)?)
     }
 
     /// Leaves a plan alone until then; `None`: no longer. What is over by `now` is forgotten.
@@ -34,10 +33,7 @@ impl Trust {
         now: Timestamp,
     ) -> Result<()> {
         self.transact(|tx| {
-            let sql = "SELECT value FROM meta WHERE key = ?1";
-            let stored: Option<Vec<u8>> = tx.query_row(sql, [KEY], |row| row.get(0)).optional()?;
-            let mut snoozes =
-                stored.map_or_else(|| Ok(PlanSnoozes::new()), |value| read(&value))?;
+            let mut snoozes = read(kept_list(tx, KEY)?)?;
             snoozes.retain(|_, end| *end > now);
             match until {
                 Some(until) => drop(snoozes.insert((origin, plan), until)),
@@ -47,18 +43,14 @@ impl Trust {
                 let (value, limit) = (snoozes.len() as u64, MOST as u64);
                 return Err(StoreError::Limit { what: "snoozed plans", value, limit });
             }
-            let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-            tx.execute(sql, (KEY, written(&snoozes)?))?;
-            Ok(())
+            keep_list(tx, KEY, &written(&snoozes))
         })
     }
 }
 
 type Row = (String, String, i64);
 
-fn read(value: &[u8]) -> Result<PlanSnoozes> {
-    let rows: Vec<Row> =
-        serde_json::from_slice(value).map_err(|error| StoreError::bad("a list", error))?;
+fn read(rows: Vec<Row>) -> Result<PlanSnoozes> {
     let one = |(origin, plan, until): Row| {
         let (origin, plan) =
             (origin.parse().map_err(unreadable)?, plan.parse().map_err(unreadable)?);
@@ -67,12 +59,10 @@ fn read(value: &[u8]) -> Result<PlanSnoozes> {
     rows.into_iter().map(one).collect()
 }
 
-fn written(snoozes: &PlanSnoozes) -> Result<Vec<u8>> {
+fn written(snoozes: &PlanSnoozes) -> Vec<Row> {
     let rows = snoozes.iter();
-    let rows: Vec<Row> = rows
-        .map(|((origin, plan), until)| (origin.to_string(), plan.to_string(), until.as_millis()))
-        .collect();
-    serde_json::to_vec(&rows).map_err(|error| StoreError::bad("a list", error))
+    rows.map(|((origin, plan), until)| (origin.to_string(), plan.to_string(), until.as_millis()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,11 @@ export function inDays(now: number, days: number): string {
   return new Date(now + days * DAY_MS).toISOString();
 }
 
+/** Until when, as long as that is ahead: what is over is none, whenever it was told last. */
+export function lasting(until: string | undefined, now: number): string | undefined {
+  return until && Date.parse(until) > now ? until : undefined;
+}
+
 export interface Chosen {
   day: string;
   time: string;
